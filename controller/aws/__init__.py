@@ -1,0 +1,1 @@
+"""The only road to AWS: clients, reads of a pass, the lease."""

@@ -1,0 +1,205 @@
+"""AWS as the controller sees it: one client per service, made once in the main thread; errors sorted by remedy.
+
+Every call passes through `_Client`, which counts it, asks `guard` before anything that changes AWS (a lost lease or
+a signal stops there), and turns botocore's errors into the tree of `base/errors.py`. No boto3 waiters: they sleep
+where no clock or signal can reach them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import botocore.config
+import botocore.exceptions
+import botocore.session
+
+from controller.base.errors import ControllerError, Gone, NotYet, Refused
+
+if TYPE_CHECKING:
+    from mypy_boto3_autoscaling.client import AutoScalingClient
+    from mypy_boto3_cloudwatch.client import CloudWatchClient
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_ec2.client import EC2Client
+    from mypy_boto3_ecr.client import ECRClient
+    from mypy_boto3_ecs.client import ECSClient
+    from mypy_boto3_elbv2.client import ElasticLoadBalancingv2Client
+    from mypy_boto3_iam.client import IAMClient
+    from mypy_boto3_logs.client import CloudWatchLogsClient
+    from mypy_boto3_ssm.client import SSMClient
+    from mypy_boto3_sts.client import STSClient
+
+READ_PREFIXES = ("describe_", "list_", "get_", "batch_get_")
+
+# Codes by remedy (aws.md 5.2-5.4, 6.2). Query services drop the Exception suffix, JSON services keep it.
+GONE = {
+    "NoSuchEntity", "LoadBalancerNotFound", "TargetGroupNotFound", "ListenerNotFound", "RuleNotFound",
+    "RepositoryNotFoundException", "LifecyclePolicyNotFoundException", "ImageNotFoundException",
+    "ResourceNotFoundException", "ClusterNotFoundException", "ServiceNotFoundException",
+    "ServiceNotActiveException", "ParameterNotFound", "InvalidLaunchTemplateName.NotFoundException",
+    "InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateId.NotFoundException",
+}  # fmt: skip
+BUSY = {
+    "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException", "RequestThrottled",
+    "PriorRequestNotComplete", "ResourceContention", "ScalingActivityInProgress", "UpdateInProgressException",
+    "ResourceInUse", "ResourceInUseException", "DependencyViolation", "ConcurrentModification",
+    "EntityTemporarilyUnmodifiable", "OperationAbortedException", "ConcurrentUpdateException", "DeleteConflict",
+    "ServiceUnavailable", "InternalFailure", "InternalError", "InternalServerError", "ServerException",
+    "InternalServiceError", "RequestTimeout", "RequestTimeoutException", "HealthUnavailable",
+    "ClusterContainsServicesException", "ClusterContainsTasksException", "ClusterContainsContainerInstancesException",
+    "ClusterContainsCapacityProviderException", "UnsuccessfulTerminate",
+}  # fmt: skip
+# Codes that also mean "IAM (or a target group's listener) has not propagated yet"; message parts tell them apart
+# because AWS gives them no code of their own (aws.md 5.3).
+FRESH = (
+    ("ValidationError", "IamInstanceProfile"),
+    ("ValidationError", "IAM Instance Profile"),
+    ("InvalidParameterValue", "iamInstanceProfile"),
+    ("ValidationError", "authorized to use launch template"),
+    ("InvalidParameterException", "assume"),
+    ("InvalidParameterException", "does not have an associated load balancer"),
+    ("ClientException", "assume"),
+    ("ClientException", "Role is not valid"),
+    ("MalformedPolicyDocument", "principal"),
+)
+
+
+class Aws:
+    """Clients of one account and region. Attributes are boto3 clients in type, counted and sorted in fact.
+
+    guard   called before every call that may change AWS; raises to forbid it (lease lost, interrupted).
+    calls   how often each ``service:Operation`` was called.
+    mutations   how many calls that may change AWS were made; a pass that made some looks again before it decides.
+    """
+
+    ec2: EC2Client
+    autoscaling: AutoScalingClient
+    ecs: ECSClient
+    elbv2: ElasticLoadBalancingv2Client
+    iam: IAMClient
+    ecr: ECRClient
+    logs: CloudWatchLogsClient
+    ssm: SSMClient
+    sts: STSClient
+    cloudwatch: CloudWatchClient
+    dynamodb: DynamoDBClient
+
+    SERVICES = ("ec2", "autoscaling", "ecs", "elbv2", "iam", "ecr", "logs", "ssm", "sts", "cloudwatch", "dynamodb")
+
+    def __init__(self, session: botocore.session.Session, region: str) -> None:
+        self.region = region
+        self.calls: Counter[str] = Counter()
+        self.mutations = 0
+        self.guard: Callable[[], None] = lambda: None
+        self._session = session
+        self._lock = threading.Lock()
+        self._config = botocore.config.Config(
+            retries={"mode": "standard", "total_max_attempts": 4},
+            max_pool_connections=24,  # nothing is gained above about 24 calls in flight (reference/speed.md)
+            connect_timeout=5,
+            read_timeout=30,
+        )
+
+    def __getattr__(self, service: str) -> Any:
+        """Make the client of *service* on first use (cloudwatch and dynamodb are often never needed)."""
+        if service not in Aws.SERVICES:
+            raise AttributeError(service)
+        with self._lock:
+            if service not in self.__dict__:
+                client = self._session.create_client(service, region_name=self.region, config=self._config)
+                self.__dict__[service] = _Client(self, service, client)
+        return self.__dict__[service]
+
+
+class _Client:
+    """A boto3 client whose calls are counted, guarded and fail with our errors."""
+
+    def __init__(self, aws: Aws, service: str, client: Any) -> None:
+        self._aws = aws
+        self._service = service
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        if name in {"meta", "exceptions"}:
+            return getattr(self._client, name)
+        method = getattr(self._client, name)
+        operation = self._client.meta.method_to_api_mapping[name]
+        label = f"{self._service}:{operation}"
+        reading = name.startswith(READ_PREFIXES)
+        aws = self._aws
+
+        def call(**request: Any) -> Any:
+            if not reading:
+                aws.guard()
+                aws.mutations += 1
+            aws.calls[label] += 1
+            try:
+                return method(**request)
+            except botocore.exceptions.ClientError as error:
+                raise sort_error(error, label, request) from error
+            except botocore.exceptions.BotoCoreError as error:
+                raise sort_transport(error, label) from error
+
+        self.__dict__[name] = call
+        return call
+
+
+def pages(call: Callable[..., Any], result: str, token: str = "NextToken", **request: Any) -> list[dict[str, Any]]:
+    """All items of a paged read. *token* names the member that carries on, as in the answer (``nextToken`` for ECS,
+    ``Marker`` for elbv2 and IAM, whose answers say ``NextMarker`` or ``Marker``)."""
+    items: list[dict[str, Any]] = []
+    while True:
+        answer = call(**request)
+        items += answer.get(result, [])
+        following = answer.get("NextMarker") if token == "Marker" else answer.get(token)
+        if following is None and token == "Marker":
+            following = answer.get("Marker")
+        if not following:
+            return items
+        request[token] = following
+
+
+def sort_error(error: botocore.exceptions.ClientError, label: str, request: dict[str, Any]) -> ControllerError:
+    """The error by remedy; its text names the operation, the resource and AWS's own code and words."""
+    body = cast("dict[str, Any]", error.response).get("Error", {})
+    code, message = str(body.get("Code", "")), str(body.get("Message", ""))
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    subject = _subject(request)
+    text = f"{label}{f' ({subject})' if subject else ''}: {code}: {message}"
+    if code in GONE or code.endswith(".NotFound") or (code == "ValidationError" and "not found" in message.lower()):
+        return Gone(text)
+    if code in BUSY or status >= 500:
+        return NotYet(text, after=timedelta(seconds=2))
+    fresh = any(code == c and part in message for c, part in FRESH)
+    return Refused(text, code=code, operation=label, fresh=fresh)
+
+
+def sort_transport(error: botocore.exceptions.BotoCoreError, label: str) -> ControllerError:
+    """Errors that never reached AWS: credentials and endpoints are for the user, time-outs pass."""
+    kind = type(error).__name__
+    if isinstance(error, botocore.exceptions.ReadTimeoutError | botocore.exceptions.ConnectionClosedError):
+        return NotYet(f"{label}: {error}", after=timedelta(seconds=2))
+    if isinstance(error, botocore.exceptions.NoCredentialsError | botocore.exceptions.PartialCredentialsError):
+        return Refused(
+            f"{label}: no AWS credentials: {error}; set AWS_PROFILE, --profile or AWS_ACCESS_KEY_ID",
+            code=kind,
+            operation=label,
+        )
+    if isinstance(error, botocore.exceptions.EndpointConnectionError | botocore.exceptions.ConnectTimeoutError):
+        return Refused(
+            f"{label}: cannot reach AWS: {error}; check AWS_ENDPOINT_URL, the region and the network",
+            code=kind,
+            operation=label,
+        )
+    return Refused(f"{label}: {error}", code=kind, operation=label)
+
+
+def _subject(request: dict[str, Any]) -> str:
+    """The name or id a request is about, for error texts: its first scalar that reads like one."""
+    for key, value in request.items():
+        if isinstance(value, str) and key.lower().endswith(("name", "id", "arn", "cluster", "service", "family")):
+            return value
+    return ""

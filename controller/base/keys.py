@@ -1,0 +1,81 @@
+"""Names for resources inside one stack, and the tags that make a live resource ours.
+
+A `Key` is what the spec calls a resource (``subnet/public-1``); a `Ref` is "the id of vpc/main", not known yet.
+The owner tags hold the stack and the key, so that AWS alone is enough to find what is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from functools import total_ordering
+
+OWNER_TAG = "theseus:stack"
+NAME_TAG = "theseus:name"
+SPEC_TAG = "theseus:spec"
+ROLL_TAG = "theseus:roll"
+SUSPENDED_TAG = "theseus:suspended"
+HALTED_TAG = "theseus:halted"
+PAUSED_TAG = "theseus:paused"
+READY_TAG = "theseus:ready-since"
+CORDONED_TAG = "theseus:cordoned-at"
+BASELINE_TAG = "theseus:baseline"
+
+Tags = tuple[tuple[str, str], ...]
+"""Tag pairs, sorted by key; the breadcrumbs and the tags of AWS itself are never among them."""
+
+
+@total_ordering
+@dataclass(frozen=True, slots=True)
+class Key:
+    """``kind/name`` inside one stack; also the resource's address on the command line."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+    def __lt__(self, other: Key) -> bool:
+        return (self.kind, self.name) < (other.kind, other.name)
+
+    @staticmethod
+    def parse(text: str) -> Key | None:
+        """The key that *text* spells, None when it spells none."""
+        kind, slash, name = text.partition("/")
+        return Key(kind, name) if slash and kind and name else None
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """One output of another resource of the stack, by default its ``id``."""
+
+    key: Key
+    output: str = "id"
+
+    def __str__(self) -> str:
+        return f"(known after {self.key})"
+
+
+def refs(value: object) -> Iterator[Ref]:
+    """Yield every `Ref` inside *value*, however deeply dataclasses and tuples nest."""
+    if isinstance(value, Ref):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from refs(item)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            yield from refs(getattr(value, field.name))
+
+
+def owner_tags(owner: str, key: Key) -> dict[str, str]:
+    """The two tags every resource of ours is born with."""
+    return {OWNER_TAG: owner, NAME_TAG: str(key)}
+
+
+def user_tags(live: Mapping[str, str]) -> Tags:
+    """The tags of a live resource that a person may have set: not AWS's own, not ours."""
+    return tuple(
+        sorted((k, v) for k, v in live.items() if not k.startswith(("aws:", "theseus:")) and k != "AmazonECSManaged")
+    )

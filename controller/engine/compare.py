@@ -1,0 +1,31 @@
+"""Diff only what the spec asks for: ``None`` means "AWS may choose" and never drifts."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from controller.base.keys import Ref, refs
+from controller.engine.reconciler import Change
+
+
+def compare(desired: Any, have: Any) -> tuple[Change, ...]:
+    """The fields of *desired* that differ from *have*, in the order they are declared.
+
+    A field that still holds a `Ref` cannot equal anything live: it is a change "known after" its target.
+    """
+    changes = []
+    for item in fields(desired):
+        meta = item.metadata
+        after = getattr(desired, item.name)
+        if after is None or not meta.get("compare", True):
+            continue
+        before = getattr(have, item.name)
+        if meta.get("subset", False):
+            asked = {key for key, _ in after}
+            before = tuple(pair for pair in before if pair[0] in asked)
+        if before != after or any(isinstance(ref, Ref) for ref in refs(after)):
+            immutable = bool(meta.get("immutable", False))
+            risk = "replace" if immutable else meta.get("risk", "in_place")
+            changes.append(Change(item.name, before, after, immutable, risk, bool(meta.get("secret", False))))
+    return tuple(changes)

@@ -1,0 +1,63 @@
+"""Order comes from references between desired resources, never from a hand-written list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from controller.base.keys import Key, Ref, refs
+from controller.engine.reconciler import Observed
+
+Outputs = Mapping[Key, Mapping[str, str]]
+
+
+def edges(desired: Mapping[Key, Any]) -> dict[Key, set[Key]]:
+    """For each key, the keys whose outputs it uses. Raises KeyError for a ref that points nowhere: a bug of a kind."""
+    found: dict[Key, set[Key]] = {}
+    for key, value in desired.items():
+        targets = {ref.key for ref in refs(value)}
+        if missing := targets - desired.keys():
+            raise KeyError(f"{key} refers to {', '.join(map(str, sorted(missing)))}, which nothing declares")
+        found[key] = targets
+    return found
+
+
+def live_edges(observed: Mapping[Key, Observed[Any]]) -> dict[Key, set[Key]]:
+    """The same among live resources, from the ids they hold: a security group names the id of its VPC.
+
+    It orders the deletion of what no spec declares any more.
+    """
+    owner_of = {
+        value: key for key, one in observed.items() for name, value in one.outputs.items() if name in {"id", "arn"}
+    }
+    return {
+        key: {owner_of[text] for text in _strings(one.as_desired) if text in owner_of and owner_of[text] != key}
+        for key, one in observed.items()
+    }
+
+
+def resolve(value: Any, outputs: Outputs) -> Any:
+    """*value* with every `Ref` whose output is known replaced by it; unknown ones stay."""
+    if isinstance(value, Ref):
+        return outputs.get(value.key, {}).get(value.output, value)
+    if isinstance(value, tuple):
+        return tuple(resolve(item, outputs) for item in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        changed = {
+            field.name: new
+            for field in fields(value)
+            if (new := resolve(old := getattr(value, field.name), outputs)) is not old
+        }
+        return replace(value, **changed) if changed else value
+    return value
+
+
+def _strings(value: object) -> set[str]:
+    if isinstance(value, str):
+        return {value}
+    if isinstance(value, tuple):
+        return {text for item in value for text in _strings(item)}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {text for field in fields(value) for text in _strings(getattr(value, field.name))}
+    return set()

@@ -1,0 +1,117 @@
+"""The one Protocol every resource kind implements, and the values that pass between a kind and the engine.
+
+Desired and observed are the same frozen dataclass, so a diff is field equality. A desired field may hold a `Ref`
+(an output of another resource); the engine replaces it by the live value before it compares or acts.
+
+Field metadata the engine understands (`spec` below writes them):
+    immutable   AWS cannot change it in place: a difference is a replacement
+    risk        what changing it means for what runs: cosmetic, in_place, new_deployment, host_roll
+    subset      a `Tags` field of which only the keys we ask for are ours; others are left alone
+    compare     False: the field steers us (retention, names) and is never compared
+    secret      its value is masked wherever it is shown
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
+
+from controller.base.keys import Key
+
+if TYPE_CHECKING:
+    from controller.aws.client import Aws
+    from controller.aws.reads import Reads
+    from controller.spec.types import Stack
+
+Risk = Literal["cosmetic", "in_place", "new_deployment", "host_roll", "replace", "destructive"]
+RISKS: tuple[Risk, ...] = ("cosmetic", "in_place", "new_deployment", "host_roll", "replace", "destructive")
+
+D = TypeVar("D")
+
+
+def spec(
+    *,
+    immutable: bool = False,
+    risk: Risk = "in_place",
+    subset: bool = False,
+    compare: bool = True,
+    secret: bool = False,
+    default: Any = ...,
+) -> Any:
+    """A dataclass field with the metadata above; *default* as in `dataclasses.field`."""
+    metadata = {"immutable": immutable, "risk": risk, "subset": subset, "compare": compare, "secret": secret}
+    return field(metadata=metadata) if default is ... else field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field that differs; `replaces` when AWS cannot change it in place."""
+
+    field: str
+    before: object
+    after: object
+    replaces: bool = False
+    risk: Risk = "in_place"
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Observed(Generic[D]):
+    """A live resource: the desired state that would describe it, and the facts refs resolve to.
+
+    owner   the value of its owner tag; None when it has none. Only `owner == stack` makes it ours to change.
+    kept    why destroy must leave it ("holds 3 images, on_destroy: retain"); "" when destroy removes it.
+    busy    why it cannot be used by others yet ("provisioning"); "" when it can. Dependents wait.
+    gone    it is on its way out (deleting, DRAINING): counts as absent for creating, as present for destroying.
+    notes   lines for the reader of a plan: foreign rules, a newer AMI, ...
+    """
+
+    as_desired: D
+    outputs: Mapping[str, str]
+    owner: str | None = None
+    kept: str = ""
+    busy: str = ""
+    gone: bool = False
+    notes: tuple[str, ...] = ()
+
+
+class Reconciler(Protocol[D]):
+    """What the engine asks of a kind. Kinds are blind to each other; they meet in refs and in `Reads`.
+
+    volatile   outputs that an update changes (the arn of a task definition, the version of a launch template):
+               while an update is planned, refs to them print as known after it.
+    data       it only looks something up (a machine image, a pushed container image): nothing is created or deleted,
+               `create` raises Missing or NotYet with what to do, and a plan lists it only when it holds others up.
+    """
+
+    kind: str
+    volatile: tuple[str, ...]
+    data: bool
+
+    def declare(self, stack: Stack) -> Iterable[tuple[Key, D]]:
+        """What the spec asks for. Pure."""
+        ...
+
+    def observe(self, reads: Reads, wanted: Mapping[Key, D], owner: str) -> Mapping[Key, Observed[D]]:
+        """What is there: every wanted key that exists, and every resource of *owner* that is not wanted (orphans,
+        by their name tag). Foreign and untagged resources that hold a wanted *name* are returned too, with their
+        owner, so that the engine can refuse to touch them."""
+        ...
+
+    def create(self, aws: Aws, key: Key, desired: D) -> Mapping[str, str]:
+        """Make it, tagged at birth (`desired` carries no Ref any more); the outputs. Idempotent: a resource left by
+        an earlier try whose answer was lost is found (name, client token, owner tags) and returned, not doubled.
+        Raises: NotYet, Refused."""
+        ...
+
+    def update(
+        self, aws: Aws, observed: Observed[D], desired: D, changes: tuple[Change, ...]
+    ) -> Mapping[str, str]:
+        """Correct what *changes* names, and nothing else; the outputs that changed. Raises: NotYet, Stale, Refused."""
+        ...
+
+    def delete(self, aws: Aws, observed: Observed[D]) -> None:
+        """Take the next step towards its absence, which returning means. Raises NotYet while AWS still works on it
+        (the same call comes again next tick), Refused when something foreign stands in the way. Gone is success."""
+        ...

@@ -1,0 +1,205 @@
+"""The parsed, validated spec: one `Stack` is one YAML file, in one account and region.
+
+Every value is final: defaults are filled in, durations are `timedelta`, lists are tuples, and cross-references exist.
+Field names are those of the YAML; units are in the type or last in the name (``memory`` is MiB, as in ECS).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from controller.base.keys import Tags
+
+OnDestroy = Literal["retain", "delete"]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A VPC of our own. One public subnet per zone; `zones` are chosen at birth when the spec names none."""
+
+    cidr: str
+    public_subnets: tuple[str, ...]
+    zones: tuple[str, ...] = ()  # "" chosen by us; otherwise one per subnet
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """An ECR repository; ``on_destroy: retain`` keeps it while it holds images."""
+
+    name: str
+    scan_on_push: bool = True
+    immutable: bool = False
+    keep_images: int | None = None
+    on_destroy: OnDestroy = "retain"
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """An HTTP listener of the load balancer; its default action answers 404."""
+
+    name: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadBalancer:
+    allow: tuple[str, ...]  # CIDR blocks that may connect
+    listeners: tuple[Listener, ...]
+    idle_timeout: timedelta = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    container_insights: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A machine image: `id`, or the SSM parameter that names it. ``manual`` keeps what is live until asked."""
+
+    id: str | None = None
+    ssm: str | None = None
+    update: Literal["manual", "auto"] = "manual"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    min: int
+    desired: int
+    max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """How the hosts of a pool are replaced (DESIGN.md section 5)."""
+
+    strategy: Literal["rolling"] = "rolling"
+    max_surge: int = 1
+    max_unavailable: int = 0
+    ready_timeout: timedelta = timedelta(minutes=10)
+    drain_timeout: timedelta = timedelta(minutes=15)
+    bake: timedelta = timedelta(seconds=30)
+    allow_raise_max: bool = True
+    on_drain_timeout: Literal["halt", "force"] = "halt"
+    standalone: Literal["wait", "stop", "ignore"] = "wait"
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """One pool of hosts: a launch template, an auto scaling group and a capacity provider."""
+
+    name: str
+    instance_type: str
+    image: Image
+    size: Size
+    rollout: Rollout = Rollout()
+    user_data: str = ""  # shell lines run after the host joined its cluster's configuration
+    security_groups: tuple[str, ...] = ()  # extra security group ids
+    managed_draining: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerImage:
+    """`reference` as written, or a tag of a repository of this spec."""
+
+    reference: str | None = None
+    repository: str | None = None
+    tag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    listener: str
+    priority: int
+    path: tuple[str, ...] = ()
+    host: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    path: str = "/health"
+    interval: timedelta = timedelta(seconds=10)
+    timeout: timedelta = timedelta(seconds=5)
+    healthy: int = 2
+    unhealthy: int = 3
+    grace: timedelta = timedelta(seconds=30)
+    matcher: str = "200"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    strategy: Literal["rolling"] = "rolling"
+    min_percent: int = 100
+    max_percent: int = 200
+    circuit_breaker: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One ECS service in bridge mode with dynamic host ports. `route` None: it has no load balancer."""
+
+    name: str
+    pool: str
+    image: ContainerImage
+    cpu: int
+    memory: int  # MiB, hard limit
+    desired: int
+    port: int | None = None
+    environment: Tags = ()
+    secrets: Tags = ()  # variable name -> arn of the parameter or secret
+    command: tuple[str, ...] = ()
+    route: Route | None = None
+    health: Health = Health()
+    deregistration_delay: timedelta = timedelta(seconds=30)
+    stop_timeout: timedelta = timedelta(seconds=30)
+    log_retention: timedelta = timedelta(days=7)
+    log_on_destroy: OnDestroy = "retain"
+    deployment: Deployment = Deployment()
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The controller's own request through the load balancer, between waves."""
+
+    path: str
+    max_error_ratio: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class NoData:
+    wait: timedelta = timedelta(minutes=2)
+    then: Literal["halt", "pass"] = "halt"
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    probe: Probe | None = None
+    alarms: tuple[str, ...] = ()
+    no_data: NoData = NoData()
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The whole spec. `source` and `digest` say where it came from: the file, and the sha256 of its resolved form."""
+
+    name: str
+    region: str
+    network: Network
+    load_balancer: LoadBalancer | None
+    cluster: Cluster
+    pools: tuple[Pool, ...]
+    services: tuple[Service, ...]
+    repositories: tuple[Repository, ...] = ()
+    gates: Gates = Gates()
+    tags: Tags = ()
+    account: str | None = None
+    names: Tags = ()  # "kind/logical" -> live name, written by import
+    source: str = ""
+    digest: str = ""
+    refresh_images: frozenset[str] = field(default_factory=frozenset)  # pools whose newer AMI this run takes
+    ignore_alarms: frozenset[str] = field(default_factory=frozenset)
+
+    def pool(self, name: str) -> Pool:
+        return next(pool for pool in self.pools if pool.name == name)
