@@ -353,7 +353,7 @@ class Reads:
         def ask() -> list[Item]:
             call = self.aws.elbv2.describe_listeners
             arns = [balancer["LoadBalancerArn"] for balancer in self.load_balancers()]
-            calls = [lambda a=arn: pages(call, "Listeners", "Marker", LoadBalancerArn=a) for arn in arns]  # type: ignore[misc]
+            calls = [lambda a=arn: pages(call, "Listeners", "Marker", LoadBalancerArn=a) for arn in arns]
             return [item for part in self.spread(calls) for item in part]
 
         return self.once("listeners", ask)

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from controller.base.keys import Ref, refs
-from controller.engine.reconciler import Change
+from controller.engine.reconciler import Change, Risk
 
 
 def compare(desired: Any, have: Any) -> tuple[Change, ...]:
@@ -26,6 +26,6 @@ def compare(desired: Any, have: Any) -> tuple[Change, ...]:
             before = tuple(pair for pair in before if pair[0] in asked)
         if before != after or any(isinstance(ref, Ref) for ref in refs(after)):
             immutable = bool(meta.get("immutable", False))
-            risk = "replace" if immutable else meta.get("risk", "in_place")
+            risk: Risk = "replace" if immutable else meta.get("risk", "in_place")
             changes.append(Change(item.name, before, after, immutable, risk, bool(meta.get("secret", False))))
     return tuple(changes)

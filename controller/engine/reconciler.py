@@ -105,9 +105,7 @@ class Reconciler(Protocol[D]):
         Raises: NotYet, Refused."""
         ...
 
-    def update(
-        self, aws: Aws, observed: Observed[D], desired: D, changes: tuple[Change, ...]
-    ) -> Mapping[str, str]:
+    def update(self, aws: Aws, observed: Observed[D], desired: D, changes: tuple[Change, ...]) -> Mapping[str, str]:
         """Correct what *changes* names, and nothing else; the outputs that changed. Raises: NotYet, Stale, Refused."""
         ...
 

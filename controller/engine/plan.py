@@ -1,0 +1,204 @@
+"""From desired and observed to ordered steps. Pure.
+
+A plan is truthful only if it sees what its own steps change: when a task definition is about to get a new revision,
+everything that refers to its arn changes too, "known after task_definition/web". So keys are visited parents first,
+and the outputs of a step that will change them are forgotten for its dependents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from typing import Any, Literal
+
+from controller.base.keys import Key, refs
+from controller.engine.compare import compare
+from controller.engine.graph import edges, live_edges, resolve
+from controller.engine.reconciler import RISKS, Change, Observed, Reconciler, Risk
+
+Action = Literal["none", "read", "create", "update", "replace", "delete"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one resource needs. `desired` still holds its refs; `changes` are against what is live."""
+
+    key: Key
+    action: Action
+    desired: Any
+    observed: Observed[Any] | None
+    changes: tuple[Change, ...] = ()
+    risk: Risk = "cosmetic"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Steps for every key, parents first (children first when destroying), those that need nothing included.
+
+    orphans    ours, live, and no longer in the spec; deleted only by a step of this plan (`--prune`)
+    problems   why the plan cannot be applied as it stands: foreign resources, replacements nobody allowed
+    notes      what the reader should know although nothing is done about it
+    """
+
+    steps: tuple[Step, ...]
+    before: Mapping[Key, frozenset[Key]]
+    orphans: tuple[Key, ...] = ()
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def pending(self) -> tuple[Step, ...]:
+        """The steps that act."""
+        return tuple(step for step in self.steps if step.action not in {"none", "read"})
+
+    @property
+    def busy(self) -> tuple[str, ...]:
+        """Resources that exist and are not ready yet, with why."""
+        return tuple(f"{s.key}: {s.observed.busy}" for s in self.steps if s.observed is not None and s.observed.busy)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the caller allows: replacements by address, deletion of orphans, and a part of the stack.
+
+    `only` and `exclude` are addresses; `only` takes what its resources depend on with them.
+    """
+
+    replace: frozenset[str] = frozenset()
+    prune: bool = False
+    only: frozenset[str] = frozenset()
+    exclude: frozenset[str] = frozenset()
+
+
+Desired = Mapping[Key, Any]
+Live = Mapping[Key, Observed[Any]]
+Kinds = Mapping[str, Reconciler[Any]]
+
+
+def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scope) -> Plan:
+    """The steps that make *observed* equal *desired*, parents first."""
+    graph = edges(desired)
+    allowed = _in_scope(graph, scope)
+    known: dict[Key, Mapping[str, str]] = {}
+    steps: list[Step] = []
+    problems: list[str] = []
+    for key in TopologicalSorter(graph).static_order():
+        have = observed.get(key)
+        step = _step(key, desired[key], have, known, data=kinds[key.kind].data)
+        if have is not None and have.owner != owner and not kinds[key.kind].data:
+            problems.append(_not_ours(key, have, owner))
+            step = Step(key, "none", desired[key], have, reason="not ours")
+        if key not in allowed:
+            step = Step(key, "none", desired[key], have, reason="left out by --target or --exclude")
+        if step.action == "replace" and str(key) not in scope.replace:
+            problems.append(_needs_leave(step))
+        known[key] = _outputs_after(step, kinds[key.kind].volatile)
+        steps.append(step)
+    orphans = tuple(sorted(key for key, have in observed.items() if key not in desired and have.owner == owner))
+    if scope.prune:
+        removal = _deletions({key: observed[key] for key in orphans}, {})
+        steps += removal
+        graph = {**graph, **_reversed(live_edges({key: observed[key] for key in orphans}))}
+    notes = tuple(f"{key}: {note}" for key, have in sorted(observed.items()) for note in have.notes)
+    return Plan(tuple(steps), _frozen(graph), orphans, tuple(problems), notes)
+
+
+def plan_destroy(desired: Desired, observed: Live, owner: str) -> Plan:
+    """The steps that remove everything of *owner*, children first; what must be kept stays, with the reason."""
+    ours = {key: have for key, have in observed.items() if have.owner == owner}
+    declared = edges(desired)
+    steps = _deletions(ours, declared)
+    graph = _reversed(_merged({k: v for k, v in declared.items() if k in ours}, live_edges(ours)))
+    foreign = tuple(
+        f"{key}: not ours ({have.owner or 'no owner tag'}), left alone"
+        for key, have in sorted(observed.items())
+        if have.owner != owner and key not in ours
+    )
+    return Plan(tuple(steps), _frozen({s.key: graph.get(s.key, set()) for s in steps}), notes=foreign)
+
+
+def _step(
+    key: Key, desired: Any, have: Observed[Any] | None, known: Mapping[Key, Mapping[str, str]], *, data: bool
+) -> Step:
+    if have is None or have.gone:
+        if data:
+            return Step(key, "read", desired, None, reason="not found yet")
+        return Step(key, "create", desired, have, risk="in_place", reason="still going away" if have else "not there")
+    if data:
+        return Step(key, "none", desired, have)
+    changes = compare(resolve(desired, known), have.as_desired)
+    if not changes:
+        return Step(key, "none", desired, have)
+    risk = max((change.risk for change in changes), key=RISKS.index)
+    if any(change.replaces for change in changes):
+        fixed = ", ".join(change.field for change in changes if change.replaces)
+        return Step(key, "replace", desired, have, changes, "replace", f"AWS cannot change {fixed} in place")
+    return Step(key, "update", desired, have, changes, risk, "differs: " + ", ".join(c.field for c in changes))
+
+
+def _outputs_after(step: Step, volatile: tuple[str, ...]) -> Mapping[str, str]:
+    """The outputs dependents may rely on while planning: none of what is about to change."""
+    if step.observed is None or step.action in {"create", "replace", "read"}:
+        return {}
+    if step.action == "update":
+        return {name: value for name, value in step.observed.outputs.items() if name not in volatile}
+    return step.observed.outputs
+
+
+def _deletions(live: Live, declared: Mapping[Key, set[Key]]) -> list[Step]:
+    """A delete step for each resource, children first; kept ones become a step that does nothing and says why."""
+    parents = _merged({k: v for k, v in declared.items() if k in live}, live_edges(live))
+    order = [key for key in TopologicalSorter(parents).static_order() if key in live]
+    return [
+        Step(key, "none", None, live[key], reason=f"kept: {live[key].kept}")
+        if live[key].kept
+        else Step(key, "delete", None, live[key], risk="destructive", reason="not wanted")
+        for key in reversed(order)
+    ]
+
+
+def _in_scope(graph: Mapping[Key, set[Key]], scope: Scope) -> set[Key]:
+    keys = set(graph)
+    if scope.only:
+        keys = {key for key in keys if str(key) in scope.only or key.kind in scope.only}
+        frontier = set(keys)
+        while frontier:
+            frontier = {parent for key in frontier for parent in graph[key]} - keys
+            keys |= frontier
+    return {key for key in keys if str(key) not in scope.exclude and key.kind not in scope.exclude}
+
+
+def _not_ours(key: Key, have: Observed[Any], owner: str) -> str:
+    name = getattr(have.as_desired, "name", "") or have.outputs.get("id", "")
+    holder = f"belongs to stack {have.owner}" if have.owner else "carries no owner tag"
+    return (
+        f"{key}: {name} exists and {holder}: it is not touched. "
+        f"Choose another stack name than {owner}, rename or remove it, or map it under `names:`"
+    )
+
+
+def _needs_leave(step: Step) -> str:
+    return f"{step.key}: {step.reason}: refused without --replace {step.key}"
+
+
+def _merged(one: Mapping[Key, set[Key]], two: Mapping[Key, set[Key]]) -> dict[Key, set[Key]]:
+    return {key: set(one.get(key, ())) | set(two.get(key, ())) for key in {*one, *two}}
+
+
+def _reversed(graph: Mapping[Key, set[Key]]) -> dict[Key, set[Key]]:
+    flipped: dict[Key, set[Key]] = {key: set() for key in graph}
+    for key, parents in graph.items():
+        for parent in parents:
+            flipped.setdefault(parent, set()).add(key)
+    return flipped
+
+
+def _frozen(graph: Mapping[Key, set[Key]]) -> dict[Key, frozenset[Key]]:
+    return {key: frozenset(parents) for key, parents in graph.items()}
+
+
+def waits_for(step: Step) -> tuple[Key, ...]:
+    """The resources whose outputs *step* uses, for reports."""
+    return tuple(sorted({ref.key for ref in refs(step.desired)})) if step.desired is not None else ()
