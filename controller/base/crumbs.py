@@ -1,0 +1,95 @@
+"""Breadcrumbs: the closed list of facts a rollout leaves in tags, and how each is spelled (DESIGN.md section 1).
+
+A crumb that cannot be read (somebody edited it) parses to None: it is then as if it had never been written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RollCrumb:
+    """On the group, while its hosts change: what for, since when, and the bounds to restore.
+
+    >>> RollCrumb.parse("lt-1/7:1764000000:2/6/3").text()
+    'lt-1/7:1764000000:2/6/3'
+    """
+
+    generation: str
+    started: datetime
+    min: int
+    max: int
+    desired: int
+
+    def text(self) -> str:
+        return f"{self.generation}:{stamp(self.started)}:{self.min}/{self.max}/{self.desired}"
+
+    @staticmethod
+    def parse(text: str | None) -> RollCrumb | None:
+        try:
+            generation, started, bounds = (text or "").rsplit(":", 2)
+            low, high, desired = (int(part) for part in bounds.split("/"))
+            return RollCrumb(generation, moment(started), low, high, desired)
+        except (ValueError, OverflowError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class HaltCrumb:
+    """On the group: this generation was stopped, for this reason, then. Nobody moves until a person does."""
+
+    generation: str
+    code: str
+    at: datetime
+
+    def text(self) -> str:
+        return f"{self.generation}:{self.code}:{stamp(self.at)}"
+
+    @staticmethod
+    def parse(text: str | None) -> HaltCrumb | None:
+        try:
+            generation, code, at = (text or "").rsplit(":", 2)
+            return HaltCrumb(generation, code, moment(at))
+        except (ValueError, OverflowError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineCrumb:
+    """On an ECS service: how it stood when the roll began, which is what it must not fall below."""
+
+    running: int
+    desired: int
+    healthy: int
+    roll: datetime
+
+    def text(self) -> str:
+        return f"{self.running}/{self.desired}/{self.healthy}@{stamp(self.roll)}"
+
+    @staticmethod
+    def parse(text: str | None) -> BaselineCrumb | None:
+        try:
+            counts, roll = (text or "").split("@")
+            running, desired, healthy = (int(part) for part in counts.split("/"))
+            return BaselineCrumb(running, desired, healthy, moment(roll))
+        except (ValueError, OverflowError):
+            return None
+
+
+def stamp(at: datetime) -> str:
+    """Seconds since 1970, UTC: short, sorted, and without the colons that separate the parts of a crumb."""
+    return str(int(at.timestamp()))
+
+
+def moment(text: str) -> datetime:
+    """The time that `stamp` spelled. Raises ValueError for anything else."""
+    return datetime.fromtimestamp(int(text), UTC)
+
+
+def moment_or_none(text: str | None) -> datetime | None:
+    try:
+        return moment(text or "")
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,363 @@
+"""The values a rollout reasons about. Pure: no AWS shapes, no clock.
+
+A `Fleet` is one pool as it is now: its group, its hosts, and the services that have tasks on them. A `Move` is one
+decision with its reason. `Policy` is what the spec allows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from controller.base.crumbs import BaselineCrumb, HaltCrumb, RollCrumb
+from controller.base.keys import Tags
+from controller.spec.types import Stack
+
+LOST_AFTER = timedelta(minutes=5)  # rule 5: an agent away for longer makes its host lost
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One ECS task; `service` None for a standalone one."""
+
+    arn: str
+    service: str | None
+    last_status: str
+    desired_status: str = "RUNNING"
+    host: str | None = None  # EC2 instance id
+    daemon: bool = False
+    started_by: str = ""
+    created_at: datetime | None = None
+    cpu: int = 0
+    memory: int = 0
+    ports: tuple[int, ...] = ()  # host ports bound now
+    static_ports: tuple[int, ...] = ()  # host ports the task definition fixes
+
+    @property
+    def stopped(self) -> bool:
+        return self.last_status in {"STOPPED", "DELETED"}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One registration in a target group: (instance, port)."""
+
+    group: str  # arn
+    host: str
+    port: int
+    state: str  # initial healthy unhealthy unhealthy.draining draining unused unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    cpu: int = 0  # ECS units, 1024 per vCPU
+    memory: int = 0  # MiB
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One EC2 instance of the group. `current`: it runs the wanted launch template version."""
+
+    id: str
+    zone: str
+    current: bool
+    lifecycle: str = "InService"
+    healthy: bool = True  # in the group's eyes
+    instance_type: str = ""
+    version: str = ""
+    launched_at: datetime | None = None
+    container_instance: str | None = None  # arn
+    agent_status: str | None = None  # ACTIVE DRAINING ... ; None: it never joined
+    agent_connected: bool = False
+    ready_since: datetime | None = None
+    cordoned_at: datetime | None = None
+    protected: bool = False
+    tasks: tuple[Task, ...] = ()
+    targets: tuple[Target, ...] = ()
+    registered: Resources = Resources()
+    free: Resources = Resources()
+
+    @property
+    def leaving(self) -> bool:
+        """The group is terminating it: it no longer counts as capacity."""
+        return self.lifecycle.startswith(("Terminat", "Detach"))
+
+    @property
+    def up(self) -> bool:
+        """In service with a connected agent, whether or not it takes new tasks."""
+        return self.lifecycle == "InService" and self.healthy and self.agent_connected
+
+    @property
+    def active(self) -> bool:
+        """Up, and ECS places tasks on it."""
+        return self.up and self.agent_status == "ACTIVE"
+
+    @property
+    def cordoned(self) -> bool:
+        return self.agent_status == "DRAINING"
+
+    @property
+    def open_tasks(self) -> tuple[Task, ...]:
+        """Tasks that have not stopped, daemons left out (ECS stops those last)."""
+        return tuple(task for task in self.tasks if not task.stopped and not task.daemon)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One ECS service of the cluster, ours or not, with what its deployments are doing."""
+
+    name: str  # live name
+    desired: int
+    running: int
+    pending: int = 0
+    healthy: int | None = None  # healthy targets; None: no load balancer
+    min_percent: int = 100
+    max_percent: int = 200
+    deploying: bool = False
+    daemon: bool = False
+    ours: bool = True
+    arn: str = ""
+    baseline: BaselineCrumb | None = None
+    cpu: int = 0  # of one task
+    memory: int = 0
+    static_ports: tuple[int, ...] = ()
+    last_event: str = ""
+
+    @property
+    def floor(self) -> int:
+        """What must be running before a host of it counts as drained: min(desired now, baseline)."""
+        return min(self.desired, self.baseline.running) if self.baseline else self.desired
+
+    @property
+    def healthy_floor(self) -> int:
+        return min(self.desired, self.baseline.healthy) if self.baseline else self.desired
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What the gate's own requests found: `ok` None when nothing was measured yet."""
+
+    ok: bool | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """One pool: wanted `size`, live bounds, hosts. `generation` is the launch template and version wanted."""
+
+    pool: str
+    group: str
+    generation: str
+    size: int
+    min: int
+    max: int
+    desired: int
+    hosts: tuple[Host, ...] = ()
+    services: tuple[Service, ...] = ()
+    roll: RollCrumb | None = None
+    halted: HaltCrumb | None = None
+    paused: str = ""
+    suspended: tuple[str, ...] = ()  # live
+    suspended_by_us: tuple[str, ...] = ()  # recorded
+    spec_max: int = 0
+    refresh: str = ""  # an instance refresh of somebody else that is under way
+    launch_failure: str = ""  # newest failed launch since the roll began, when no later one succeeded
+    launch_failure_final: bool = False
+    alarms: tuple[str, ...] = ()  # gate alarms in ALARM
+    no_data: tuple[str, ...] = ()  # gate alarms without data
+    probe: Probe = Probe(None)
+    leftovers: tuple[str, ...] = ()  # container instances whose EC2 instance is gone
+    unmanaged_draining: bool = False
+
+    @property
+    def live(self) -> tuple[Host, ...]:
+        return tuple(host for host in self.hosts if not host.leaving)
+
+    @property
+    def old(self) -> tuple[Host, ...]:
+        return tuple(host for host in self.live if not host.current)
+
+    @property
+    def new(self) -> tuple[Host, ...]:
+        return tuple(host for host in self.live if host.current)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the spec allows for one pool."""
+
+    max_surge: int = 1
+    max_unavailable: int = 0
+    ready_timeout: timedelta = timedelta(minutes=10)
+    drain_timeout: timedelta = timedelta(minutes=15)
+    bake: timedelta = timedelta(seconds=30)
+    allow_raise_max: bool = True
+    on_drain_timeout: Literal["halt", "force"] = "halt"
+    standalone: Literal["wait", "stop", "ignore"] = "wait"
+    no_data_wait: timedelta = timedelta(minutes=2)
+    no_data_then: Literal["halt", "pass"] = "halt"
+    probe: bool = False
+
+
+def policy_of(stack: Stack, pool: str) -> Policy:
+    """The policy the spec states for *pool*."""
+    rollout = stack.pool(pool).rollout
+    return Policy(
+        rollout.max_surge,
+        rollout.max_unavailable,
+        rollout.ready_timeout,
+        rollout.drain_timeout,
+        rollout.bake,
+        rollout.allow_raise_max,
+        rollout.on_drain_timeout,
+        rollout.standalone,
+        stack.gates.no_data.wait,
+        stack.gates.no_data.then,
+        stack.gates.probe is not None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SetCapacity:
+    """Raise desired (never lower it); `max` when MaxSize must change first, or alone to restore it."""
+
+    desired: int
+    why: str
+    max: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Write breadcrumbs: on the group, and baselines on services by arn."""
+
+    tags: Tags
+    why: str
+    services: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Remove breadcrumbs: of the group (tag keys), of hosts (ids, all their crumbs), of services (arns)."""
+
+    why: str
+    tags: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Suspend:
+    """Suspend AZRebalance; the record was written before."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Resume what we suspended and drop the record."""
+
+    processes: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarkReady:
+    """Note that a host is ready since now, and protect it from scale-in for the rest of the roll."""
+
+    host: str
+    at: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unready:
+    """A host that was ready is not any more: its bake starts again when it is."""
+
+    host: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unprotect:
+    hosts: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cordon:
+    host: str
+    at: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Uncordon:
+    host: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopTasks:
+    """Stop standalone tasks that hold up a drain (`standalone: stop`)."""
+
+    tasks: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Terminate:
+    """TerminateInstanceInAutoScalingGroup; `shrink` decrements desired."""
+
+    host: str
+    shrink: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForceDeregister:
+    """Remove container instances whose EC2 instance no longer exists."""
+
+    container_instances: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing may be done now; `why` has the numbers, `after` when it is next worth looking."""
+
+    why: str
+    after: timedelta = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """A person is needed; nothing more is done for this generation."""
+
+    code: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    why: str
+
+
+Move = (
+    SetCapacity
+    | Record
+    | Forget
+    | Suspend
+    | Resume
+    | MarkReady
+    | Unready
+    | Unprotect
+    | Cordon
+    | Uncordon
+    | StopTasks
+    | Terminate
+    | ForceDeregister
+    | Wait
+    | Halt
+    | Done
+)
