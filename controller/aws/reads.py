@@ -325,6 +325,34 @@ class Reads:
 
         return self.once("tasks", ask)
 
+    def service_history(self, service: str) -> list[Item]:
+        """The newest deployments of one service (live name), each with the ``taskDefinition`` it wanted.
+
+        Three calls; asked only when the wanted task definition is not the one that runs.
+        """
+
+        def ask() -> list[Item]:
+            cluster = self._cluster_name()
+            if cluster is None:
+                return []
+            ecs = self.aws.ecs
+            brief = ecs.list_service_deployments(cluster=cluster, service=service, maxResults=20)["serviceDeployments"]
+            if not brief:
+                return []
+            arns = [item["serviceDeploymentArn"] for item in brief]
+            found = ecs.describe_service_deployments(serviceDeploymentArns=arns)["serviceDeployments"]
+            revisions = sorted(
+                {item["targetServiceRevision"]["arn"] for item in found if "targetServiceRevision" in item}
+            )
+            answer = ecs.describe_service_revisions(serviceRevisionArns=revisions)["serviceRevisions"]
+            wanted = {item["serviceRevisionArn"]: item["taskDefinition"] for item in answer}
+            return [
+                {**item, "taskDefinition": wanted.get(item.get("targetServiceRevision", {}).get("arn", ""), "")}
+                for item in found
+            ]
+
+        return self.once(("service_history", service), ask)
+
     # ------------------------------------------------------------------------------------------------ elbv2
     def load_balancers(self) -> list[Item]:
         ask = self.aws.elbv2.describe_load_balancers

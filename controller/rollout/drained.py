@@ -1,0 +1,62 @@
+"""When is a host drained? Only on evidence (DESIGN.md 5, rule 5). Pure.
+
+`runningTasksCount` and the default task list reach zero while tasks still serve (aws.md 1.2), so neither is looked at:
+every task must have lastStatus STOPPED, and every target it registered must be gone or `unused`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from controller.rollout.model import LOST_AFTER, Fleet, Host, Policy
+
+
+def blocking(host: Host, fleet: Fleet, policy: Policy, now: datetime) -> str | None:
+    """Why *host* is not drained yet, with the numbers; None when it is."""
+    if lost(host, now):
+        healthy = [t for t in host.targets if t.state == "healthy"]
+        return f"{len(healthy)} targets of the lost host still healthy" if healthy else _services_short(host, fleet)
+    if tasks := _tasks_left(host, policy):
+        return tasks
+    if left := [t for t in host.targets if t.state != "unused"]:
+        states = ", ".join(sorted({t.state for t in left}))
+        return f"{len(left)} targets not yet unused ({states})"
+    return _services_short(host, fleet)
+
+
+def lost(host: Host, now: datetime) -> bool:
+    """The host cannot drain any more: the group calls it unhealthy, or its agent has been away for over 5 m.
+
+    How long an agent is away is not in AWS; `cordoned_at` bounds it from below: we cordon a broken host at once.
+    """
+    if not host.healthy:
+        return True
+    away = host.container_instance is not None and not host.agent_connected
+    return away and host.cordoned_at is not None and now - host.cordoned_at > LOST_AFTER
+
+
+def standalone(host: Host) -> tuple[str, ...]:
+    """The open tasks no service will move."""
+    return tuple(task.arn for task in host.open_tasks if task.service is None)
+
+
+def _tasks_left(host: Host, policy: Policy) -> str | None:
+    left = [t for t in host.open_tasks if t.service is not None or policy.standalone != "ignore"]
+    if not left:
+        daemons = [t for t in host.tasks if t.daemon and t.desired_status == "STOPPED" and not t.stopped]
+        return f"{len(daemons)} daemon tasks still stopping" if daemons else None
+    states = ", ".join(f"{t.service or 'standalone'} {t.last_status}" for t in left[:4])
+    return f"{len(left)} tasks left ({states}{', ...' if len(left) > 4 else ''})"
+
+
+def _services_short(host: Host, fleet: Fleet) -> str | None:
+    """A service that had a task here and does not yet run elsewhere what it ran before."""
+    here = {task.service for task in host.tasks if task.service is not None}
+    for service in fleet.services:
+        if service.name not in here or service.daemon:
+            continue
+        if service.running < service.floor:
+            return f"service {service.name} runs {service.running}, floor {service.floor}"
+        if service.healthy is not None and service.healthy < service.healthy_floor:
+            return f"service {service.name} has {service.healthy} healthy targets, floor {service.healthy_floor}"
+    return None

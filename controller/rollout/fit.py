@@ -1,0 +1,90 @@
+"""Will the tasks fit once the old hosts are gone? First-fit decreasing over cpu, memory and static host ports. Pure.
+
+The answer errs on the safe side: first-fit may need one host more than the scheduler would, never one less.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from controller.rollout.model import Host, Resources, Service, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What one task reserves on a host."""
+
+    name: str
+    cpu: int
+    memory: int
+    ports: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class _Bin:
+    cpu: int
+    memory: int
+    ports: set[int]
+
+    def takes(self, need: Need) -> bool:
+        if need.cpu > self.cpu or need.memory > self.memory or self.ports & set(need.ports):
+            return False
+        self.cpu -= need.cpu
+        self.memory -= need.memory
+        self.ports |= set(need.ports)
+        return True
+
+
+def misfit(needs: Iterable[Need], hosts: Sequence[tuple[Resources, frozenset[int]]]) -> str | None:
+    """Why *needs* do not fit on *hosts* (free resources and taken ports of each); None when they do."""
+    bins = [_Bin(free.cpu, free.memory, set(ports)) for free, ports in hosts]
+    ordered = sorted(needs, key=lambda need: (-need.memory, -need.cpu, need.name))
+    for placed, need in enumerate(ordered):
+        if not any(one.takes(need) for one in bins):
+            room = ", ".join(f"{one.cpu} cpu/{one.memory} MiB" for one in bins) or "no host"
+            ports = f", ports {list(need.ports)}" if need.ports else ""
+            return (
+                f"{placed} of {len(ordered)} tasks fit; {need.name} needs {need.cpu} cpu/{need.memory} MiB{ports}, "
+                f"left: {room}"
+            )
+    return None
+
+
+def needs_of(tasks: Iterable[Task]) -> list[Need]:
+    """What the open tasks among *tasks* reserve."""
+    return [
+        Need(task.service or task.arn.rsplit("/", 1)[-1], task.cpu, task.memory, task.static_ports)
+        for task in tasks
+        if not task.stopped and not task.daemon
+    ]
+
+
+def drain_misfit(leaving: Sequence[Host], staying: Sequence[Host]) -> str | None:
+    """Why the tasks of *leaving* do not fit on what is free of *staying*; None when they do."""
+    room = [(host.free, frozenset(p for task in host.tasks for p in task.static_ports)) for host in staying]
+    return misfit(needs_of(task for host in leaving for task in host.tasks), room)
+
+
+def percent_deadlock(service: Service) -> str | None:
+    """Why the scheduler could neither start a task before stopping one nor stop one first; None when it can.
+
+    max is rounded down, min up (aws.md 1.1): desired 3 at 125 % is 3 (nothing starts), 2 at 75 % is 2 (nothing stops).
+    """
+    if service.daemon or service.desired == 0:
+        return None
+    most = math.floor(service.desired * service.max_percent / 100)
+    least = math.ceil(service.desired * service.min_percent / 100)
+    if most > service.desired or least < service.desired:
+        return None
+    return (
+        f"service {service.name}: of {service.desired} tasks, at most floor({service.max_percent} %) = {most} may "
+        f"run and at least ceil({service.min_percent} %) = {least} must: a drain can neither start nor stop one"
+    )
+
+
+def pool_misfit(fleet_size: int, capacity: Resources, services: Sequence[Service]) -> str | None:
+    """Why all tasks of *services* do not fit on *fleet_size* hosts of *capacity* each, old hosts gone."""
+    needs = [Need(s.name, s.cpu, s.memory, s.static_ports) for s in services for _ in range(s.desired) if not s.daemon]
+    return misfit(needs, [(capacity, frozenset())] * fleet_size)

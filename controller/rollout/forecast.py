@@ -1,0 +1,87 @@
+"""What a roll will do, before it does it: waves, floor, peak, time, and what binds. Pure.
+
+The arithmetic is that of `decide`: the first new host goes alone, then `max_surge` at a time (or `max_unavailable`
+without a surge). Times AWS alone decides are estimates and are named as such in the report.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from controller.rollout.fit import percent_deadlock, pool_misfit
+from controller.rollout.model import Policy, Resources, Service
+
+BOOT = timedelta(seconds=90)  # launch until the agent is registered: about a minute and a half for an ECS-optimized AMI
+START = timedelta(seconds=20)  # a task's placement, pull and start
+LEAVE = timedelta(seconds=30)  # termination of an empty host
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The rollout section of a plan. `binding` names what limits the pace; `infeasible` why it cannot be done."""
+
+    pool: str
+    hosts: int
+    waves: int
+    size: int
+    floor: int
+    peak: int
+    duration: timedelta
+    binding: str
+    infeasible: str | None = None
+
+
+def forecast(
+    pool: str,
+    *,
+    live: int,
+    old: int,
+    size: int,
+    policy: Policy,
+    services: Sequence[Service],
+    capacity: Resources | None,
+    move: timedelta,
+) -> Forecast:
+    """The forecast for replacing *old* of *live* hosts and ending at *size*.
+
+    capacity  what one wanted host offers to tasks; None when unknown (then fit is not judged)
+    move      the slowest service's time to be healthy elsewhere and leave (health checks, deregistration, stop)
+    """
+    surge = min(policy.max_surge, old)
+    per_wave = surge or policy.max_unavailable or 1
+    waves = 0 if not old else (1 + math.ceil(max(0, old - 1) / per_wave) if surge > 1 else math.ceil(old / per_wave))
+    shed = max(0, live - size) if not old else max(0, live - old - size)
+    grow = max(0, size - live)
+    peak = max(live, size + surge, size)
+    each = (BOOT + policy.bake if surge else timedelta()) + START + move + LEAVE
+    total = (
+        each * waves + (START + move + LEAVE if shed else timedelta()) + (BOOT + policy.bake if grow else timedelta())
+    )
+    infeasible = next((why for s in services if (why := percent_deadlock(s))), None) if old or shed else None
+    if infeasible is None and capacity is not None and (old or shed):
+        why = pool_misfit(size - policy.max_unavailable, capacity, services)
+        infeasible = f"with the old hosts gone: {why}" if why else None
+    return Forecast(
+        pool,
+        old + shed,
+        waves + (1 if shed else 0),
+        size,
+        max(0, size - policy.max_unavailable),
+        peak,
+        total,
+        _binding(policy, surge, old),
+        infeasible,
+    )
+
+
+def _binding(policy: Policy, surge: int, old: int) -> str:
+    if not old:
+        return ""
+    if surge == 0:
+        return f"max_unavailable {policy.max_unavailable}, no surge"
+    if surge < old:
+        return f"max_surge {policy.max_surge}: {surge} of {old} hosts at a time"
+    return "none: the surge covers every old host"

@@ -1,0 +1,185 @@
+"""What became of a service's deployment: judged by its identity, never by "the service is stable". Pure.
+
+A service is stable after a rollback too, and before an update became visible (peers.md 4.1). So success is: the
+PRIMARY deployment runs the wanted task definition, its rolloutState is COMPLETED, it is alone, and it runs what is
+desired now. A wanted task definition whose deployment was rolled back is remembered by AWS itself, in the service's
+deployment history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from controller.rollout.model import Fleet
+
+State = Literal["succeeded", "in_progress", "rolled_back", "superseded", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One entry of DescribeServices' `deployments`."""
+
+    id: str
+    status: str  # PRIMARY ACTIVE INACTIVE
+    task_definition: str
+    rollout_state: str  # IN_PROGRESS COMPLETED FAILED
+    reason: str = ""
+    desired: int = 0
+    running: int = 0
+    pending: int = 0
+    failed: int = 0
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PastDeployment:
+    """One entry of the service's deployment history (ListServiceDeployments)."""
+
+    task_definition: str
+    status: str  # SUCCESSFUL ROLLBACK_SUCCESSFUL STOPPED ...
+    reason: str = ""
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """A service as its deployments show it."""
+
+    name: str  # logical
+    live_name: str
+    desired: int
+    running: int
+    task_definition: str
+    deployments: tuple[Deployment, ...]
+    history: tuple[PastDeployment, ...] = ()
+    events: tuple[str, ...] = ()
+    task_cpu: int = 0
+    task_memory: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`state` with words and numbers; `since` is when the judged deployment began."""
+
+    service: str
+    state: State
+    why: str
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A plan step that must wait, and why; `outcome` when waiting will not help (``rolled_back``)."""
+
+    why: str
+    outcome: str = ""
+
+
+def judge(service: ServiceState, wanted: str | None) -> Verdict:
+    """The verdict on *service* with respect to the task definition *wanted* (an arn; None: not known yet)."""
+    primary = next((d for d in service.deployments if d.status == "PRIMARY"), None)
+    if primary is None:
+        return Verdict(service.name, "in_progress", "no deployment yet")
+    if wanted is not None and primary.task_definition != wanted:
+        return _not_primary(service, primary, wanted)
+    revision = _short(primary.task_definition)
+    if primary.rollout_state == "FAILED":
+        return Verdict(
+            service.name,
+            "failed",
+            f"{revision}: {primary.reason or 'failed'}{_last_event(service)}",
+            primary.created_at,
+        )
+    others = len(service.deployments) - 1
+    if (
+        primary.rollout_state == "COMPLETED"
+        and not others
+        and service.running >= service.desired
+        and not primary.pending
+    ):
+        return Verdict(
+            service.name, "succeeded", f"{revision}: {service.running} of {service.desired} running", primary.created_at
+        )
+    counts = f"{primary.running} of {service.desired} running, {primary.pending} pending"
+    failed = f", {primary.failed} failed" if primary.failed else ""
+    older = (
+        f", {sum(d.running for d in service.deployments if d is not primary)} of the old still running"
+        if others
+        else ""
+    )
+    return Verdict(service.name, "in_progress", f"{revision}: {counts}{failed}{older}", primary.created_at)
+
+
+def rolled_back(service: ServiceState, wanted: str | None) -> Verdict | None:
+    """The verdict that *wanted* was tried and rolled back; None when it was not, or was deployed well since."""
+    for deployment in service.deployments:
+        if (
+            deployment.task_definition == wanted
+            and deployment.rollout_state == "FAILED"
+            and deployment.status != "PRIMARY"
+        ):
+            why = f"{_short(deployment.task_definition)} was rolled back: {deployment.reason or 'failed'}"
+            return Verdict(service.name, "rolled_back", why, deployment.created_at)
+    tried = [past for past in service.history if past.task_definition == wanted]
+    newest = max(tried, key=lambda past: past.created_at.timestamp() if past.created_at else 0, default=None)
+    if newest is None or not newest.status.startswith(("ROLLBACK", "STOPPED")):
+        return None
+    why = f"{_short(newest.task_definition)} was rolled back: {newest.reason or newest.status}"
+    return Verdict(service.name, "rolled_back", why, newest.created_at)
+
+
+def hold(
+    service: ServiceState,
+    wanted: str | None,
+    fleets: Iterable[Fleet],
+    *,
+    by_person: bool,
+    started: datetime,
+    hosts_change: bool,
+) -> Hold | None:
+    """Why the step that would deploy *service* must wait now; None when it may go.
+
+    hosts_change   the plan still changes launch templates or groups: new hosts are coming
+    """
+    if (past := rolled_back(service, wanted)) is not None:
+        retry = by_person and past.since is not None and past.since < started
+        if not retry:
+            return Hold(f"{past.why}; a new revision or a person's apply tries again", "rolled_back")
+    for fleet in fleets:
+        draining = [
+            host.id
+            for host in fleet.live
+            if host.cordoned and any(task.service == service.live_name for task in host.open_tasks)
+        ]
+        if draining:
+            return Hold(f"{', '.join(draining)} drain tasks of {service.name}: one at a time")
+        biggest = max((host.registered.memory for host in fleet.live), default=0)
+        widest = max((host.registered.cpu for host in fleet.live), default=0)
+        too_big = biggest and (service.task_memory > biggest or service.task_cpu > widest)
+        if too_big and (hosts_change or fleet.old or fleet.roll):
+            return Hold(
+                f"hosts first: a task of {service.task_cpu} cpu/{service.task_memory} MiB does not fit a host of "
+                f"{widest} cpu/{biggest} MiB"
+            )
+    return None
+
+
+def _not_primary(service: ServiceState, primary: Deployment, wanted: str) -> Verdict:
+    if (past := rolled_back(service, wanted)) is not None:
+        return past
+    seen = any(d.task_definition == wanted for d in service.deployments)
+    if seen:
+        why = f"{_short(wanted)} was superseded by {_short(primary.task_definition)}, which somebody else deployed"
+        return Verdict(service.name, "superseded", why, primary.created_at)
+    return Verdict(service.name, "in_progress", f"{_short(wanted)} is not deployed yet", primary.created_at)
+
+
+def _short(arn: str) -> str:
+    return arn.rsplit("/", 1)[-1]
+
+
+def _last_event(service: ServiceState) -> str:
+    return f"; last event: {service.events[0]}" if service.events else ""
