@@ -12,19 +12,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from controller.aws.client import Aws
-from controller.base.clock import Clock
-from controller.base.errors import ControllerError, NotYet, Stale
+from controller.base.errors import ControllerError
 from controller.base.keys import Key
-from controller.engine.execute import execute
-from controller.engine.observe import declare, observe
-from controller.engine.plan import Plan, Scope, plan, plan_destroy
+from controller.engine.plan import Plan, Scope
 from controller.resources import RECONCILERS
-from controller.rollout import fleet as fleets
-from controller.rollout.decide import clear_halt, decide
-from controller.rollout.model import Done, Fleet, Halt, Move, Policy, policy_of
-from controller.rollout.verdict import Hold, Verdict, hold
-from controller.spec.types import Stack
+from controller.rollout.model import Fleet, Move
+from controller.rollout.verdict import Hold, Verdict
 
 KINDS = {kind.kind: kind for kind in RECONCILERS}
 Want = Literal["converge", "destroy"]
@@ -38,7 +31,7 @@ class Options:
     """What the caller allows. `by_person` and `started` tell an apply somebody asked for from a pass of the loop:
     only the former clears a remembered halt and retries what was rolled back before it started."""
 
-    scope: Scope = Scope()
+    scope: Scope = field(default_factory=Scope)
     by_person: bool = False
     started: datetime = field(default_factory=lambda: datetime.min.replace(tzinfo=UTC))
 

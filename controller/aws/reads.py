@@ -37,12 +37,22 @@ class Reads:
 
     owner   the stack: value of the owner tag
     names   kind -> live names wanted in this pass (``{"service": ("shop-web",), ...}``)
+    destroying   the pass removes things: what they hold is asked for too
     """
 
-    def __init__(self, aws: Aws, owner: str, names: Mapping[str, Sequence[str]], pool: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        aws: Aws,
+        owner: str,
+        names: Mapping[str, Sequence[str]],
+        pool: ThreadPoolExecutor,
+        *,
+        destroying: bool = False,
+    ) -> None:
         self.aws = aws
         self.owner = owner
         self.names = names
+        self.destroying = destroying
         self._pool = pool
         self._memo: dict[object, Future[Any]] = {}
         self._lock = threading.Lock()
@@ -82,6 +92,15 @@ class Reads:
     # ------------------------------------------------------------------------------------------------ ec2, by tag
     def vpcs(self) -> list[Item]:
         return self.once("vpcs", lambda: pages(self.aws.ec2.describe_vpcs, "Vpcs", Filters=self._tagged()))
+
+    def vpc_dns_hostnames(self, vpc: str) -> bool:
+        """Whether hosts of *vpc* get DNS names (an attribute that DescribeVpcs does not show)."""
+
+        def ask() -> bool:
+            answer = self.aws.ec2.describe_vpc_attribute(VpcId=vpc, Attribute="enableDnsHostnames")
+            return bool(answer["EnableDnsHostnames"]["Value"])
+
+        return self.once(("vpc_dns_hostnames", vpc), ask)
 
     def subnets(self) -> list[Item]:
         return self.once("subnets", lambda: pages(self.aws.ec2.describe_subnets, "Subnets", Filters=self._tagged()))
@@ -510,6 +529,14 @@ class Reads:
         call = self.aws.ecr.get_lifecycle_policy
         return self._or_gone(
             ("lifecycle_policy", repository), lambda: str(call(repositoryName=repository)["lifecyclePolicyText"])
+        )
+
+    def image_count(self, repository: str) -> int:
+        """How many images a repository holds (asked only before it might be deleted)."""
+        call = self.aws.ecr.describe_images
+        return self.once(
+            ("image_count", repository),
+            lambda: len(pages(call, "imageDetails", "nextToken", repositoryName=repository)),
         )
 
     def image(self, repository: str, tag: str) -> Item | None:

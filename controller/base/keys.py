@@ -74,8 +74,23 @@ def owner_tags(owner: str, key: Key) -> dict[str, str]:
     return {OWNER_TAG: owner, NAME_TAG: str(key)}
 
 
-def user_tags(live: Mapping[str, str]) -> Tags:
-    """The tags of a live resource that a person may have set: not AWS's own, not ours."""
+def birth_tags(owner: str, key: Key, name: str, extra: Tags = ()) -> Tags:
+    """Every tag a resource is born with: the owner tags, its ``Name``, and those of the spec."""
+    return tuple(sorted({"Name": name, **dict(extra), **owner_tags(owner, key)}.items()))
+
+
+def lasting_tags(live: Mapping[str, str]) -> Tags:
+    """The tags of a live resource that are worth comparing: neither AWS's own nor breadcrumbs."""
     return tuple(
-        sorted((k, v) for k, v in live.items() if not k.startswith(("aws:", "theseus:")) and k != "AmazonECSManaged")
+        sorted(
+            (k, v)
+            for k, v in live.items()
+            if k in {OWNER_TAG, NAME_TAG} or not k.startswith(("aws:", "theseus:", "AmazonECSManaged"))
+        )
     )
+
+
+def key_of(live: Mapping[str, str], kind: str) -> Key | None:
+    """The key a live resource of *kind* was born with, from its name tag; None when it says nothing of the kind."""
+    key = Key.parse(live.get(NAME_TAG, ""))
+    return key if key is not None and key.kind == kind else None

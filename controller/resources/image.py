@@ -1,0 +1,82 @@
+"""Which machine image a pool's hosts should run now. Looked up, never created.
+
+``update: manual`` keeps the image that is live until a person asks for the newer one; a fleet must not roll because
+somebody else published an AMI (peers.md 4.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from controller.base.errors import Refused
+from controller.base.keys import Key
+from controller.engine.reconciler import Change, Observed, spec
+from controller.spec.names import live_name
+
+if TYPE_CHECKING:
+    from controller.aws.client import Aws
+    from controller.aws.reads import Reads
+    from controller.spec.types import Stack
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """`id`, or the SSM parameter `ssm`; `newest`: take what the parameter says whatever is live."""
+
+    pool: str = spec(compare=False)
+    id: str | None = spec(compare=False, default=None)
+    ssm: str | None = spec(compare=False, default=None)
+    newest: bool = spec(compare=False, default=False)
+    template: str = spec(compare=False, default="")
+    group: str = spec(compare=False, default="")
+
+
+class ImageKind:
+    kind = "image"
+    volatile: tuple[str, ...] = ()
+    data = True
+
+    def declare(self, stack: Stack) -> Iterable[tuple[Key, Image]]:
+        for pool in stack.pools:
+            newest = pool.image.update == "auto" or pool.name in stack.refresh_images
+            template = live_name(stack, Key("launch_template", pool.name))
+            group = live_name(stack, Key("auto_scaling_group", pool.name))
+            yield Key(self.kind, pool.name), Image(pool.name, pool.image.id, pool.image.ssm, newest, template, group)
+
+    def observe(self, reads: Reads, wanted: Mapping[Key, Image], owner: str) -> Mapping[Key, Observed[Image]]:
+        found = {}
+        for key, desired in wanted.items():
+            published = desired.id or (reads.parameter(desired.ssm) if desired.ssm else None)
+            versions = reads.launch_template_versions(desired.template) if desired.ssm else []
+            newest = max(versions, key=lambda item: int(item["VersionNumber"]), default=None)
+            live = str(newest["LaunchTemplateData"].get("ImageId", "")) if newest else ""
+            if one := choose(desired, published, live, owner):
+                found[key] = one
+        return found
+
+    def create(self, aws: Aws, key: Key, desired: Image) -> Mapping[str, str]:
+        raise Refused(
+            f"{key}: SSM parameter {desired.ssm} does not exist in {aws.region}: correct hosts.{key.name}.image"
+        )
+
+    def update(
+        self, aws: Aws, observed: Observed[Image], desired: Image, changes: tuple[Change, ...]
+    ) -> Mapping[str, Any]:
+        return {}
+
+    def delete(self, aws: Aws, observed: Observed[Image]) -> None:
+        return None
+
+
+def choose(desired: Image, published: str | None, live: str, owner: str) -> Observed[Image] | None:
+    """The image to use: the live one under ``manual``, else the published one; None when there is neither."""
+    if live and not desired.newest and desired.id is None:
+        note = f"newer AMI {published} is published ({live} is live): apply --refresh-images {desired.pool} takes it"
+        notes = (note,) if published not in {None, live} else ()
+        return Observed(desired, {"id": live}, owner, notes=notes)
+    return Observed(desired, {"id": published}, owner) if published else None
+
+
+KIND = ImageKind()

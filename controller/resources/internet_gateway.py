@@ -1,0 +1,80 @@
+"""The way out of the VPC. Attaching is part of it: a detached gateway is attached again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from controller.aws import tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, key_of, lasting_tags
+from controller.engine.reconciler import Change, Observed, spec
+from controller.spec.names import live_name
+
+if TYPE_CHECKING:
+    from controller.aws.client import Aws
+    from controller.aws.reads import Reads
+    from controller.spec.types import Stack
+
+
+@dataclass(frozen=True, slots=True)
+class InternetGateway:
+    vpc: str | Ref
+    tags: Tags = spec(subset=True, risk="cosmetic")
+
+
+class InternetGatewayKind:
+    kind = "internet_gateway"
+    volatile: tuple[str, ...] = ()
+    data = False
+
+    def declare(self, stack: Stack) -> Iterable[tuple[Key, InternetGateway]]:
+        key = Key(self.kind, "main")
+        yield (
+            key,
+            InternetGateway(Ref(Key("vpc", "main")), birth_tags(stack.name, key, live_name(stack, key), stack.tags)),
+        )
+
+    def observe(
+        self, reads: Reads, wanted: Mapping[Key, InternetGateway], owner: str
+    ) -> Mapping[Key, Observed[InternetGateway]]:
+        found = {}
+        for item in sorted(reads.internet_gateways(), key=lambda one: str(one["InternetGatewayId"]), reverse=True):
+            live = tags.read(item.get("Tags"))
+            if key := key_of(live, self.kind):
+                found[key] = parse_gateway(item, live)
+        return found
+
+    def create(self, aws: Aws, key: Key, desired: InternetGateway) -> Mapping[str, str]:
+        made = aws.ec2.create_internet_gateway(TagSpecifications=tags.specification("internet-gateway", desired.tags))
+        gateway = made["InternetGateway"]["InternetGatewayId"]
+        aws.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=str(desired.vpc))
+        return {"id": gateway}
+
+    def update(
+        self, aws: Aws, observed: Observed[InternetGateway], desired: InternetGateway, changes: tuple[Change, ...]
+    ) -> Mapping[str, str]:
+        gateway = observed.outputs["id"]
+        for change in changes:
+            if change.field == "vpc":
+                if change.before:
+                    aws.ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=str(change.before))
+                aws.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=str(desired.vpc))
+            if change.field == "tags":
+                aws.ec2.create_tags(Resources=[gateway], Tags=tags.pascal(desired.tags))
+        return {}
+
+    def delete(self, aws: Aws, observed: Observed[InternetGateway]) -> None:
+        gateway = observed.outputs["id"]
+        if observed.as_desired.vpc:
+            aws.ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=str(observed.as_desired.vpc))
+        aws.ec2.delete_internet_gateway(InternetGatewayId=gateway)
+
+
+def parse_gateway(item: Mapping[str, Any], live: Mapping[str, str]) -> Observed[InternetGateway]:
+    attached = [one["VpcId"] for one in item.get("Attachments", []) if one.get("State") in {"available", "attached"}]
+    as_desired = InternetGateway(attached[0] if attached else "", lasting_tags(live))
+    return Observed(as_desired, {"id": item["InternetGatewayId"]}, live.get(OWNER_TAG))
+
+
+KIND = InternetGatewayKind()

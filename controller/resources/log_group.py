@@ -1,0 +1,98 @@
+"""One log group per service. Destroy keeps one that holds data, unless the spec says to delete it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from controller.base.keys import OWNER_TAG, Key, Tags, birth_tags, lasting_tags
+from controller.engine.reconciler import Change, Observed, spec
+from controller.spec.names import live_name
+
+if TYPE_CHECKING:
+    from controller.aws.client import Aws
+    from controller.aws.reads import Reads
+    from controller.spec.types import OnDestroy, Stack
+
+
+@dataclass(frozen=True, slots=True)
+class LogGroup:
+    """`retention_days` 0: never expires."""
+
+    retention_days: int
+    name: str = spec(compare=False)
+    tags: Tags = spec(subset=True, risk="cosmetic")
+    on_destroy: OnDestroy = spec(compare=False, default="retain")
+
+
+class LogGroupKind:
+    kind = "log_group"
+    volatile: tuple[str, ...] = ()
+    data = False
+
+    def declare(self, stack: Stack) -> Iterable[tuple[Key, LogGroup]]:
+        for service in stack.services:
+            key = Key(self.kind, service.name)
+            name = live_name(stack, key)
+            born = birth_tags(stack.name, key, name, stack.tags)
+            yield key, LogGroup(service.log_retention.days, name, born, service.log_on_destroy)
+
+    def observe(self, reads: Reads, wanted: Mapping[Key, LogGroup], owner: str) -> Mapping[Key, Observed[LogGroup]]:
+        by_name = {item["logGroupName"]: item for item in reads.log_groups(f"/ecs/{owner}/")}
+        for desired in wanted.values():
+            if desired.name not in by_name and not desired.name.startswith(f"/ecs/{owner}/"):
+                by_name |= {item["logGroupName"]: item for item in reads.log_groups(desired.name)}
+        found = {}
+        for key, desired in wanted.items():
+            if item := by_name.get(desired.name):
+                live = reads.log_group_tags(_arn(item))
+                found[key] = parse_group(item, live, desired.on_destroy)
+        return found
+
+    def create(self, aws: Aws, key: Key, desired: LogGroup) -> Mapping[str, str]:
+        aws.logs.create_log_group(logGroupName=desired.name, tags=dict(desired.tags))
+        _retain(aws, desired)
+        found = aws.logs.describe_log_groups(logGroupNamePrefix=desired.name)["logGroups"]
+        item = next(one for one in found if one["logGroupName"] == desired.name)
+        return _outputs(item)
+
+    def update(
+        self, aws: Aws, observed: Observed[LogGroup], desired: LogGroup, changes: tuple[Change, ...]
+    ) -> Mapping[str, str]:
+        for change in changes:
+            if change.field == "retention_days":
+                _retain(aws, desired)
+            if change.field == "tags":
+                aws.logs.tag_resource(resourceArn=observed.outputs["arn"], tags=dict(desired.tags))
+        return {}
+
+    def delete(self, aws: Aws, observed: Observed[LogGroup]) -> None:
+        aws.logs.delete_log_group(logGroupName=observed.as_desired.name)
+
+
+def parse_group(item: Mapping[str, Any], live: Mapping[str, str], on_destroy: OnDestroy) -> Observed[LogGroup]:
+    held = int(item.get("storedBytes", 0))
+    kept = f"holds {held} bytes of logs, on_destroy: retain" if held and on_destroy == "retain" else ""
+    as_desired = LogGroup(int(item.get("retentionInDays", 0)), item["logGroupName"], lasting_tags(live), on_destroy)
+    return Observed(as_desired, _outputs(item), live.get(OWNER_TAG), kept=kept)
+
+
+def _retain(aws: Aws, desired: LogGroup) -> None:
+    if desired.retention_days:
+        aws.logs.put_retention_policy(logGroupName=desired.name, retentionInDays=desired.retention_days)
+    else:
+        aws.logs.delete_retention_policy(logGroupName=desired.name)
+
+
+def _arn(item: Mapping[str, Any]) -> str:
+    """The arn without the ``:*`` DescribeLogGroups ends it with (aws.md 9.5)."""
+    return str(item["arn"]).removesuffix(":*")
+
+
+def _outputs(item: Mapping[str, Any]) -> dict[str, str]:
+    arn = _arn(item)
+    return {"name": item["logGroupName"], "arn": arn, "stream_arn": f"{arn}:*"}
+
+
+KIND = LogGroupKind()

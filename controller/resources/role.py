@@ -1,0 +1,201 @@
+"""IAM roles with the least they need: hosts join their cluster, a service's agent pulls one image, writes one log.
+
+Documents are compared in canonical form (aws.md 9.5). Managed policies that others attached are noted and kept; of
+inline policies only the one with our fixed name is ours.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from controller.aws import tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.engine.reconciler import Change, Observed, spec
+from controller.spec.names import live_name
+
+if TYPE_CHECKING:
+    from controller.aws.client import Aws
+    from controller.aws.reads import Reads
+    from controller.spec.types import Service, Stack
+
+INLINE = "theseus"
+AWS_POLICY = "arn:aws:iam::aws:policy/"
+HOST_POLICIES = (
+    f"{AWS_POLICY}AmazonSSMManagedInstanceCore",
+    f"{AWS_POLICY}service-role/AmazonEC2ContainerServiceforEC2Role",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One Allow statement of the inline policy."""
+
+    actions: tuple[str, ...]
+    resources: tuple[str | Ref, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """`trust` is the AWS service that may assume it; `policies` are managed policies by arn."""
+
+    trust: str
+    policies: tuple[str, ...]
+    grants: tuple[Grant, ...]
+    name: str = spec(compare=False)
+    tags: Tags = spec(subset=True, risk="cosmetic")
+
+
+class RoleKind:
+    kind = "role"
+    volatile: tuple[str, ...] = ()
+    data = False
+
+    def declare(self, stack: Stack) -> Iterable[tuple[Key, Role]]:
+        for pool in stack.pools:
+            key = Key(self.kind, f"hosts-{pool.name}")
+            yield key, self._role(stack, key, "ec2.amazonaws.com", HOST_POLICIES, ())
+        for service in stack.services:
+            key = Key(self.kind, f"execution-{service.name}")
+            yield key, self._role(stack, key, "ecs-tasks.amazonaws.com", (), _execution_grants(service))
+
+    def _role(self, stack: Stack, key: Key, trust: str, policies: tuple[str, ...], grants: tuple[Grant, ...]) -> Role:
+        name = live_name(stack, key)
+        return Role(trust, policies, grants, name, birth_tags(stack.name, key, name, stack.tags))
+
+    def observe(self, reads: Reads, wanted: Mapping[Key, Role], owner: str) -> Mapping[Key, Observed[Role]]:
+        found = {}
+        for key, desired in wanted.items():
+            item = reads.role(desired.name)
+            if item is None:
+                continue
+            attached = reads.attached_policies(desired.name)
+            inline = reads.inline_policy(desired.name, INLINE) if desired.grants else None
+            found[key] = parse_role(item, attached, inline, desired.policies)
+        return found
+
+    def create(self, aws: Aws, key: Key, desired: Role) -> Mapping[str, str]:
+        made = aws.iam.create_role(
+            RoleName=desired.name,
+            AssumeRolePolicyDocument=json.dumps(_trust_document(desired.trust)),
+            Description=f"theseus: {key}",
+            Tags=tags.pascal(desired.tags),
+        )["Role"]
+        for arn in desired.policies:
+            aws.iam.attach_role_policy(RoleName=desired.name, PolicyArn=arn)
+        _put_inline(aws, desired)
+        return _outputs(made)
+
+    def update(
+        self, aws: Aws, observed: Observed[Role], desired: Role, changes: tuple[Change, ...]
+    ) -> Mapping[str, str]:
+        for change in changes:
+            match change.field:
+                case "trust":
+                    document = json.dumps(_trust_document(desired.trust))
+                    aws.iam.update_assume_role_policy(RoleName=desired.name, PolicyDocument=document)
+                case "policies":
+                    for arn in sorted(set(desired.policies) - set(observed.as_desired.policies)):
+                        aws.iam.attach_role_policy(RoleName=desired.name, PolicyArn=arn)
+                case "grants":
+                    _put_inline(aws, desired)
+                case "tags":
+                    aws.iam.tag_role(RoleName=desired.name, Tags=tags.pascal(desired.tags))
+        return {}
+
+    def delete(self, aws: Aws, observed: Observed[Role]) -> None:
+        name = observed.as_desired.name
+        for policy in aws.iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
+            aws.iam.detach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
+        for inline in aws.iam.list_role_policies(RoleName=name)["PolicyNames"]:
+            aws.iam.delete_role_policy(RoleName=name, PolicyName=inline)
+        aws.iam.delete_role(RoleName=name)
+
+
+def parse_role(item: Mapping[str, Any], attached: list[str], inline: Any, asked: tuple[str, ...]) -> Observed[Role]:
+    live = tags.read(item.get("Tags"))
+    ours = tuple(arn for arn in asked if arn in attached)
+    foreign = tuple(f"policy attached by others kept: {arn}" for arn in sorted(set(attached) - set(asked)))
+    trust = parse_trust(_document(item["AssumeRolePolicyDocument"]))
+    as_desired = Role(trust, ours, parse_grants(inline), item["RoleName"], lasting_tags(live))
+    return Observed(as_desired, _outputs(item), live.get(OWNER_TAG), notes=foreign)
+
+
+def parse_trust(document: Mapping[str, Any]) -> str:
+    """The one service that may assume the role; a JSON text when the document says anything else."""
+    statements = _list(document.get("Statement"))
+    if len(statements) == 1:
+        one = statements[0]
+        services = _list(one.get("Principal", {}).get("Service"))
+        plain = one.get("Effect") == "Allow" and _list(one.get("Action")) == ["sts:AssumeRole"]
+        if plain and len(services) == 1 and not one.get("Condition") and set(one["Principal"]) == {"Service"}:
+            return str(services[0])
+    return json.dumps(document, sort_keys=True)
+
+
+def parse_grants(document: Any) -> tuple[Grant, ...]:
+    """The Allow statements of our inline policy; one scalar is a list of one, order means nothing."""
+    if document is None:
+        return ()
+    return tuple(
+        sorted(
+            (
+                Grant(tuple(sorted(_list(one.get("Action")))), tuple(sorted(_list(one.get("Resource")))))
+                for one in _list(_document(document).get("Statement"))
+            ),
+            key=lambda grant: grant.actions,
+        )
+    )
+
+
+def _execution_grants(service: Service) -> tuple[Grant, ...]:
+    """What the ECS agent does for this service's tasks: pull its image, write its log, read its secrets."""
+    log = Ref(Key("log_group", service.name), "stream_arn")
+    grants = [Grant(("logs:CreateLogStream", "logs:PutLogEvents"), (log,))]
+    pull = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+    if service.image.repository is not None:
+        grants.append(Grant(pull, (Ref(Key("repository", service.image.repository), "arn"),)))
+    else:
+        grants.append(Grant(pull, ("*",)))
+    grants.append(Grant(("ecr:GetAuthorizationToken",), ("*",)))  # the call has no resource (aws.md 7.1)
+    secrets = tuple(sorted(arn for _, arn in service.secrets))
+    if parameters := tuple(arn for arn in secrets if ":ssm:" in arn):
+        grants.append(Grant(("ssm:GetParameters",), parameters))
+    if others := tuple(arn for arn in secrets if ":ssm:" not in arn):
+        grants.append(Grant(("secretsmanager:GetSecretValue",), others))
+    return tuple(sorted(grants, key=lambda grant: grant.actions))
+
+
+def _trust_document(service: str) -> dict[str, Any]:
+    return {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}],
+    }
+
+
+def _put_inline(aws: Aws, desired: Role) -> None:
+    if not desired.grants:
+        return
+    statements = [
+        {"Effect": "Allow", "Action": list(grant.actions), "Resource": [str(one) for one in grant.resources]}
+        for grant in desired.grants
+    ]
+    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    aws.iam.put_role_policy(RoleName=desired.name, PolicyName=INLINE, PolicyDocument=document)
+
+
+def _outputs(item: Mapping[str, Any]) -> dict[str, str]:
+    return {"name": item["RoleName"], "arn": item["Arn"], "created_at": item["CreateDate"].isoformat()}
+
+
+def _document(value: Any) -> dict[str, Any]:
+    return json.loads(value) if isinstance(value, str) else dict(value)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+KIND = RoleKind()

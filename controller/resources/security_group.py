@@ -1,0 +1,226 @@
+"""Security groups as sets of rules: authorize before revoke, and only rules that carry our tag are ours to revoke.
+
+The hosts accept the dynamic port range from the load balancer's group only (aws.md 7.3). The default egress rule AWS
+adds at birth is one we want, so it is declared like any other.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from controller.aws import tags
+from controller.base.errors import Refused
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, key_of, lasting_tags
+from controller.engine.reconciler import Change, Observed, spec
+from controller.spec.names import live_name
+
+if TYPE_CHECKING:
+    from controller.aws.client import Aws
+    from controller.aws.reads import Reads
+    from controller.spec.types import Stack
+
+DYNAMIC_PORTS = (32768, 65535)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: one peer. Ports are -1 when the protocol is all (``-1``)."""
+
+    direction: str  # ingress egress
+    protocol: str
+    from_port: int
+    to_port: int
+    peer: str | Ref  # a CIDR block or a security group id
+
+    def sort_key(self) -> tuple[str, ...]:
+        return (self.direction, self.protocol, str(self.from_port), str(self.to_port), str(self.peer))
+
+
+EVERYTHING_OUT = Rule("egress", "-1", -1, -1, "0.0.0.0/0")
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityGroup:
+    rules: tuple[Rule, ...]
+    name: str = spec(compare=False)
+    description: str = spec(immutable=True)
+    vpc: str | Ref = spec(immutable=True)
+    tags: Tags = spec(subset=True, risk="cosmetic")
+
+
+class SecurityGroupKind:
+    kind = "security_group"
+    volatile: tuple[str, ...] = ()
+    data = False
+
+    def declare(self, stack: Stack) -> Iterable[tuple[Key, SecurityGroup]]:
+        balancer = Key(self.kind, "load-balancer")
+        if stack.load_balancer is not None:
+            rules = [
+                Rule("ingress", "tcp", listener.port, listener.port, canonical(cidr))
+                for listener in stack.load_balancer.listeners
+                for cidr in stack.load_balancer.allow
+            ]
+            yield balancer, self._group(stack, balancer, "load balancer", [*rules, EVERYTHING_OUT])
+        for pool in stack.pools:
+            key = Key(self.kind, f"hosts-{pool.name}")
+            inward = [Rule("ingress", "tcp", *DYNAMIC_PORTS, Ref(balancer))] if stack.load_balancer is not None else []
+            yield key, self._group(stack, key, f"hosts of pool {pool.name}", [*inward, EVERYTHING_OUT])
+
+    def _group(self, stack: Stack, key: Key, what: str, rules: Sequence[Rule]) -> SecurityGroup:
+        name = live_name(stack, key)
+        born = birth_tags(stack.name, key, name, stack.tags)
+        ordered = tuple(sorted(set(rules), key=Rule.sort_key))
+        return SecurityGroup(ordered, name, f"{stack.name}: {what}", Ref(Key("vpc", "main")), born)
+
+    def observe(
+        self, reads: Reads, wanted: Mapping[Key, SecurityGroup], owner: str
+    ) -> Mapping[Key, Observed[SecurityGroup]]:
+        by_group: dict[str, list[Mapping[str, Any]]] = {}
+        for rule in reads.security_group_rules():
+            by_group.setdefault(rule["GroupId"], []).append(rule)
+        ids = {}
+        found = {}
+        for item in reads.security_groups():
+            live = tags.read(item.get("Tags"))
+            if key := key_of(live, self.kind):
+                ids[key] = item["GroupId"]
+        for item in reads.security_groups():
+            live = tags.read(item.get("Tags"))
+            if key := key_of(live, self.kind):
+                asked = {_resolved(rule, ids) for rule in wanted[key].rules} if key in wanted else set()
+                found[key] = parse_group(item, live, by_group.get(item["GroupId"], []), asked)
+        return found
+
+    def create(self, aws: Aws, key: Key, desired: SecurityGroup) -> Mapping[str, str]:
+        made = aws.ec2.create_security_group(
+            GroupName=desired.name,
+            Description=desired.description,
+            VpcId=str(desired.vpc),
+            TagSpecifications=tags.specification("security-group", desired.tags),
+        )
+        group = made["GroupId"]
+        authorize(aws, group, [rule for rule in desired.rules if rule != EVERYTHING_OUT], desired.tags)
+        return {"id": group}
+
+    def update(
+        self, aws: Aws, observed: Observed[SecurityGroup], desired: SecurityGroup, changes: tuple[Change, ...]
+    ) -> Mapping[str, str]:
+        group = observed.outputs["id"]
+        for change in changes:
+            if change.field == "rules":
+                have, want = set(observed.as_desired.rules), set(desired.rules)
+                authorize(aws, group, sorted(want - have, key=Rule.sort_key), desired.tags)
+                revoke(aws, group, have - want)
+            if change.field == "tags":
+                aws.ec2.create_tags(Resources=[group], Tags=tags.pascal(desired.tags))
+        return {}
+
+    def delete(self, aws: Aws, observed: Observed[SecurityGroup]) -> None:
+        aws.ec2.delete_security_group(GroupId=observed.outputs["id"])
+
+
+def parse_group(
+    item: Mapping[str, Any], live: Mapping[str, str], rules: Iterable[Mapping[str, Any]], asked: set[Rule]
+) -> Observed[SecurityGroup]:
+    """The group with its rules that are ours (tagged, or asked for); others become notes."""
+    ours, foreign = set(), []
+    for one in rules:
+        rule = parse_rule(one)
+        if OWNER_TAG in tags.read(one.get("Tags")) or rule in asked:
+            ours.add(rule)
+        else:
+            foreign.append(rule)
+    notes = tuple(
+        f"rule of others kept: {r.direction} {r.protocol} {r.from_port}-{r.to_port} {r.peer}"
+        for r in sorted(foreign, key=Rule.sort_key)
+    )
+    as_desired = SecurityGroup(
+        tuple(sorted(ours, key=Rule.sort_key)),
+        item["GroupName"],
+        item["Description"],
+        item["VpcId"],
+        lasting_tags(live),
+    )
+    return Observed(as_desired, {"id": item["GroupId"]}, live.get(OWNER_TAG), notes=notes)
+
+
+def parse_rule(item: Mapping[str, Any]) -> Rule:
+    """One DescribeSecurityGroupRules entry, canonical (aws.md 9.3)."""
+    protocol = {"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6"}.get(item["IpProtocol"], item["IpProtocol"])
+    everything = protocol == "-1"
+    peer = item.get("CidrIpv4") or item.get("CidrIpv6") or item.get("PrefixListId")
+    return Rule(
+        "egress" if item["IsEgress"] else "ingress",
+        protocol,
+        -1 if everything else int(item["FromPort"]),
+        -1 if everything else int(item["ToPort"]),
+        canonical(peer) if peer else item.get("ReferencedGroupInfo", {}).get("GroupId", ""),
+    )
+
+
+def canonical(cidr: str) -> str:
+    """The network address AWS stores: 100.68.0.18/18 is 100.68.0.0/18."""
+    try:
+        return str(ipaddress.ip_network(cidr, strict=False))
+    except ValueError:
+        return cidr  # a prefix list id
+
+
+def authorize(aws: Aws, group: str, rules: Sequence[Rule], born: Tags) -> None:
+    """Add *rules*; one that is already there is success."""
+    marks = tuple((k, v) for k, v in born if k.startswith("theseus:"))
+    for rule in rules:
+        call = (
+            aws.ec2.authorize_security_group_egress
+            if rule.direction == "egress"
+            else aws.ec2.authorize_security_group_ingress
+        )
+        try:
+            call(
+                GroupId=group,
+                IpPermissions=[_permission(rule)],
+                TagSpecifications=tags.specification("security-group-rule", marks),
+            )
+        except Refused as refusal:
+            if refusal.code != "InvalidPermission.Duplicate":
+                raise
+
+
+def revoke(aws: Aws, group: str, rules: Iterable[Rule]) -> None:
+    """Remove *rules*; one that is already gone is success."""
+    for rule in sorted(rules, key=Rule.sort_key):
+        call = (
+            aws.ec2.revoke_security_group_egress
+            if rule.direction == "egress"
+            else aws.ec2.revoke_security_group_ingress
+        )
+        try:
+            call(GroupId=group, IpPermissions=[_permission(rule)])
+        except Refused as refusal:
+            if refusal.code != "InvalidPermission.NotFound":
+                raise
+
+
+def _permission(rule: Rule) -> Any:
+    peer = str(rule.peer)
+    permission: dict[str, Any] = {"IpProtocol": rule.protocol}
+    if rule.protocol != "-1":
+        permission |= {"FromPort": rule.from_port, "ToPort": rule.to_port}
+    if peer.startswith("sg-"):
+        return permission | {"UserIdGroupPairs": [{"GroupId": peer}]}
+    if ":" in peer:
+        return permission | {"Ipv6Ranges": [{"CidrIpv6": peer}]}
+    return permission | {"IpRanges": [{"CidrIp": peer}]}
+
+
+def _resolved(rule: Rule, ids: Mapping[Key, str]) -> Rule:
+    if isinstance(rule.peer, Ref):
+        return Rule(rule.direction, rule.protocol, rule.from_port, rule.to_port, ids.get(rule.peer.key, rule.peer))
+    return rule
+
+
+KIND = SecurityGroupKind()
