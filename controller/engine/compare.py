@@ -24,6 +24,8 @@ def compare(desired: Any, have: Any) -> tuple[Change, ...]:
         if meta.get("subset", False):
             asked = {key for key, _ in after}
             before = tuple(pair for pair in before if pair[0] in asked)
+        if meta.get("unordered", False):
+            before, after = (tuple(sorted(side, key=repr)) for side in (before, after))
         if before != after or any(isinstance(ref, Ref) for ref in refs(after)):
             immutable = bool(meta.get("immutable", False))
             risk: Risk = "replace" if immutable else meta.get("risk", "in_place")

@@ -38,6 +38,8 @@ def observe(
     desired: Mapping[Key, Any],
     kinds: Sequence[Reconciler[Any]],
     also: Sequence[Callable[[Reads], T]] = (),
+    *,
+    destroying: bool = False,
 ) -> tuple[dict[Key, Observed[Any]], list[T], Reads]:
     """What is live: for every kind, and the answers of *also* (the fleets), all read side by side.
 
@@ -49,7 +51,7 @@ def observe(
         wanted[key.kind][key] = value
     calls = ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="read")
     with calls, ThreadPoolExecutor(len(kinds) + len(also) or 1, thread_name_prefix="observe") as pool:
-        reads = Reads(aws, owner, names_of(desired), calls)
+        reads = Reads(aws, owner, names_of(desired), calls, destroying=destroying)
         extras = [pool.submit(ask, reads) for ask in also]
         found = [pool.submit(kind.observe, reads, wanted[kind.kind], owner) for kind in kinds]
         live = {key: one for future in found for key, one in future.result().items()}

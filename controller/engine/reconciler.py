@@ -7,6 +7,7 @@ Field metadata the engine understands (`spec` below writes them):
     immutable   AWS cannot change it in place: a difference is a replacement
     risk        what changing it means for what runs: cosmetic, in_place, new_deployment, host_roll
     subset      a `Tags` field of which only the keys we ask for are ours; others are left alone
+    unordered   a tuple that AWS returns in any order
     compare     False: the field steers us (retention, names) and is never compared
     secret      its value is masked wherever it is shown
 """
@@ -35,12 +36,20 @@ def spec(
     immutable: bool = False,
     risk: Risk = "in_place",
     subset: bool = False,
+    unordered: bool = False,
     compare: bool = True,
     secret: bool = False,
     default: Any = ...,
 ) -> Any:
     """A dataclass field with the metadata above; *default* as in `dataclasses.field`."""
-    metadata = {"immutable": immutable, "risk": risk, "subset": subset, "compare": compare, "secret": secret}
+    metadata = {
+        "immutable": immutable,
+        "risk": risk,
+        "subset": subset,
+        "unordered": unordered,
+        "compare": compare,
+        "secret": secret,
+    }
     return field(metadata=metadata) if default is ... else field(default=default, metadata=metadata)
 
 

@@ -30,7 +30,6 @@ class Image:
     ssm: str | None = spec(compare=False, default=None)
     newest: bool = spec(compare=False, default=False)
     template: str = spec(compare=False, default="")
-    group: str = spec(compare=False, default="")
 
 
 class ImageKind:
@@ -42,15 +41,13 @@ class ImageKind:
         for pool in stack.pools:
             newest = pool.image.update == "auto" or pool.name in stack.refresh_images
             template = live_name(stack, Key("launch_template", pool.name))
-            group = live_name(stack, Key("auto_scaling_group", pool.name))
-            yield Key(self.kind, pool.name), Image(pool.name, pool.image.id, pool.image.ssm, newest, template, group)
+            yield Key(self.kind, pool.name), Image(pool.name, pool.image.id, pool.image.ssm, newest, template)
 
     def observe(self, reads: Reads, wanted: Mapping[Key, Image], owner: str) -> Mapping[Key, Observed[Image]]:
         found = {}
         for key, desired in wanted.items():
             published = desired.id or (reads.parameter(desired.ssm) if desired.ssm else None)
-            versions = reads.launch_template_versions(desired.template) if desired.ssm else []
-            newest = max(versions, key=lambda item: int(item["VersionNumber"]), default=None)
+            newest = reads.newest_version(desired.template) if desired.ssm else None
             live = str(newest["LaunchTemplateData"].get("ImageId", "")) if newest else ""
             if one := choose(desired, published, live, owner):
                 found[key] = one

@@ -26,6 +26,7 @@ LIMITS = {
     "log_group": 512,
     "security_group": 255,
 }
+CONTAINER = "app"  # the one essential container of a task; the service's load balancer names it
 _SINGLE = {"main"}  # a stack has one of these: the stack's own name is enough
 
 

@@ -1,0 +1,113 @@
+"""What ties a pool's group to ECS. Managed scaling is off: the size of a pool is the spec's, and the rollout's.
+
+Managed draining is on unless the spec gives it up: it covers every termination that is not ours (aws.md 1.6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from controller.aws import tags
+from controller.base.errors import NotYet, Refused
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.engine.reconciler import Change, Observed, spec
+from controller.spec.names import live_name
+
+if TYPE_CHECKING:
+    from controller.aws.client import Aws
+    from controller.aws.reads import Reads
+    from controller.spec.types import Stack
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityProvider:
+    group: str | Ref = spec(immutable=True)  # arn
+    managed_draining: bool = spec()
+    managed_scaling: bool = spec()
+    name: str = spec(compare=False)
+    tags: Tags = spec(subset=True, risk="cosmetic")
+
+
+class CapacityProviderKind:
+    kind = "capacity_provider"
+    volatile: tuple[str, ...] = ()
+    data = False
+
+    def declare(self, stack: Stack) -> Iterable[tuple[Key, CapacityProvider]]:
+        for pool in stack.pools:
+            key = Key(self.kind, pool.name)
+            name = live_name(stack, key)
+            group = Ref(Key("auto_scaling_group", pool.name), "arn")
+            born = birth_tags(stack.name, key, name, stack.tags)
+            yield key, CapacityProvider(group, pool.managed_draining, False, name, born)
+
+    def observe(
+        self, reads: Reads, wanted: Mapping[Key, CapacityProvider], owner: str
+    ) -> Mapping[Key, Observed[CapacityProvider]]:
+        by_name = {item["name"]: item for item in reads.capacity_providers()}
+        return {key: parse_provider(by_name[one.name]) for key, one in wanted.items() if one.name in by_name}
+
+    def create(self, aws: Aws, key: Key, desired: CapacityProvider) -> Mapping[str, str]:
+        try:
+            made = aws.ecs.create_capacity_provider(
+                name=desired.name,
+                autoScalingGroupProvider=_settings(desired) | {"autoScalingGroupArn": str(desired.group)},
+                tags=tags.camel(desired.tags),
+            )["capacityProvider"]
+        except Refused as refusal:
+            if "already exists" not in str(refusal):  # ECS has no code of its own for it (aws.md 5.2)
+                raise
+            found = aws.ecs.describe_capacity_providers(capacityProviders=[desired.name], include=["TAGS"])
+            made = found["capacityProviders"][0]
+            if parse_provider(made).as_desired.group != desired.group:
+                raise
+        return _outputs(made)
+
+    def update(
+        self, aws: Aws, observed: Observed[CapacityProvider], desired: CapacityProvider, changes: tuple[Change, ...]
+    ) -> Mapping[str, str]:
+        fields = {change.field for change in changes}
+        if fields & {"managed_draining", "managed_scaling"}:
+            aws.ecs.update_capacity_provider(name=desired.name, autoScalingGroupProvider=_settings(desired))
+        if "tags" in fields:
+            aws.ecs.tag_resource(resourceArn=observed.outputs["arn"], tags=tags.camel(desired.tags))
+        return {}
+
+    def delete(self, aws: Aws, observed: Observed[CapacityProvider]) -> None:
+        name = observed.as_desired.name
+        if not observed.gone:
+            aws.ecs.delete_capacity_provider(capacityProvider=name)
+        found = aws.ecs.describe_capacity_providers(capacityProviders=[name])["capacityProviders"]
+        if any(item.get("status") != "INACTIVE" for item in found):
+            raise NotYet(f"capacity provider {name}: being deleted")
+
+
+def parse_provider(item: Mapping[str, Any]) -> Observed[CapacityProvider]:
+    live = tags.read(item.get("tags"))
+    group = item.get("autoScalingGroupProvider", {})
+    as_desired = CapacityProvider(
+        group.get("autoScalingGroupArn", ""),
+        group.get("managedDraining", "ENABLED") == "ENABLED",
+        group.get("managedScaling", {}).get("status", "DISABLED") == "ENABLED",
+        item["name"],
+        lasting_tags(live),
+    )
+    leaving = item.get("updateStatus") in {"DELETE_IN_PROGRESS", "DELETE_COMPLETE"}
+    return Observed(as_desired, _outputs(item), live.get(OWNER_TAG), gone=leaving)
+
+
+def _settings(desired: CapacityProvider) -> Any:
+    return {
+        "managedScaling": {"status": "ENABLED" if desired.managed_scaling else "DISABLED"},
+        "managedTerminationProtection": "DISABLED",
+        "managedDraining": "ENABLED" if desired.managed_draining else "DISABLED",
+    }
+
+
+def _outputs(item: Mapping[str, Any]) -> dict[str, str]:
+    return {"name": item["name"], "arn": item["capacityProviderArn"]}
+
+
+KIND = CapacityProviderKind()

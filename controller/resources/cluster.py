@@ -1,0 +1,87 @@
+"""The ECS cluster. Breadcrumb tags live on it and are never compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from controller.aws import tags
+from controller.base.errors import NotYet
+from controller.base.keys import OWNER_TAG, Key, Tags, birth_tags, lasting_tags
+from controller.engine.reconciler import Change, Observed, spec
+from controller.spec.names import live_name
+
+if TYPE_CHECKING:
+    from controller.aws.client import Aws
+    from controller.aws.reads import Reads
+    from controller.spec.types import Stack
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    container_insights: bool
+    name: str = spec(compare=False)
+    tags: Tags = spec(subset=True, risk="cosmetic")
+
+
+class ClusterKind:
+    kind = "cluster"
+    volatile: tuple[str, ...] = ()
+    data = False
+
+    def declare(self, stack: Stack) -> Iterable[tuple[Key, Cluster]]:
+        key = Key(self.kind, "main")
+        name = live_name(stack, key)
+        yield key, Cluster(stack.cluster.container_insights, name, birth_tags(stack.name, key, name, stack.tags))
+
+    def observe(self, reads: Reads, wanted: Mapping[Key, Cluster], owner: str) -> Mapping[Key, Observed[Cluster]]:
+        by_name = {item["clusterName"]: item for item in reads.clusters()}
+        return {key: parse_cluster(by_name[one.name]) for key, one in wanted.items() if one.name in by_name}
+
+    def create(self, aws: Aws, key: Key, desired: Cluster) -> Mapping[str, str]:
+        made = aws.ecs.create_cluster(  # an existing name returns the cluster (aws.md 5.2)
+            clusterName=desired.name, settings=_settings(desired), tags=tags.camel(desired.tags)
+        )
+        return _outputs(made["cluster"])
+
+    def update(
+        self, aws: Aws, observed: Observed[Cluster], desired: Cluster, changes: tuple[Change, ...]
+    ) -> Mapping[str, str]:
+        for change in changes:
+            if change.field == "container_insights":
+                aws.ecs.update_cluster_settings(cluster=desired.name, settings=_settings(desired))
+            if change.field == "tags":
+                aws.ecs.tag_resource(resourceArn=observed.outputs["arn"], tags=tags.camel(desired.tags))
+        return {}
+
+    def delete(self, aws: Aws, observed: Observed[Cluster]) -> None:
+        """Deregister what hosts left behind (only those that can no longer answer), then delete."""
+        name = observed.as_desired.name
+        arns = aws.ecs.list_container_instances(cluster=name)["containerInstanceArns"]
+        if arns:
+            found = aws.ecs.describe_container_instances(cluster=name, containerInstances=arns)
+            connected = [item for item in found["containerInstances"] if item.get("agentConnected")]
+            if connected:
+                raise NotYet(f"cluster {name}: {len(connected)} hosts are still registered")
+            for arn in arns:
+                aws.ecs.deregister_container_instance(cluster=name, containerInstance=arn, force=True)
+        aws.ecs.delete_cluster(cluster=name)
+
+
+def parse_cluster(item: Mapping[str, Any]) -> Observed[Cluster]:
+    live = tags.read(item.get("tags"))
+    settings = {one["name"]: one["value"] for one in item.get("settings", [])}
+    insights = settings.get("containerInsights", "disabled") != "disabled"
+    return Observed(Cluster(insights, item["clusterName"], lasting_tags(live)), _outputs(item), live.get(OWNER_TAG))
+
+
+def _settings(desired: Cluster) -> list[Any]:
+    return [{"name": "containerInsights", "value": "enabled" if desired.container_insights else "disabled"}]
+
+
+def _outputs(item: Mapping[str, Any]) -> dict[str, str]:
+    return {"name": item["clusterName"], "arn": item["clusterArn"]}
+
+
+KIND = ClusterKind()

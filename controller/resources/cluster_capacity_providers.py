@@ -1,0 +1,119 @@
+"""Which capacity providers a cluster may use. The call replaces the whole list, so those of others are sent along.
+
+Destroying is a knot (aws.md 5.5): hosts must leave while their provider is still attached, or nobody completes the
+hook of managed draining; the provider can only be deleted once detached; the group only once it is empty. So this is
+where the hosts leave: detaching first empties the groups behind our providers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from controller.aws.groups import empty
+from controller.base.keys import OWNER_TAG, Key, Ref
+from controller.engine.reconciler import Change, Observed, spec
+from controller.spec.names import live_name
+
+if TYPE_CHECKING:
+    from controller.aws.client import Aws
+    from controller.aws.reads import Reads
+    from controller.spec.types import Stack
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterCapacityProviders:
+    """`providers`: ours, in the spec's order; the first one is the cluster's default strategy."""
+
+    cluster: str | Ref = spec(immutable=True)
+    providers: tuple[str | Ref, ...] = spec(unordered=True)
+    names: tuple[str, ...] = spec(compare=False)
+
+
+class ClusterCapacityProvidersKind:
+    kind = "cluster_capacity_providers"
+    volatile: tuple[str, ...] = ()
+    data = False
+
+    def declare(self, stack: Stack) -> Iterable[tuple[Key, ClusterCapacityProviders]]:
+        keys = [Key("capacity_provider", pool.name) for pool in stack.pools]
+        providers = tuple(Ref(key, "name") for key in keys)
+        names = tuple(live_name(stack, key) for key in keys)
+        yield (
+            Key(self.kind, "main"),
+            ClusterCapacityProviders(Ref(Key("cluster", "main"), "name"), providers, names),
+        )
+
+    def observe(
+        self, reads: Reads, wanted: Mapping[Key, ClusterCapacityProviders], owner: str
+    ) -> Mapping[Key, Observed[ClusterCapacityProviders]]:
+        found = {}
+        for key, desired in wanted.items():
+            for item in reads.clusters():
+                one = parse_attachments(item, desired.names)
+                if one.as_desired.providers:
+                    found[key] = one
+        return found
+
+    def create(self, aws: Aws, key: Key, desired: ClusterCapacityProviders) -> Mapping[str, str]:
+        cluster = str(desired.cluster)
+        live = _cluster(aws, cluster)
+        ours = [str(one) for one in desired.providers]
+        others = [name for name in live.get("capacityProviders", []) if name not in ours]
+        strategy = live.get("defaultCapacityProviderStrategy") or [
+            {"capacityProvider": ours[0], "weight": 1, "base": 0}
+        ]
+        _put(aws, cluster, [*others, *ours], strategy)
+        return {"id": cluster}
+
+    def update(
+        self,
+        aws: Aws,
+        observed: Observed[ClusterCapacityProviders],
+        desired: ClusterCapacityProviders,
+        changes: tuple[Change, ...],
+    ) -> Mapping[str, str]:
+        self.create(aws, Key(self.kind, "main"), desired)
+        return {}
+
+    def delete(self, aws: Aws, observed: Observed[ClusterCapacityProviders]) -> None:
+        cluster = str(observed.as_desired.cluster)
+        ours = [str(one) for one in observed.as_desired.providers]
+        _empty_groups(aws, ours)
+        live = _cluster(aws, cluster)
+        others = [name for name in live.get("capacityProviders", []) if name not in ours]
+        strategy = [
+            one for one in live.get("defaultCapacityProviderStrategy", []) if one["capacityProvider"] not in ours
+        ]
+        _put(aws, cluster, others, strategy)
+
+
+def parse_attachments(item: Mapping[str, Any], names: tuple[str, ...]) -> Observed[ClusterCapacityProviders]:
+    attached = tuple(name for name in item.get("capacityProviders", []) if name in names)
+    owner = next((tag["value"] for tag in item.get("tags", []) if tag["key"] == OWNER_TAG), None)
+    busy = "attachments are being updated" if item.get("attachmentsStatus") == "UPDATE_IN_PROGRESS" else ""
+    as_desired = ClusterCapacityProviders(item["clusterName"], attached, names)
+    return Observed(as_desired, {"id": item["clusterName"]}, owner, busy=busy)
+
+
+def _empty_groups(aws: Aws, providers: list[str]) -> None:
+    found = aws.ecs.describe_capacity_providers(capacityProviders=providers)["capacityProviders"]
+    names = [item["autoScalingGroupProvider"]["autoScalingGroupArn"].rsplit("/", 1)[-1] for item in found]
+    if names:
+        groups = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=names)["AutoScalingGroups"]
+        empty(aws, groups)
+
+
+def _cluster(aws: Aws, name: str) -> Mapping[str, Any]:
+    found = aws.ecs.describe_clusters(clusters=[name])["clusters"]
+    return found[0] if found else {}
+
+
+def _put(aws: Aws, cluster: str, providers: list[str], strategy: Any) -> None:
+    aws.ecs.put_cluster_capacity_providers(
+        cluster=cluster, capacityProviders=providers, defaultCapacityProviderStrategy=strategy
+    )
+
+
+KIND = ClusterCapacityProvidersKind()

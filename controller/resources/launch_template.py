@@ -1,0 +1,185 @@
+"""Launch templates: numbered versions, one of which the group pins.
+
+A version cannot be changed, so an update makes a new one. The newest version that carries our mark is what we asked
+for last: it is what gets compared. The client token is a hash of the data and of the version it follows, so that a
+try whose answer was lost is not repeated. Older versions stay: hosts and rollbacks need them.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from controller.aws import tags
+from controller.aws.reads import VERSION_MARK
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, key_of, lasting_tags
+from controller.engine.reconciler import Change, Observed, spec
+from controller.spec.names import live_name
+
+if TYPE_CHECKING:
+    from controller.aws.client import Aws
+    from controller.aws.reads import Reads
+    from controller.spec.types import Pool, Stack
+
+SCHEME = "v1"  # of the hash in a version's description; a new release of ours must not change the data itself
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchTemplate:
+    """`user_data` is decoded text. `hop_limit` 1 keeps bridge containers away from the instance's credentials."""
+
+    cluster: str | Ref = spec(compare=False)  # the user data names it: hosts must not boot before it exists
+    image: str | Ref = spec(risk="host_roll")
+    instance_type: str = spec(risk="host_roll")
+    profile: str | Ref = spec(risk="host_roll")
+    security_groups: tuple[str | Ref, ...] = spec(risk="host_roll", unordered=True)
+    user_data: str = spec(risk="host_roll")
+    http_tokens: str = spec(risk="host_roll", default="required")
+    hop_limit: int = spec(risk="host_roll", default=1)
+    name: str = spec(compare=False, default="")
+    tags: Tags = spec(subset=True, risk="cosmetic", default=())
+
+
+class LaunchTemplateKind:
+    kind = "launch_template"
+    volatile: tuple[str, ...] = ("version",)
+    data = False
+
+    def declare(self, stack: Stack) -> Iterable[tuple[Key, LaunchTemplate]]:
+        for pool in stack.pools:
+            key = Key(self.kind, pool.name)
+            name = live_name(stack, key)
+            yield (
+                key,
+                LaunchTemplate(
+                    cluster=Ref(Key("cluster", "main"), "name"),
+                    image=Ref(Key("image", pool.name)),
+                    instance_type=pool.instance_type,
+                    profile=Ref(Key("instance_profile", f"hosts-{pool.name}"), "name"),
+                    security_groups=(Ref(Key("security_group", f"hosts-{pool.name}")), *pool.security_groups),
+                    user_data=user_data(stack, pool),
+                    name=name,
+                    tags=birth_tags(stack.name, key, name, stack.tags),
+                ),
+            )
+
+    def observe(
+        self, reads: Reads, wanted: Mapping[Key, LaunchTemplate], owner: str
+    ) -> Mapping[Key, Observed[LaunchTemplate]]:
+        found = {}
+        for item in reads.launch_templates():
+            live = tags.read(item.get("Tags"))
+            if (key := key_of(live, self.kind)) and (version := reads.newest_version(item["LaunchTemplateName"])):
+                found[key] = parse_template(version, live)
+        for key, desired in wanted.items():
+            if key not in found and (version := reads.newest_version(desired.name)):
+                found[key] = parse_template(version, {})  # somebody else's: the owner listing does not have it
+        return found
+
+    def create(self, aws: Aws, key: Key, desired: LaunchTemplate) -> Mapping[str, str]:
+        data = _data(desired)
+        made = aws.ec2.create_launch_template(
+            LaunchTemplateName=desired.name,
+            VersionDescription=_description(data),
+            LaunchTemplateData=data,
+            ClientToken=_token(desired.name, "", data),
+            TagSpecifications=tags.specification("launch-template", desired.tags),
+        )["LaunchTemplate"]
+        return _outputs(made, int(made["LatestVersionNumber"]))
+
+    def update(
+        self, aws: Aws, observed: Observed[LaunchTemplate], desired: LaunchTemplate, changes: tuple[Change, ...]
+    ) -> Mapping[str, str]:
+        template = observed.outputs["id"]
+        if any(change.field == "tags" for change in changes):
+            aws.ec2.create_tags(Resources=[template], Tags=tags.pascal(desired.tags))
+        if all(change.field == "tags" for change in changes):
+            return {}
+        data = _data(desired)
+        made = aws.ec2.create_launch_template_version(
+            LaunchTemplateId=template,
+            VersionDescription=_description(data),
+            LaunchTemplateData=data,
+            ClientToken=_token(template, observed.outputs["version"], data),
+        )
+        return _outputs(made["LaunchTemplateVersion"], int(made["LaunchTemplateVersion"]["VersionNumber"]))
+
+    def delete(self, aws: Aws, observed: Observed[LaunchTemplate]) -> None:
+        aws.ec2.delete_launch_template(LaunchTemplateId=observed.outputs["id"])
+
+
+def parse_template(version: Mapping[str, Any], live: Mapping[str, str]) -> Observed[LaunchTemplate]:
+    data = version["LaunchTemplateData"]
+    metadata = data.get("MetadataOptions", {})
+    as_desired = LaunchTemplate(
+        cluster="",
+        image=str(data.get("ImageId", "")),
+        instance_type=str(data.get("InstanceType", "")),
+        profile=str(data.get("IamInstanceProfile", {}).get("Name", "")),
+        security_groups=tuple(sorted(data.get("SecurityGroupIds", []))),
+        user_data=_decoded(data.get("UserData", "")),
+        http_tokens=str(metadata.get("HttpTokens", "optional")),
+        hop_limit=int(metadata.get("HttpPutResponseHopLimit", 1)),
+        name=version["LaunchTemplateName"],
+        tags=lasting_tags(live),
+    )
+    return Observed(as_desired, _outputs(version, int(version["VersionNumber"])), live.get(OWNER_TAG))
+
+
+def user_data(stack: Stack, pool: Pool) -> str:
+    """The script that makes a host join its cluster (aws.md section 8); the pool's own lines run after it."""
+    longest = max((s.stop_timeout for s in stack.services if s.pool == pool.name), default=None)
+    settings = [
+        f"ECS_CLUSTER={live_name(stack, Key('cluster', 'main'))}",
+        "ECS_AWSVPC_BLOCK_IMDS=true",
+        *([f"ECS_CONTAINER_STOP_TIMEOUT={int(longest.total_seconds())}s"] if longest else []),
+    ]
+    own = pool.user_data.strip("\n")
+    body = ["#!/bin/bash", "cat <<'EOF' >> /etc/ecs/ecs.config", *settings, "EOF", *([own] if own else [])]
+    return "\n".join(body) + "\n"
+
+
+def _data(desired: LaunchTemplate) -> Any:
+    """LaunchTemplateData. botocore does not encode user data here (aws.md 9.3), so we do."""
+    return {
+        "ImageId": str(desired.image),
+        "InstanceType": desired.instance_type,
+        "IamInstanceProfile": {"Name": str(desired.profile)},
+        "SecurityGroupIds": sorted(str(group) for group in desired.security_groups),
+        "UserData": base64.b64encode(desired.user_data.encode()).decode(),
+        "MetadataOptions": {
+            "HttpTokens": desired.http_tokens,
+            "HttpEndpoint": "enabled",
+            "HttpPutResponseHopLimit": desired.hop_limit,
+        },
+    }
+
+
+def _description(data: Any) -> str:
+    return f"{VERSION_MARK}{SCHEME}:{_digest(data)[:12]}"
+
+
+def _token(where: str, after: str, data: Any) -> str:
+    return hashlib.sha256(f"{where}:{after}:{_digest(data)}".encode()).hexdigest()[:32]
+
+
+def _digest(data: Any) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def _decoded(text: str) -> str:
+    try:
+        return base64.b64decode(text).decode()
+    except ValueError:
+        return text
+
+
+def _outputs(item: Mapping[str, Any], version: int) -> dict[str, str]:
+    return {"id": item["LaunchTemplateId"], "name": item["LaunchTemplateName"], "version": str(version)}
+
+
+KIND = LaunchTemplateKind()

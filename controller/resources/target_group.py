@@ -1,0 +1,170 @@
+"""Two target groups per routed service, blue and green; instance targets on dynamic ports, registered by ECS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from controller.aws import tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.engine.reconciler import Change, Observed, spec
+from controller.spec.names import live_name
+
+if TYPE_CHECKING:
+    from controller.aws.client import Aws
+    from controller.aws.reads import Reads
+    from controller.spec.types import Service, Stack
+
+DELAY = "deregistration_delay.timeout_seconds"
+COLOURS = ("blue", "green")
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """Seconds; `matcher` as elbv2 writes it (``200``, ``200,202``, ``200-399``)."""
+
+    path: str
+    interval: int
+    timeout: int
+    healthy: int
+    unhealthy: int
+    matcher: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetGroup:
+    vpc: str | Ref = spec(immutable=True)
+    port: int = spec(immutable=True)
+    protocol: str = spec(immutable=True)
+    target_type: str = spec(immutable=True)
+    health: HealthCheck = spec()
+    deregistration_delay: int = spec()
+    name: str = spec(compare=False)
+    tags: Tags = spec(subset=True, risk="cosmetic")
+
+
+class TargetGroupKind:
+    kind = "target_group"
+    volatile: tuple[str, ...] = ()
+    data = False
+
+    def declare(self, stack: Stack) -> Iterable[tuple[Key, TargetGroup]]:
+        for service in stack.services:
+            if service.route is None or service.port is None:
+                continue
+            for colour in COLOURS:
+                key = Key(self.kind, f"{service.name}-{colour}")
+                yield key, self._group(stack, key, service, service.port)
+
+    def _group(self, stack: Stack, key: Key, service: Service, port: int) -> TargetGroup:
+        name = live_name(stack, key)
+        check = service.health
+        health = HealthCheck(
+            check.path,
+            int(check.interval.total_seconds()),
+            int(check.timeout.total_seconds()),
+            check.healthy,
+            check.unhealthy,
+            check.matcher,
+        )
+        delay = int(service.deregistration_delay.total_seconds())
+        born = birth_tags(stack.name, key, name, stack.tags)
+        return TargetGroup(Ref(Key("vpc", "main")), port, "HTTP", "instance", health, delay, name, born)
+
+    def observe(
+        self, reads: Reads, wanted: Mapping[Key, TargetGroup], owner: str
+    ) -> Mapping[Key, Observed[TargetGroup]]:
+        by_name = {item["TargetGroupName"]: item for item in reads.target_groups()}
+        present = {key: by_name[one.name] for key, one in wanted.items() if one.name in by_name}
+        arns = [item["TargetGroupArn"] for item in present.values()]
+        reads.spread([partial(reads.target_group_attributes, arn) for arn in arns])  # side by side, then from memory
+        return {
+            key: parse_group(
+                item,
+                reads.target_group_attributes(item["TargetGroupArn"]),
+                reads.elb_tags().get(item["TargetGroupArn"], {}),
+            )
+            for key, item in present.items()
+        }
+
+    def create(self, aws: Aws, key: Key, desired: TargetGroup) -> Mapping[str, str]:
+        made = aws.elbv2.create_target_group(  # repeated with the same settings it returns the same one (aws.md 5.2)
+            Name=desired.name,
+            Protocol=desired.protocol,  # type: ignore[arg-type]
+            Port=desired.port,
+            VpcId=str(desired.vpc),
+            TargetType=desired.target_type,  # type: ignore[arg-type]
+            Tags=tags.pascal(desired.tags),
+            **_health(desired.health),
+        )["TargetGroups"][0]
+        _set_delay(aws, made["TargetGroupArn"], desired)
+        return _outputs(made)
+
+    def update(
+        self, aws: Aws, observed: Observed[TargetGroup], desired: TargetGroup, changes: tuple[Change, ...]
+    ) -> Mapping[str, str]:
+        arn = observed.outputs["arn"]
+        for change in changes:
+            match change.field:
+                case "health":
+                    aws.elbv2.modify_target_group(TargetGroupArn=arn, **_health(desired.health))
+                case "deregistration_delay":
+                    _set_delay(aws, arn, desired)
+                case "tags":
+                    aws.elbv2.add_tags(ResourceArns=[arn], Tags=tags.pascal(desired.tags))
+        return {}
+
+    def delete(self, aws: Aws, observed: Observed[TargetGroup]) -> None:
+        aws.elbv2.delete_target_group(TargetGroupArn=observed.outputs["arn"])
+
+
+def parse_group(
+    item: Mapping[str, Any], attributes: Mapping[str, str], live: Mapping[str, str]
+) -> Observed[TargetGroup]:
+    health = HealthCheck(
+        item.get("HealthCheckPath", ""),
+        int(item.get("HealthCheckIntervalSeconds", 0)),
+        int(item.get("HealthCheckTimeoutSeconds", 0)),
+        int(item.get("HealthyThresholdCount", 0)),
+        int(item.get("UnhealthyThresholdCount", 0)),
+        item.get("Matcher", {}).get("HttpCode", ""),
+    )
+    as_desired = TargetGroup(
+        item.get("VpcId", ""),
+        int(item.get("Port", 0)),
+        item.get("Protocol", ""),
+        item.get("TargetType", ""),
+        health,
+        int(attributes.get(DELAY, 300)),
+        item["TargetGroupName"],
+        lasting_tags(live),
+    )
+    return Observed(as_desired, _outputs(item), live.get(OWNER_TAG))
+
+
+def _health(check: HealthCheck) -> Any:
+    """Every health setting, explicitly: AWS's documents disagree about the defaults (aws.md section 10)."""
+    return {
+        "HealthCheckProtocol": "HTTP",
+        "HealthCheckPort": "traffic-port",
+        "HealthCheckPath": check.path,
+        "HealthCheckIntervalSeconds": check.interval,
+        "HealthCheckTimeoutSeconds": check.timeout,
+        "HealthyThresholdCount": check.healthy,
+        "UnhealthyThresholdCount": check.unhealthy,
+        "Matcher": {"HttpCode": check.matcher},
+    }
+
+
+def _set_delay(aws: Aws, arn: str, desired: TargetGroup) -> None:
+    attributes: Any = [{"Key": DELAY, "Value": str(desired.deregistration_delay)}]
+    aws.elbv2.modify_target_group_attributes(TargetGroupArn=arn, Attributes=attributes)
+
+
+def _outputs(item: Mapping[str, Any]) -> dict[str, str]:
+    return {"arn": item["TargetGroupArn"], "name": item["TargetGroupName"]}
+
+
+KIND = TargetGroupKind()
