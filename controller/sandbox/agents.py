@@ -1,0 +1,93 @@
+"""Host agents register a container instance some time after boot, leave with their host, and can fail to. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from controller.sandbox.asg import DRAINING_HOOK, complete
+from controller.sandbox.tasks import stopped
+from controller.sandbox.world import Draft, Member, Node, Provider, SignalTask, member_node
+
+
+def advance(draft: Draft) -> None:
+    for member in list(draft.members.values()):
+        node = member_node(draft.nodes, member.id)
+        if node is None and member.running and not member.dead:
+            _join(draft, member)
+    for node in list(draft.nodes.values()):
+        host = draft.members.get(node.member)
+        if node.status == "INACTIVE":
+            continue
+        if host is None and node.connected:
+            _leave(draft, node)  # a connected agent's host takes it along when terminated (aws.md 1.5)
+        elif host is not None and host.dead and node.connected and draft.now - host.since >= draft.timings.notice / 4:
+            draft.nodes[node.arn] = replace(node, connected=False)
+    _drain_terminating(draft)
+
+
+def _join(draft: Draft, member: Member) -> None:
+    """REGISTERING to ACTIVE in one step, in the cluster its user data names (aws.md section 8)."""
+    wait = draft.timings.boot + (draft.timings.late if member.joins == "late" else draft.timings.register)
+    if member.joins == "never" or draft.now - member.launched < wait:
+        return
+    cluster = draft.clusters.get(member.cluster or "default")
+    if cluster is None or not cluster.active:
+        return
+    provider = next((p for p in draft.providers.values() if p.active and p.group == member.group), None)
+    cpu, memory = draft.catalog.capacity(member.type)
+    node = Node(
+        draft.arn("ecs", f"container-instance/{cluster.name}/{draft.fresh(32)}"),
+        cluster.name,
+        member.id,
+        cpu,
+        memory,
+        draft.now,
+        provider.name if provider and provider.name in cluster.providers else None,
+        zone=member.zone,
+        attributes={
+            "ecs.ami-id": member.image,
+            "ecs.availability-zone": member.zone,
+            "ecs.instance-type": member.type,
+            "ecs.os-type": "linux",
+            "ecs.subnet-id": member.subnet,
+        },
+    )
+    draft.nodes[node.arn] = node
+
+
+def _leave(draft: Draft, node: Node) -> None:
+    """The host is gone: so are its tasks, whatever they were doing."""
+    draft.nodes[node.arn] = replace(node, status="INACTIVE", connected=False)
+    lose_tasks(draft, node, "The host was terminated")
+
+
+def lose_tasks(draft: Draft, node: Node, reason: str) -> None:
+    """Tasks of a host that no longer answers are STOPPED; ECS deregisters their targets only now (aws.md 1.5)."""
+    for task in list(draft.tasks.values()):
+        if task.node == node.arn and task.open:
+            draft.effects.append(SignalTask(task.arn, kill=True))
+            stopped(draft, task, "TerminationNotice", reason, None)
+
+
+def _drain_terminating(draft: Draft) -> None:
+    """Managed draining (aws.md 1.6): hosts held by ECS's hook are set DRAINING, and let go once empty."""
+    for member in list(draft.members.values()):
+        held = member.lifecycle == "Terminating:Wait" and any(p.hook == DRAINING_HOOK for p in member.pauses)
+        if not held or draft.now - member.since < draft.timings.managed_draining:
+            continue
+        node = member_node(draft.nodes, member.id)
+        if node is None:
+            complete(draft, draft.members[member.id], DRAINING_HOOK, "CONTINUE")
+            continue
+        if not _attached(draft, node):
+            continue  # detached or deleted too early: the hook waits for its heartbeat (aws.md 1.6)
+        if node.status == "ACTIVE":
+            draft.nodes[node.arn] = replace(node, status="DRAINING")
+        elif not any(task.node == node.arn and task.open for task in draft.tasks.values()):
+            complete(draft, draft.members[member.id], DRAINING_HOOK, "CONTINUE")
+
+
+def _attached(draft: Draft, node: Node) -> bool:
+    provider: Provider | None = draft.providers.get(node.provider or "")
+    cluster = draft.clusters.get(node.cluster)
+    return bool(provider and provider.active and cluster and provider.name in cluster.providers)

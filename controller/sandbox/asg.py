@@ -1,0 +1,272 @@
+"""The auto scaling engine: what a group does between two API calls. Pure.
+
+Each rule names its line of reference/aws.md.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from controller.sandbox.world import (
+    Activity,
+    ApiError,
+    Draft,
+    Group,
+    LaunchHost,
+    Member,
+    Pause,
+    TerminateHost,
+)
+
+DRAINING_HOOK = "ecs-managed-draining-termination-hook"  # aws.md 1.6
+GLOBAL_LIMIT = timedelta(hours=48)  # aws.md 1.11
+KEPT_ACTIVITIES = 400
+
+
+def advance(draft: Draft) -> None:
+    """Move every member along, then every group towards its desired capacity."""
+    for member in list(draft.members.values()):
+        _advance_member(draft, member)
+    for group in list(draft.groups.values()):
+        _heal(draft, group)
+        _converge(draft, group)
+        _rebalance(draft, group)
+        if group.deleting and not members_of(draft, group.name):
+            del draft.groups[group.name]
+
+
+def members_of(draft: Draft, group: str) -> list[Member]:
+    return [member for member in draft.members.values() if member.group == group]
+
+
+def staying(member: Member) -> bool:
+    """It counts as capacity: not on its way out."""
+    return not member.lifecycle.startswith("Terminat")
+
+
+# ------------------------------------------------------------------------------------------------ one member
+def _advance_member(draft: Draft, member: Member) -> None:
+    age = draft.now - member.since
+    match member.lifecycle:
+        case "Pending" if age >= draft.timings.boot:
+            running = replace(member, running=True)
+            _pause_or(draft, running, "LAUNCHING", "Pending:Wait", _in_service)
+        case "Pending:Wait" | "Terminating:Wait":
+            _expire(draft, member)
+        case "Pending:Proceed":
+            _in_service(draft, member)
+        case "Terminating":
+            _pause_or(draft, member, "TERMINATING", "Terminating:Wait", _proceed)
+        case "Terminating:Proceed" if age >= draft.timings.shutdown:
+            _finish(draft, member)
+
+
+def _pause_or(
+    draft: Draft, member: Member, transition: str, state: str, otherwise: Callable[[Draft, Member], None]
+) -> None:
+    """Hooks of *transition* hold the member (aws.md 1.11); without any it goes on."""
+    group = draft.groups.get(member.group)
+    hooks = [hook for hook in group.hooks if hook.transition == transition] if group else []
+    if not hooks or member.dead:
+        otherwise(draft, member)
+        return
+    pauses = tuple(
+        Pause(
+            hook.name,
+            draft.fresh(36),
+            draft.now + hook.heartbeat,
+            draft.now + min(GLOBAL_LIMIT, 100 * hook.heartbeat),
+        )
+        for hook in hooks
+    )
+    draft.members[member.id] = replace(member, lifecycle=state, since=draft.now, pauses=pauses)
+
+
+def _expire(draft: Draft, member: Member) -> None:
+    """A heartbeat that ran out takes the hook's default result (aws.md 1.11)."""
+    group = draft.groups.get(member.group)
+    for pause in member.pauses:
+        hook = next((h for h in group.hooks if h.name == pause.hook), None) if group else None
+        if hook is None or draft.now >= min(pause.deadline, pause.limit):
+            complete(draft, draft.members[member.id], pause.hook, hook.default_result if hook else "CONTINUE")
+
+
+def complete(draft: Draft, member: Member, hook: str, result: str) -> None:
+    """CompleteLifecycleAction: the member goes on once no hook holds it.
+
+    ABANDON of a launch terminates it; ABANDON of a termination skips the other hooks (aws.md 1.11).
+    """
+    left = tuple(pause for pause in member.pauses if pause.hook != hook)
+    if result == "ABANDON" and member.lifecycle == "Pending:Wait":
+        close(draft, member, "Cancelled", "Lifecycle Action Completed with ABANDON Result")
+        terminate(draft, replace(member, pauses=()), "launch was abandoned by a lifecycle hook")
+        return
+    if result == "ABANDON":
+        left = ()
+    going = replace(member, pauses=left)
+    if not left:
+        going = replace(going, lifecycle=member.lifecycle.split(":")[0] + ":Proceed", since=draft.now)
+    draft.members[member.id] = going
+
+
+def _in_service(draft: Draft, member: Member) -> None:
+    draft.members[member.id] = replace(member, lifecycle="InService", since=draft.now, pauses=())
+    close(draft, member, "Successful", "")
+
+
+def _proceed(draft: Draft, member: Member) -> None:
+    draft.members[member.id] = replace(member, lifecycle="Terminating:Proceed", since=draft.now, pauses=())
+
+
+def _finish(draft: Draft, member: Member) -> None:
+    close(draft, member, "Successful", "")
+    if not member.dead:
+        draft.effects.append(TerminateHost(member.id))
+    del draft.members[member.id]
+
+
+# ------------------------------------------------------------------------------------------------ one group
+def _heal(draft: Draft, group: Group) -> None:
+    """An instance that EC2 no longer calls running is unhealthy at once and replaced (aws.md 3.1)."""
+    for member in members_of(draft, group.name):
+        noticed = draft.now - member.since >= draft.timings.notice
+        if member.dead and member.healthy and noticed and "HealthCheck" not in group.suspended:
+            draft.members[member.id] = member = replace(member, healthy=False)
+        if not member.healthy and staying(member) and "ReplaceUnhealthy" not in group.suspended:
+            terminate(draft, member, "an instance was taken out of service in response to a health check")
+
+
+def _converge(draft: Draft, group: Group) -> None:
+    live = [member for member in members_of(draft, group.name) if staying(member)]
+    wanted = 0 if group.deleting else group.desired
+    if len(live) < wanted and "Launch" not in group.suspended and not group.deleting:
+        for _ in range(wanted - len(live)):
+            if not launch(draft, group, "to match desired capacity"):
+                return
+    if len(live) > wanted and "Terminate" not in group.suspended:
+        for member in _victims(draft, group, live, len(live) - wanted):
+            terminate(draft, member, "to match desired capacity")
+
+
+def launch(draft: Draft, group: Group, cause: str) -> bool:
+    """Start one instance in the least populated zone (aws.md 1.8); False when AWS could not."""
+    last = next((a for a in reversed(draft.activities) if a.group == group.name), None)
+    if last and last.status == "Failed" and draft.now - last.start < draft.timings.throttle:
+        return False  # the group retries with back-off (aws.md 3.4)
+    try:
+        template = draft.catalog.template(group.template_id, group.version)
+        draft.catalog.check_launch(template)
+    except ApiError as error:
+        _record(draft, group, "Launching a new EC2 instance", cause, "Failed", error.message)
+        return False
+    zones = {subnet: draft.catalog.zone(subnet) for subnet in group.subnets}
+    crowd = Counter(m.zone for m in members_of(draft, group.name) if staying(m))
+    subnet = min(group.subnets, key=lambda one: (crowd[zones[one]], zones[one]))
+    name = f"i-{draft.fresh(17)}"
+    activity = _record(draft, group, f"Launching a new EC2 instance: {name}", cause, "InProgress", "")
+    member = Member(
+        name,
+        group.name,
+        zones[subnet],
+        subnet,
+        template.id,
+        template.name,
+        template.version,
+        template.type,
+        template.image,
+        _cluster(template.user_data),
+        draft.now,
+        draft.now,
+        protected=group.protect_new,
+        joins=draft.catalog.joins(template.image),
+        activity=activity,
+    )
+    draft.members[name] = member
+    tags = {key: value for key, (value, propagate) in group.tags.items() if propagate}
+    tags |= {
+        "aws:autoscaling:groupName": group.name,
+        "aws:ec2launchtemplate:id": template.id,
+        "aws:ec2launchtemplate:version": template.version,
+    }
+    draft.effects.append(LaunchHost(member, template, tags))
+    return True
+
+
+def terminate(draft: Draft, member: Member, cause: str) -> None:
+    """Begin to terminate; hooks run at the next step."""
+    group = draft.groups[member.group]
+    activity = _record(draft, group, f"Terminating EC2 instance: {member.id}", cause, "InProgress", "")
+    draft.members[member.id] = replace(
+        member, lifecycle="Terminating", since=draft.now, protected=False, activity=activity
+    )
+
+
+def _victims(draft: Draft, group: Group, live: list[Member], count: int) -> list[Member]:
+    """Whom scale-in takes: most crowded zone first, then the oldest template version, then the oldest; protected ones
+    never, so that nothing may die at all (aws.md 1.7, 1.8)."""
+    chosen: list[Member] = []
+    free = [member for member in live if not member.protected or group.deleting]
+    crowd = Counter(member.zone for member in live)
+    while free and len(chosen) < count:
+        victim = min(free, key=lambda m: (-crowd[m.zone], _number(m.version), m.launched, m.id))
+        crowd[victim.zone] -= 1
+        free.remove(victim)
+        chosen.append(victim)
+    if len(chosen) < count and not group.deleting:
+        _once(
+            draft,
+            group,
+            "Could not scale to desired capacity because all remaining instances are protected from scale-in.",
+        )
+    return chosen
+
+
+def _rebalance(draft: Draft, group: Group) -> None:
+    """Zones that differ by more than one are evened out: launch first, then terminate (aws.md 1.8)."""
+    if group.deleting or group.suspended & {"AZRebalance", "Launch", "Terminate"}:
+        return
+    live = [member for member in members_of(draft, group.name) if staying(member)]
+    zones = {draft.catalog.zone(subnet) for subnet in group.subnets}
+    crowd = Counter(dict.fromkeys(zones, 0))
+    crowd.update(member.zone for member in live)
+    if len(live) == group.desired and crowd and max(crowd.values()) - min(crowd.values()) > 1:
+        launch(draft, group, "an instance was launched to aid in balancing the group's zones")
+
+
+def _number(version: str) -> int:
+    return int(version) if version.isdigit() else 0
+
+
+def _cluster(user_data: str) -> str | None:
+    """The cluster a host joins: named by its user data, else "default" (aws.md section 8)."""
+    for line in user_data.splitlines():
+        _, found, name = line.partition("ECS_CLUSTER=")
+        if found:
+            return name.strip().strip("\"'") or "default"
+    return "default"
+
+
+# ------------------------------------------------------------------------------------------------ activities
+def _record(draft: Draft, group: Group, description: str, cause: str, status: str, message: str) -> str:
+    name = draft.fresh(36)
+    end = draft.now if status in {"Failed", "Cancelled"} else None
+    words = f"At {draft.now:%Y-%m-%dT%H:%M:%SZ} {cause}."
+    draft.activities.append(Activity(name, group.name, description, words, draft.now, end, status, message))
+    del draft.activities[:-KEPT_ACTIVITIES]
+    return name
+
+
+def close(draft: Draft, member: Member, status: str, message: str) -> None:
+    """The activity that launched or terminates *member* has ended."""
+    for place, one in enumerate(draft.activities):
+        if one.id == member.activity:
+            draft.activities[place] = replace(one, status=status, message=message, end=draft.now)
+
+
+def _once(draft: Draft, group: Group, description: str) -> None:
+    last = next((a for a in reversed(draft.activities) if a.group == group.name), None)
+    if last is None or last.description != description:
+        _record(draft, group, description, "a user request changed the desired capacity", "Cancelled", "")

@@ -1,0 +1,305 @@
+"""The service scheduler: replaces tasks within minimumHealthyPercent and maximumPercent. Pure.
+
+Deployments, draining hosts, unhealthy targets and changed counts are all the same to it: some tasks should go, some
+are missing, and both happen only within the bounds (aws.md 1.1).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from controller.sandbox import tasks as life
+from controller.sandbox.placement import bind, demand, free, place
+from controller.sandbox.targets import alive, health, settings_of
+from controller.sandbox.world import Deployment, Draft, Node, Service, Task
+
+EVENTS_KEPT = 100  # aws.md 4.1
+SUPPRESS = timedelta(hours=6)  # of equal events
+HISTORY_KEPT = 20
+
+
+def advance(draft: Draft) -> None:
+    life.advance(draft)
+    for key in list(draft.services):
+        _look(draft, key)
+
+
+def threshold(desired: int) -> int:
+    """Failed tasks that trip the circuit breaker: clamp(ceil(desired / 2), 3, 200) (aws.md 4.2)."""
+    return max(3, min(200, math.ceil(desired / 2)))
+
+
+def bounds(service: Service) -> tuple[int, int]:
+    """(least healthy, most open) tasks: min is rounded up, max down (aws.md 1.1)."""
+    least = math.ceil(service.desired * service.min_percent / 100)
+    return least, math.floor(service.desired * service.max_percent / 100)
+
+
+def tasks_of(draft: Draft, service: Service) -> list[Task]:
+    """Every task of the service that has not stopped."""
+    return [t for t in draft.tasks.values() if t.service == service.name and t.cluster == service.cluster and t.open]
+
+
+def is_healthy(draft: Draft, service: Service, task: Task) -> bool:
+    """RUNNING and, behind a load balancer, healthy in every target group; else RUNNING for a while (aws.md 1.1)."""
+    if task.last != "RUNNING" or task.wanted != "RUNNING":
+        return False
+    groups = life.registrations(draft, task)
+    if not groups:
+        return task.started is not None and draft.now - task.started >= draft.timings.stable
+    return all(_state(draft, group, task, port) == "healthy" for group, port in groups)
+
+
+def _state(draft: Draft, group: str, task: Task, port: int) -> str:
+    target = draft.targets.get((group, task.member, port))
+    settings = settings_of(draft, group)
+    if target is None or settings is None:
+        return "unused"
+    return health(target, settings, alive=alive(draft, task.member))[0]
+
+
+# ------------------------------------------------------------------------------------------------ one service
+def _look(draft: Draft, key: tuple[str, str]) -> None:
+    service = draft.services[key]
+    if service.status == "INACTIVE":
+        return
+    opened = tasks_of(draft, service)
+    if service.status == "DRAINING":
+        _wind_down(draft, service, opened)
+        return
+    for task in opened:
+        if not task.was_healthy and is_healthy(draft, service, task):
+            draft.tasks[task.arn] = replace(task, was_healthy=True)
+    opened = tasks_of(draft, service)
+    if _breaks(draft, service):
+        service = draft.services[key]
+    leaving = _leaving(draft, service, opened)
+    _start(draft, service, opened, leaving)
+    _stop(draft, draft.services[key], tasks_of(draft, service), leaving)
+    _settle(draft, draft.services[key])
+
+
+def _wind_down(draft: Draft, service: Service, opened: Sequence[Task]) -> None:
+    """A deleted service stops its tasks, deregistering first; INACTIVE once all are STOPPING or STOPPED (5.3)."""
+    for task in opened:
+        if task.wanted == "RUNNING":
+            life.stop(draft, task, "ServiceSchedulerInitiated", "Scaling activity initiated by deletion")
+    if all(task.last in {"STOPPING", "STOPPED"} for task in tasks_of(draft, service)):
+        draft.services[service.cluster, service.name] = replace(service, status="INACTIVE")
+
+
+def _leaving(draft: Draft, service: Service, opened: Sequence[Task]) -> list[Task]:
+    """The tasks that should be replaced or removed, those that cost least first."""
+    primary = service.primary
+    wanted = [task for task in opened if task.wanted == "RUNNING"]
+    bad = [
+        task
+        for task in wanted
+        if task.deployment != primary.id or _draining(draft, task) or _sick(draft, service, task)
+    ]
+    good = [task for task in wanted if task not in bad]
+    surplus = sorted(good, key=lambda t: (t.last == "RUNNING", -_crowd(good, t), -t.created.timestamp(), t.arn))
+    return bad + surplus[: max(0, len(good) - service.desired)]
+
+
+def _crowd(tasks: Sequence[Task], task: Task) -> int:
+    return sum(1 for one in tasks if one.node == task.node)
+
+
+def _draining(draft: Draft, task: Task) -> bool:
+    node = draft.nodes.get(task.node)
+    return node is None or node.status != "ACTIVE"
+
+
+def _sick(draft: Draft, service: Service, task: Task) -> bool:
+    """Its target is unhealthy, and the grace period is over (aws.md 4.2)."""
+    if task.started is None or draft.now - task.started < service.grace:
+        return False
+    return any(_state(draft, g, task, port) == "unhealthy" for g, port in life.registrations(draft, task))
+
+
+def _start(draft: Draft, service: Service, opened: Sequence[Task], leaving: Sequence[Task]) -> None:
+    primary = service.primary
+    if primary.state == "FAILED" or (primary.retry_at and draft.now < primary.retry_at):
+        return
+    good = sum(1 for task in opened if task.wanted == "RUNNING" and task not in leaving)
+    _, most = bounds(service)
+    # maximumPercent counts stopping tasks too: the worse of the two readings (aws.md 1.1)
+    room = min(service.desired - good, most - len(opened))
+    definition = draft.definitions[primary.task_definition]
+    need = demand(definition)
+    for _ in range(max(0, room)):
+        node = place(draft, service, need)
+        if isinstance(node, str):
+            words = (
+                f"was unable to place a task because no container instance met all of its requirements. Reason: {node}."
+            )
+            event(draft, service, f"(service {service.name}) {words}")
+            return
+        _launch(draft, service, node, definition)
+        service = draft.services[service.cluster, service.name]
+
+
+def _launch(draft: Draft, service: Service, node: Node, definition: dict[str, object]) -> None:
+    need = demand(definition)
+    node, ports = bind(node, need, free(draft, node)[2])
+    draft.nodes[node.arn] = node
+    primary = service.primary
+    life.start(
+        draft,
+        node,
+        definition,
+        ports,
+        cpu=need.cpu,
+        memory=need.memory,
+        static=need.static_ports,
+        service=service,
+        deployment=primary.id,
+    )
+    _put(draft, service, replace(primary, launched=primary.launched + 1))
+    event(draft, draft.services[service.cluster, service.name], f"(service {service.name}) has started 1 tasks.")
+
+
+def _stop(draft: Draft, service: Service, opened: Sequence[Task], leaving: Sequence[Task]) -> None:
+    """Stop what should go: what is not healthy costs nothing, the rest only above the minimum (aws.md 1.1)."""
+    least, _ = bounds(service)
+    fit = sum(1 for task in opened if is_healthy(draft, service, task))
+    for task in sorted(leaving, key=lambda t: is_healthy(draft, service, t)):
+        if is_healthy(draft, service, task):
+            if fit - 1 < least:
+                return
+            fit -= 1
+        life.stop(draft, draft.tasks[task.arn], "ServiceSchedulerInitiated", _why(draft, service, task))
+
+
+def _why(draft: Draft, service: Service, task: Task) -> str:
+    if _sick(draft, service, task):
+        return "Task failed ELB health checks"
+    return f"Scaling activity initiated by (deployment {service.primary.id})"
+
+
+# ------------------------------------------------------------------------------------------------ deployments
+def deploy(draft: Draft, service: Service, definition: str, *, rollback: bool = False) -> Service:
+    """A new PRIMARY; the others become ACTIVE and are scaled down (aws.md 4.1)."""
+    older = tuple(
+        replace(d, status="ACTIVE", outcome="STOPPED" if d.outcome == "IN_PROGRESS" else d.outcome)
+        for d in service.deployments
+    )
+    number = max((d.revision for d in (*service.deployments, *service.history)), default=0) + 1
+    fresh = Deployment(
+        f"ecs-svc/{int(draft.fresh(15), 16):019d}", definition, draft.now, draft.now, rollback=rollback, revision=number
+    )
+    changed = replace(service, task_definition=definition, deployments=(fresh, *older))
+    draft.services[service.cluster, service.name] = changed
+    return changed
+
+
+def _breaks(draft: Draft, service: Service) -> bool:
+    """Count tasks that failed before they were healthy; trip the circuit breaker (aws.md 4.2)."""
+    primary = service.primary
+    dead = [
+        task
+        for task in draft.tasks.values()
+        if task.service == service.name
+        and task.cluster == service.cluster
+        and task.deployment == primary.id
+        and not task.open
+        and not task.was_healthy
+        and task.stop_code != "ServiceSchedulerInitiated"
+    ]
+    sick = [
+        task
+        for task in draft.tasks.values()
+        if task.service == service.name
+        and task.deployment == primary.id
+        and not task.was_healthy
+        and task.reason == "Task failed ELB health checks"
+    ]
+    failed = len({task.arn for task in [*dead, *sick]})
+    if failed == primary.failed or primary.state != "IN_PROGRESS":
+        return False
+    pause = draft.timings.throttle * 2 ** min(failed - 1, 5) / 4
+    _put(draft, service, replace(primary, failed=failed, retry_at=draft.now + pause, updated=draft.now))
+    service = draft.services[service.cluster, service.name]
+    if not service.breaker or failed < threshold(service.desired):
+        return True
+    return _trip(draft, service)
+
+
+def _trip(draft: Draft, service: Service) -> bool:
+    last_good = next((d for d in service.history if d.outcome == "SUCCESSFUL"), None)
+    reason = "ECS deployment circuit breaker: tasks failed to start."
+    primary = replace(service.primary, state="FAILED", reason=reason, updated=draft.now, outcome="STOPPED")
+    _put(draft, service, primary)
+    service = draft.services[service.cluster, service.name]
+    event(
+        draft, service, f"(service {service.name}) (deployment {primary.id}) deployment failed: tasks failed to start."
+    )
+    if service.rollback and last_good is not None and not primary.rollback:
+        marked = replace(primary, outcome="ROLLBACK_IN_PROGRESS", reason=f"{reason} rolling back to {last_good.id}")
+        _put(draft, service, marked)
+        service = draft.services[service.cluster, service.name]
+        event(draft, service, f"(service {service.name}) rolling back to deployment {last_good.id}.")
+        deploy(draft, draft.services[service.cluster, service.name], last_good.task_definition, rollback=True)
+    return True
+
+
+def _settle(draft: Draft, service: Service) -> None:
+    """COMPLETED when the PRIMARY has what it wants, is healthy, and nothing of the others is left (aws.md 4.1)."""
+    opened = tasks_of(draft, service)
+    primary = service.primary
+    mine = [t for t in opened if t.deployment == primary.id and t.wanted == "RUNNING"]
+    gone = [d for d in service.deployments if d is not primary and not any(t.deployment == d.id for t in opened)]
+    if gone:
+        for one in gone:
+            ended = replace(one, outcome="ROLLBACK_SUCCESSFUL") if one.outcome == "ROLLBACK_IN_PROGRESS" else one
+            service = replace(service, history=_remember(service, replace(ended, finished=draft.now)))
+        service = replace(service, deployments=tuple(d for d in service.deployments if d not in gone))
+        draft.services[service.cluster, service.name] = service
+    whole = len(mine) == service.desired and all(is_healthy(draft, service, t) for t in mine)
+    if primary.state == "IN_PROGRESS" and whole and len(service.deployments) == 1:
+        done = replace(
+            primary,
+            state="COMPLETED",
+            reason=f"ECS deployment {primary.id} completed.",
+            outcome="SUCCESSFUL",
+            updated=draft.now,
+            finished=draft.now,
+            failed=0,
+            retry_at=None,
+        )
+        _put(draft, service, done)
+        service = draft.services[service.cluster, service.name]
+        draft.services[service.cluster, service.name] = service = replace(service, history=_remember(service, done))
+        event(draft, service, f"(service {service.name}) (deployment {primary.id}) deployment completed.")
+        event(
+            draft,
+            draft.services[service.cluster, service.name],
+            f"(service {service.name}) has reached a steady state.",
+        )
+
+
+def _remember(service: Service, ended: Deployment) -> tuple[Deployment, ...]:
+    """The newest deployments that ended, newest first, one entry each."""
+    others = tuple(d for d in service.history if d.id != ended.id)
+    return (ended, *others)[:HISTORY_KEPT]
+
+
+def _put(draft: Draft, service: Service, deployment: Deployment) -> None:
+    key = (service.cluster, service.name)
+    now = draft.services[key]
+    changed = tuple(deployment if d.id == deployment.id else d for d in now.deployments)
+    draft.services[key] = replace(now, deployments=changed)
+
+
+def event(draft: Draft, service: Service, message: str) -> None:
+    """Add to the newest-first list; equal ones are suppressed for six hours unless something else came between."""
+    words = message if message.startswith("(service") else f"(service {service.name}) {message}"
+    if service.events and service.events[0][2] == words and draft.now - service.events[0][1] < SUPPRESS:
+        return
+    entry = (draft.fresh(36), draft.now, words)
+    key = (service.cluster, service.name)
+    draft.services[key] = replace(draft.services[key], events=(entry, *draft.services[key].events)[:EVENTS_KEPT])

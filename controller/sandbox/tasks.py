@@ -1,0 +1,164 @@
+"""The life of a task, PROVISIONING to STOPPED (aws.md 1.3). Pure.
+
+The scheduler's way of stopping one is deregistration first: the target drains for its whole delay, and only then does
+the process get SIGTERM, and after its stop timeout SIGKILL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from controller.sandbox import targets
+from controller.sandbox.world import Draft, Json, Node, Service, SignalTask, StartTask, Task
+
+
+def start(
+    draft: Draft,
+    node: Node,
+    definition: Json,
+    ports: tuple[tuple[int, int], ...],
+    *,
+    cpu: int,
+    memory: int,
+    static: tuple[int, ...] = (),
+    service: Service | None = None,
+    deployment: str = "",
+    group: str = "",
+    started_by: str = "",
+) -> Task:
+    """A task on *node*, PROVISIONING; its process is started once the image was pulled."""
+    timeouts = [int(c.get("stopTimeout", 30)) for c in definition["containerDefinitions"]]
+    task = Task(
+        draft.arn("ecs", f"task/{node.cluster}/{draft.fresh(32)}"),
+        node.cluster,
+        definition["taskDefinitionArn"],
+        node.arn,
+        node.member,
+        cpu,
+        memory,
+        draft.now,
+        draft.now,
+        service.name if service else None,
+        deployment,
+        ports=ports,
+        static_ports=static,
+        stop_timeout=timedelta(seconds=max(timeouts)),
+        group=group or (f"service:{service.name}" if service else f"family:{definition['family']}"),
+        started_by=started_by or deployment,
+    )
+    draft.tasks[task.arn] = task
+    return task
+
+
+def advance(draft: Draft) -> None:
+    for task in list(draft.tasks.values()):
+        _advance(draft, task)
+
+
+def _advance(draft: Draft, task: Task) -> None:
+    age = draft.now - task.since
+    match task.last:
+        case "PROVISIONING" if age >= draft.timings.pull / 2:
+            _enter(draft, task, "PENDING")
+        case "PENDING" if age >= draft.timings.pull / 2:
+            _pull(draft, task)
+        case "DEACTIVATING" if not _registered(draft, task):
+            draft.effects.append(SignalTask(task.arn))
+            _enter(draft, task, "STOPPING")
+        case "STOPPING" if age >= task.stop_timeout:
+            draft.effects.append(SignalTask(task.arn, kill=True))
+            draft.tasks[task.arn] = replace(task, since=draft.now)
+        case "STOPPED" if task.stopped and draft.now - task.stopped >= draft.timings.cleanup:
+            del draft.tasks[task.arn]  # stopped tasks stay visible for an hour (aws.md 1.2)
+
+
+def _pull(draft: Draft, task: Task) -> None:
+    """The image is pulled and the process asked for; without the image the task never runs."""
+    definition = draft.definitions[task.task_definition]
+    for container in definition["containerDefinitions"]:
+        if not draft.catalog.image_exists(container["image"]):
+            reason = f"CannotPullContainerError: {container['image']}: not found"
+            stopped(draft, task, "TaskFailedToStart", reason, None)
+            return
+    draft.effects.append(StartTask(task, definition))
+    _enter(draft, task, "ACTIVATING")
+
+
+def running(draft: Draft, arn: str) -> None:
+    """The process answers the machine: RUNNING, and its targets are registered."""
+    task = draft.tasks.get(arn)
+    if task is None or task.last != "ACTIVATING":
+        return
+    if task.wanted == "STOPPED":
+        draft.effects.append(SignalTask(arn))
+        _enter(draft, task, "STOPPING")
+        return
+    draft.tasks[arn] = replace(task, last="RUNNING", since=draft.now, started=draft.now)
+    for group, port in registrations(draft, task):
+        targets.register(draft, group, [(task.member, port)])
+
+
+def registrations(draft: Draft, task: Task) -> list[tuple[str, int]]:
+    """(target group, host port) this task is, or would be, registered under."""
+    service = draft.services.get((task.cluster, task.service)) if task.service else None
+    bound = dict(task.ports)
+    return [(arn, bound[port]) for arn, port in service.target_groups if port in bound] if service else []
+
+
+def exited(draft: Draft, arn: str, code: int) -> None:
+    """The process ended: as asked, or by itself (an essential container: the task is over)."""
+    task = draft.tasks.get(arn)
+    if task is None or not task.open:
+        return
+    if task.wanted == "STOPPED":
+        stopped(draft, task, task.stop_code, task.reason, code)
+    elif task.last in {"RUNNING", "DEACTIVATING"}:
+        stopped(draft, task, "EssentialContainerExited", "Essential container in task exited", code)
+    else:
+        stopped(draft, task, "TaskFailedToStart", "Essential container in task exited", code)
+
+
+def stop(draft: Draft, task: Task, code: str, reason: str, *, abrupt: bool = False) -> None:
+    """desiredStatus STOPPED. A scheduler deregisters first; a user's StopTask sends SIGTERM at once (aws.md 1.3)."""
+    going = replace(task, wanted="STOPPED", stop_code=code, reason=reason, stopping=draft.now, abrupt=abrupt)
+    draft.tasks[task.arn] = going
+    _deregister(draft, task)
+    if task.last in {"PROVISIONING", "PENDING"}:
+        stopped(draft, going, code, reason, None)  # nothing runs yet: stopped immediately (aws.md 1.1)
+    elif task.last == "RUNNING":
+        if _registered(draft, task) and not abrupt:
+            _enter(draft, going, "DEACTIVATING")
+        else:
+            draft.effects.append(SignalTask(task.arn))
+            _enter(draft, going, "STOPPING")
+
+
+def stopped(draft: Draft, task: Task, code: str, reason: str, exit_code: int | None) -> None:
+    """STOPPED; a target that is still registered starts to drain now (it was not deregistered before)."""
+    draft.tasks[task.arn] = replace(
+        task,
+        last="STOPPED",
+        wanted="STOPPED",
+        since=draft.now,
+        stopped=draft.now,
+        stopping=task.stopping or draft.now,
+        stop_code=code or task.stop_code,
+        reason=reason or task.reason,
+        exit_code=exit_code,
+    )
+    _deregister(draft, task)
+
+
+def _deregister(draft: Draft, task: Task) -> None:
+    for group, port in registrations(draft, task):
+        targets.deregister(draft, group, [(task.member, port)])
+
+
+def _registered(draft: Draft, task: Task) -> bool:
+    """A target of it is still there, draining included: ECS waits for `unused` (aws.md 1.3)."""
+    return any((group, task.member, port) in draft.targets for group, port in registrations(draft, task))
+
+
+def _enter(draft: Draft, task: Task, state: str) -> None:
+    draft.tasks[task.arn] = replace(draft.tasks[task.arn], last=state, since=draft.now)

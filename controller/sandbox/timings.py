@@ -1,0 +1,38 @@
+"""How long AWS takes for what only AWS decides, as documented or commonly seen, divided by one stated factor.
+
+Durations that users write (deregistration delay, stop timeout, health check interval, grace, heartbeat) are never
+divided: both sides honour them in wall time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+DEFAULT_FACTOR = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Divided already. `real` has the undivided figures."""
+
+    boot: timedelta = timedelta(seconds=40)  # Pending to running and InService
+    register: timedelta = timedelta(seconds=30)  # running until the agent is registered
+    late: timedelta = timedelta(seconds=600)  # the same for an image that joins late
+    shutdown: timedelta = timedelta(seconds=30)  # Terminating until EC2 says terminated
+    notice: timedelta = timedelta(seconds=60)  # until the group or ECS notices a host that died
+    pull: timedelta = timedelta(seconds=4)  # PROVISIONING and PENDING: placement, image pull
+    schedule: timedelta = timedelta(seconds=2)  # between looks of the service scheduler
+    stable: timedelta = timedelta(seconds=40)  # RUNNING counts as healthy after this without a load balancer (1.1)
+    cleanup: timedelta = timedelta(hours=1)  # stopped tasks stay visible (1.2)
+    managed_draining: timedelta = timedelta(seconds=10)  # until ECS reacts to a terminating host (1.6)
+    throttle: timedelta = timedelta(seconds=20)  # first pause of a crash loop's back-off
+    balancer: timedelta = timedelta(seconds=120)  # load balancer provisioning
+    iam: timedelta = timedelta(seconds=20)  # until a fresh role or profile is known everywhere
+    lingering: timedelta = timedelta(seconds=60)  # network interfaces of a deleted load balancer
+
+    def divided(self, factor: float) -> Timings:
+        kept = {"cleanup": self.cleanup}
+        return Timings(
+            **{name: getattr(self, name) / factor for name in Timings.__dataclass_fields__ if name not in kept}, **kept
+        )
