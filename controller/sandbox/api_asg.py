@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from controller.sandbox import asg
-from controller.sandbox.world import ApiError, Draft, Group, Hook, Json, Member
+from controller.sandbox.world import Activity, ApiError, Draft, Group, Hook, Json, Member
 
 PROCESSES = (
     "Launch", "Terminate", "AddToLoadBalancer", "AlarmNotification", "AZRebalance", "HealthCheck",
@@ -369,7 +369,7 @@ def _show_tags(group: Group) -> list[Json]:
     ]
 
 
-def _show_activity(one: asg.Activity) -> Json:
+def _show_activity(one: Activity) -> Json:
     shown: Json = {
         "ActivityId": one.id,
         "AutoScalingGroupName": one.group,
