@@ -1,0 +1,158 @@
+"""What one balancer node was told: listeners, rules, groups and targets, and which rule a request meets. Pure.
+
+The configuration comes whole each time. Listeners and health settings hold at once; rules and registrations reach a
+node late, each at its own time (`late_parts`), which is how two nodes come to disagree for a while.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from controller.sandbox.health import Settings
+
+Place = tuple[str, str, int]
+"""A target: (group, id, port). The same host is there many times, with different ports (aws.md 2.1)."""
+
+LAST = 1 << 30  # the default rule's place in the order
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """An answer of the balancer itself."""
+
+    status: int
+    type: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Conditions, of which each kind must match, and what to do. *forward* holds (group, weight)."""
+
+    listener: str
+    priority: int
+    paths: tuple[str, ...]
+    hosts: tuple[str, ...]
+    forward: tuple[tuple[str, int], ...]
+    fixed: Fixed | None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A registration. *draining* is when it was taken back, in seconds since 1970."""
+
+    group: str
+    id: str
+    port: int
+    address: str
+    draining: float | None
+
+    @property
+    def place(self) -> Place:
+        return (self.group, self.id, self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """How a target group is checked (*path* and *settings*) and how long its targets drain."""
+
+    path: str
+    settings: Settings
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything a node was told. Times in seconds."""
+
+    lag_max: float
+    idle_timeout: float
+    connect_timeout: float
+    listeners: Mapping[str, tuple[str, int]]
+    groups: Mapping[str, Group]
+    rules: Sequence[Rule]
+    targets: Sequence[Target]
+
+    @property
+    def in_use(self) -> frozenset[str]:
+        """Groups that some rule names, a weight of 0 included; others are not checked (aws.md 2.1)."""
+        return frozenset(group for rule in self.rules for group, _ in rule.forward)
+
+
+LateKey = tuple[str, str, str | int, int]
+LatePart = Rule | Target
+
+
+def late_parts(config: Config) -> dict[LateKey, LatePart]:
+    """What reaches a node late, by what it is."""
+    parts: dict[LateKey, LatePart] = {("rule", rule.listener, rule.priority, 0): rule for rule in config.rules}
+    for target in config.targets:
+        parts["target", target.group, target.id, target.port] = target
+    return parts
+
+
+def choose(rules: Sequence[Rule], host: str, path: str) -> Rule | None:
+    """The first of *rules*, ordered by priority, that a request for *path* at *host* meets."""
+    for rule in rules:
+        if (not rule.paths or any(_matches(pattern, path) for pattern in rule.paths)) and (
+            not rule.hosts or any(_matches(pattern.lower(), host) for pattern in rule.hosts)
+        ):
+            return rule
+    return None
+
+
+def read(document: Mapping[str, Any]) -> Config:
+    """The configuration a JSON document states. Raises: KeyError, TypeError or ValueError, for one that does not."""
+    listeners = document.get("listeners", [])
+    groups = document.get("groups", {})
+    return Config(
+        lag_max=float(document.get("lag_max", 2.0)),
+        idle_timeout=float(document.get("idle_timeout", 60.0)),
+        connect_timeout=float(document.get("connect_timeout", 10.0)),  # aws.md 2.5, "504"
+        listeners={listener["arn"]: (str(listener["host"]), int(listener["port"])) for listener in listeners},
+        groups={arn: _group(group) for arn, group in groups.items()},
+        rules=[_rule(listener["arn"], rule) for listener in listeners for rule in listener.get("rules", [])],
+        targets=[_target(arn, target) for arn, group in groups.items() for target in group.get("targets", [])],
+    )
+
+
+def _group(group: Mapping[str, Any]) -> Group:
+    settings = Settings(
+        interval=float(group["interval"]),
+        timeout=float(group["timeout"]),
+        healthy=int(group["healthy"]),
+        unhealthy=int(group["unhealthy"]),
+        matcher=str(group["matcher"]),
+    )
+    return Group(str(group["path"]), settings, float(group["delay"]))
+
+
+def _rule(listener: str, rule: Mapping[str, Any]) -> Rule:
+    priority, fixed = rule.get("priority"), rule.get("fixed")
+    return Rule(
+        listener=listener,
+        priority=LAST if priority is None else int(priority),
+        paths=tuple(rule.get("path") or ()),
+        hosts=tuple(rule.get("host") or ()),
+        forward=tuple((str(group), int(weight)) for group, weight in rule.get("forward") or ()),
+        fixed=None if fixed is None else Fixed(int(fixed["status"]), str(fixed["type"]), str(fixed["body"])),
+    )
+
+
+def _target(group: str, target: Mapping[str, Any]) -> Target:
+    since = target.get("draining_since")
+    return Target(group, target["id"], int(target["port"]), target["address"], None if since is None else float(since))
+
+
+def _matches(pattern: str, text: str) -> bool:
+    return _compiled(pattern).fullmatch(text) is not None
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """``*`` is any run of characters, ``?`` exactly one; nothing else is special."""
+    return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
