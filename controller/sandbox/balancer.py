@@ -1,0 +1,188 @@
+"""The process of one balancer node: ``python -m controller.sandbox.balancer --zone Z --seed N``.
+
+stdin has one JSON document per line: a complete configuration (see `routing.read`), or ``{"ask": "counts"}``. stdout
+answers in lines too: ``{"listening": [[host, port]]}`` after each configuration, ``{"error": ...}`` for one that cannot
+be used, ``{"health": [...]}`` when a target's health changed, and ``{"counts": {...}}`` each second that has news. The
+process leaves when stdin ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import random
+import sys
+from functools import partial
+from typing import Any
+
+from controller.sandbox.health import FAILED, MISMATCH, TIMEOUT, View, matches, probe
+from controller.sandbox.node import Node
+from controller.sandbox.process import die_with_parent
+from controller.sandbox.routing import Config, LateKey, LatePart, Place, Target, late_parts, read
+from controller.sandbox.wire import Client
+
+LINE_MAX = 64 * 1024 * 1024  # bytes of one configuration
+CHECKER = b"ELB-HealthChecker/2.0"
+
+
+class Balancer:
+    """What a node does besides passing requests on: it takes configurations, checks targets and reports."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.node = Node(rng)
+        self._rng = rng
+        self._loop = asyncio.get_running_loop()
+        self._servers: dict[str, tuple[tuple[str, int], asyncio.Server]] = {}
+        self._told: dict[LateKey, LatePart] = {}
+        self._late: dict[LateKey, asyncio.TimerHandle] = {}
+        self._checks: dict[Place, asyncio.Task[None]] = {}
+        self._said: dict[str, Any] = {}
+
+    async def take(self, document: dict[str, Any]) -> None:
+        """One line of stdin."""
+        if document.get("ask") == "counts":
+            _say({"counts": self.node.counts.as_dict()})
+            return
+        try:
+            config = read(document)
+        except (KeyError, TypeError, ValueError) as error:
+            _say({"error": f"{type(error).__name__}: {error}"})
+            return
+        await self._listen(config)
+        self.node.config = config
+        self._spread(config)
+        self._check()
+        _say({"listening": [list(place) for place, _ in self._servers.values()]})
+        self._announce([place for place in self._checks if place in self.node.views])
+
+    async def _listen(self, config: Config) -> None:
+        for arn in [arn for arn, (place, _) in self._servers.items() if config.listeners.get(arn) != place]:
+            self._servers.pop(arn)[1].close()
+            self.node.hang_up(arn)
+        for arn, (host, port) in config.listeners.items():
+            if arn in self._servers:
+                continue
+            try:
+                server = await self._loop.create_server(
+                    partial(Client, self.node, arn, port), host, port, backlog=1024, reuse_port=True
+                )
+            except OSError as error:
+                _say({"error": f"cannot listen on {host}:{port}: {error.strerror or error}"})
+            else:
+                self._servers[arn] = ((host, port), server)
+
+    def _spread(self, config: Config) -> None:
+        """Rules and registrations arrive one by one, each after a lag of its own (DESIGN.md 6: up to two seconds)."""
+        parts = late_parts(config)
+        for key in [*(self._told.keys() - parts.keys()), *parts]:
+            part = parts.get(key)
+            if self._told.get(key) == part:
+                continue
+            if part is None:
+                del self._told[key]
+            else:
+                self._told[key] = part
+            pending = self._late.pop(key, None)
+            if pending is not None:
+                pending.cancel()
+            lag = self._rng.uniform(0, config.lag_max)
+            self._late[key] = self._loop.call_later(lag, self._arrive, key, part)
+
+    def _arrive(self, key: LateKey, part: LatePart | None) -> None:
+        self._late.pop(key, None)
+        self.node.apply(key, part)
+        self._check()
+
+    # Health checks
+
+    def _check(self) -> None:
+        """One endless check per target that this node knows and has to check."""
+        wanted = self.node.checked()
+        for place in [place for place in self._checks if place not in wanted]:
+            self._checks.pop(place).cancel()
+            self.node.saw(place, None)
+        for place, target in wanted.items():
+            if place not in self._checks:
+                self._checks[place] = self._loop.create_task(self._watch(place, target))
+
+    async def _watch(self, place: Place, target: Target) -> None:
+        view = View()
+        while True:
+            group = self.node.config.groups.get(place[0])
+            if group is None:
+                return
+            ok, reason = await _probe(target, group.path, group.settings.timeout, group.settings.matcher)
+            before, view = view, probe(view, ok, reason, group.settings)
+            self.node.saw(place, view)
+            if (view.state, view.reason) != (before.state, before.reason):
+                self._announce([place])
+            await asyncio.sleep(group.settings.interval)
+
+    def _announce(self, places: list[Place]) -> None:
+        rows = []
+        for place in places:
+            view = self.node.views[place]
+            row = {"group": place[0], "id": place[1], "port": place[2], "state": view.state, "reason": view.reason}
+            rows.append(row)
+        if rows:
+            _say({"health": rows})
+
+    async def report(self) -> None:
+        """The counts, each second that has news."""
+        while True:
+            await asyncio.sleep(1.0)
+            counts = self.node.counts.as_dict()
+            if counts != self._said:
+                self._said = counts
+                _say({"counts": counts})
+
+
+async def _probe(target: Target, path: str, timeout: float, matcher: str) -> tuple[bool, str]:
+    """One health check, on a connection of its own; why it failed."""
+    writer = None
+    try:
+        async with asyncio.timeout(timeout):
+            reader, writer = await asyncio.open_connection(target.address, target.port)
+            host = f"{target.address}:{target.port}".encode()
+            writer.write(b"GET %s HTTP/1.1\r\nHost: %s\r\n" % (path.encode(), host))
+            writer.write(b"Connection: close\r\nUser-Agent: %s\r\nAccept-Encoding: identity\r\n\r\n" % CHECKER)
+            line = await reader.readline()
+        status = int(line.split(b" ", 2)[1])
+        return matches(matcher, status), MISMATCH
+    except TimeoutError:
+        return False, TIMEOUT
+    except (OSError, ValueError, IndexError):
+        return False, FAILED
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _say(document: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(document, separators=(",", ":")) + "\n")
+    sys.stdout.flush()
+
+
+async def main(seed: int) -> None:
+    """Serve until stdin ends."""
+    balancer = Balancer(random.Random(seed))
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=LINE_MAX)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    balancer.node.sweep()
+    reporting = loop.create_task(balancer.report())
+    while line := await reader.readline():
+        await balancer.take(json.loads(line))
+    reporting.cancel()
+
+
+if __name__ == "__main__":
+    die_with_parent()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--zone", required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    gc.freeze()  # nothing loaded so far will ever be garbage: a collection must not stall requests over it
+    asyncio.run(main(options.seed))
