@@ -5,6 +5,7 @@ Each rule names its line of reference/aws.md.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,6 +25,7 @@ from controller.sandbox.world import (
 DRAINING_HOOK = "ecs-managed-draining-termination-hook"  # aws.md 1.6
 GLOBAL_LIMIT = timedelta(hours=48)  # aws.md 1.11
 KEPT_ACTIVITIES = 400
+CLUSTER_LINE = re.compile(r"""ECS_CLUSTER=["']?([\w-]+)""")
 
 
 def advance(draft: Draft) -> None:
@@ -240,13 +242,10 @@ def _number(version: str) -> int:
     return int(version) if version.isdigit() else 0
 
 
-def _cluster(user_data: str) -> str | None:
+def _cluster(user_data: str) -> str:
     """The cluster a host joins: named by its user data, else "default" (aws.md section 8)."""
-    for line in user_data.splitlines():
-        _, found, name = line.partition("ECS_CLUSTER=")
-        if found:
-            return name.strip().strip("\"'") or "default"
-    return "default"
+    found = CLUSTER_LINE.search(user_data)
+    return found[1] if found else "default"
 
 
 # ------------------------------------------------------------------------------------------------ activities

@@ -1,0 +1,140 @@
+"""The load balancers' node processes: one per load balancer and zone, told what to do and heard."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from controller.sandbox.process import die_with_parent
+
+Place = tuple[str, str]
+"""(load balancer ARN, zone)."""
+
+ASK_TIMEOUT = 3.0  # seconds
+
+
+class Balancers(Protocol):
+    """What the cloud asks of its load balancers."""
+
+    def set(self, wanted: Mapping[Place, Mapping[str, Any]]) -> None:
+        """Make the nodes be these, each with its configuration. Called often; unchanged ones are left alone."""
+        ...
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Totals by load balancer, of nodes that have ended too, as of now."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class LiveBalancers:
+    """Real processes. *seen* gets (zone, rows of health news), from other threads."""
+
+    def __init__(self, seen: Callable[[str, list[dict[str, Any]]], None], seed: int) -> None:
+        self._seen = seen
+        self._seed = seed
+        self._nodes: dict[Place, _Process] = {}
+        self._past: dict[str, Counter[str]] = {}
+
+    def set(self, wanted: Mapping[Place, Mapping[str, Any]]) -> None:
+        for place in [place for place in self._nodes if place not in wanted]:
+            node = self._nodes.pop(place)
+            self._past.setdefault(place[0], Counter()).update(node.ask())
+            node.close()
+        for place, config in wanted.items():
+            if place not in self._nodes:
+                self._nodes[place] = _Process(place, self._seed + len(self._nodes), self._seen)
+            self._nodes[place].tell(config)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        totals = {arn: Counter(past) for arn, past in self._past.items()}
+        for (arn, _), node in list(self._nodes.items()):
+            totals.setdefault(arn, Counter()).update(node.ask())
+        return {arn: dict(total) for arn, total in totals.items()}
+
+    def errors(self) -> list[str]:
+        return [error for node in self._nodes.values() for error in node.errors]
+
+    def close(self) -> None:
+        for node in self._nodes.values():
+            node.close()
+        self._nodes.clear()
+
+
+class _Process:
+    """One node."""
+
+    def __init__(self, place: Place, seed: int, seen: Callable[[str, list[dict[str, Any]]], None]) -> None:
+        self._zone = place[1]
+        self._seen = seen
+        self._told = ""
+        self._counts: dict[str, int] = {}
+        self._asked = threading.Event()
+        self.errors: list[str] = []
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "controller.sandbox.balancer", "--zone", place[1], "--seed", str(seed)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            preexec_fn=die_with_parent,
+            text=True,
+        )
+        threading.Thread(target=self._listen, name=f"balancer {place[1]}", daemon=True).start()
+
+    def tell(self, config: Mapping[str, Any]) -> None:
+        line = json.dumps(config, sort_keys=True)
+        if line != self._told:
+            self._told = line
+            self._write(line)
+
+    def ask(self) -> dict[str, int]:
+        """The counts at this moment; the last known when the node does not answer."""
+        self._asked.clear()
+        self._write('{"ask": "counts"}')
+        self._asked.wait(ASK_TIMEOUT)
+        return self._counts
+
+    def close(self) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+
+    def _write(self, line: str) -> None:
+        if self._process.stdin is None:
+            return
+        try:
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()
+        except (BrokenPipeError, ValueError):
+            self.errors.append(f"the balancer node of {self._zone} is gone")
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            news = json.loads(line)
+            if "health" in news:
+                self._seen(self._zone, news["health"])
+            elif "counts" in news:
+                self._counts = _flat(news["counts"])
+                self._asked.set()
+            elif "error" in news:
+                self.errors.append(f"{time.strftime('%H:%M:%S')} {news['error']}")
+                sys.stderr.write(f"sandbox: balancer node of {self._zone}: {news['error']}\n")
+
+
+def _flat(counts: Mapping[str, Any]) -> dict[str, int]:
+    flat: dict[str, int] = {}
+    for name, value in counts.items():
+        if isinstance(value, Mapping):
+            flat.update({f"{name}.{key}": number for key, number in value.items()})
+        else:
+            flat[name] = value
+    return flat

@@ -1,0 +1,103 @@
+"""Routes the actions of the world's services from moto's response classes to the world, and mends moto on the way.
+
+moto parses requests and writes answers; what happens in between is `api.call` for Auto Scaling, ECS and targets. moto
+keeps its response classes and backends in module globals, so there is one current cloud per process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+import moto.backends as moto_backends
+import moto.core.responses as moto_responses
+from moto.autoscaling.responses import AutoScalingResponse
+from moto.core.responses import ActionResult, BaseResponse
+from moto.core.utils import camelcase_to_underscores
+from moto.ecs.responses import EC2ContainerServiceResponse
+from moto.elbv2.responses import ELBV2Response
+
+from controller.sandbox import strict_ec2, strict_elb, strict_iam
+from controller.sandbox.api import ACTIONS
+from controller.sandbox.timings import Timings
+from controller.sandbox.world import Event, Json, World
+
+RESPONSES: Mapping[str, type[BaseResponse]] = {
+    "autoscaling": AutoScalingResponse,
+    "ecs": EC2ContainerServiceResponse,
+    "elbv2": ELBV2Response,
+}
+
+
+class Backing(Protocol):
+    """The cloud behind the API, as moto's side sees it. Everything is called under the cloud's lock."""
+
+    timings: Timings
+
+    def now(self) -> datetime: ...
+    def world(self, account: str, region: str) -> World: ...
+    def call(self, account: str, region: str, service: str, action: str, params: Json) -> Json: ...
+    def tell(self, account: str, region: str, event: Event) -> None:
+        """Something happened to the data plane from outside it."""
+        ...
+
+    def address(self, load_balancer: str) -> str:
+        """The DNS name a new load balancer gets."""
+        ...
+
+
+_current: list[Backing] = []
+_installed: list[bool] = []
+
+
+def attach(cloud: Backing) -> None:
+    """Make *cloud* the one behind moto in this process, with backends that hold nothing."""
+    install()
+    from moto.moto_api._internal.models import moto_api_backend
+
+    moto_api_backend.reset()
+    _current[:] = [cloud]
+
+
+def current() -> Backing:
+    return _current[0]
+
+
+def install() -> None:
+    """Patch moto, once per process."""
+    if _installed:
+        return
+    _installed.append(True)
+    for service, actions in ACTIONS.items():
+        for action in actions:
+            setattr(RESPONSES[service], camelcase_to_underscores(action), _routed(service, action))
+    # moto rewrites its own ECS attributes on the way out; ours are spelled as AWS does.
+    EC2ContainerServiceResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER = {}
+    _remember_slow_lookups()
+    strict_ec2.install(current)
+    strict_elb.install(current)
+    strict_iam.install(current)
+
+
+def _routed(service: str, action: str) -> Callable[[BaseResponse], ActionResult]:
+    def method(self: BaseResponse) -> ActionResult:
+        params = dict(self._get_params())
+        return ActionResult(current().call(self.current_account, self.region, service, action, params))
+
+    return method
+
+
+def _remember_slow_lookups() -> None:
+    """Two lookups that moto repeats in every request and that never change: a third of a call's time (moto.md 7)."""
+    modules = list(moto_backends.list_of_moto_modules())
+    moto_backends.list_of_moto_modules = lambda: modules  # type: ignore[assignment, return-value]
+    names: dict[type, Any] = {}
+    original = moto_responses.method_names_from_class
+
+    def remembered(cls: type) -> Any:
+        if cls not in names:
+            names[cls] = original(cls)
+        return names[cls]
+
+    moto_responses.method_names_from_class = remembered

@@ -1,0 +1,145 @@
+"""What the world asks of the services moto serves: templates, subnets, target groups, instance types, images."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from moto.backends import get_backend
+from moto.core.exceptions import ServiceException
+
+from controller.sandbox.strict_elb import groups_of
+from controller.sandbox.strict_iam import unknown_profile
+from controller.sandbox.timings import Timings
+from controller.sandbox.world import ApiError, TargetGroup, Template
+
+CPU_UNITS = 1024  # per vCPU
+HIDDEN = 0.977  # of the memory a type has on paper: firmware and kernel keep the rest (aws.md section 8)
+DAEMONS = 88  # MiB more that the agent does not offer
+
+
+class MotoCatalog:
+    """One account and region of moto, read only. Cheap enough to be asked several times in every step."""
+
+    def __init__(self, account: str, region: str, timings: Timings) -> None:
+        self.account = account
+        self.region = region
+        self.timings = timings
+        self.moods: dict[str, str] = {}  # machine image -> how its hosts join, when not at once
+
+    @property
+    def ec2(self) -> Any:
+        return get_backend("ec2")[self.account][self.region]
+
+    @property
+    def elb(self) -> Any:
+        return get_backend("elbv2")[self.account][self.region]
+
+    def template(self, id_or_name: str, version: str) -> Template:
+        ec2 = self.ec2
+        ident = ec2.launch_template_name_to_ids.get(id_or_name, id_or_name)
+        found = ec2.launch_templates.get(ident)
+        if found is None:
+            raise ApiError(
+                "ValidationError",
+                "You must use a valid fully-formed launch template. The specified launch template, with template ID "
+                f"{ident}, does not exist.",
+            )
+        try:
+            one = found.get_version(version)
+        except (ServiceException, ValueError, Exception) as error:  # moto raises its own kind for a missing version
+            raise ApiError(
+                "ValidationError",
+                "You must use a valid fully-formed launch template. The specified launch template version "
+                f"{version} does not exist.",
+            ) from error
+        data = one.data
+        profile = data.get("IamInstanceProfile") or {}
+        interfaces = data.get("NetworkInterfaces") or []
+        groups = data.get("SecurityGroupIds") or (interfaces[0].get("Groups", []) if interfaces else [])
+        return Template(
+            found.id,
+            found.name,
+            str(one.number),
+            self._resolved(data.get("ImageId", "")),
+            data.get("InstanceType", ""),
+            _decoded(data.get("UserData")),
+            profile.get("Arn") or profile.get("Name") or "",
+            tuple(groups),
+        )
+
+    def _resolved(self, image: str) -> str:
+        """`resolve:ssm:` names are looked up at each launch (aws.md 3.2)."""
+        if not image.startswith("resolve:ssm:"):
+            return image
+        versions = get_backend("ssm")[self.account][self.region]._parameters[image.removeprefix("resolve:ssm:")]
+        return str(versions[-1].value) if versions else image
+
+    def capacity(self, instance_type: str) -> tuple[int, int]:
+        from moto.ec2.models.instance_types import INSTANCE_TYPES
+
+        facts: Mapping[str, Any] | None = INSTANCE_TYPES.get(instance_type)
+        if facts is None:
+            return 2 * CPU_UNITS, 1900
+        memory = int(facts["MemoryInfo"]["SizeInMiB"] * HIDDEN) - DAEMONS
+        return int(facts["VCpuInfo"]["DefaultVCpus"]) * CPU_UNITS, memory
+
+    def zone(self, subnet: str) -> str:
+        try:
+            return str(self.ec2.get_subnet(subnet).availability_zone)
+        except ServiceException as error:
+            raise ApiError("ValidationError", f"The subnet ID '{subnet}' does not exist") from error
+
+    def target_group(self, arn: str) -> TargetGroup:
+        group = self.elb.target_groups.get(arn)
+        if group is None:
+            raise ApiError("TargetGroupNotFound", f"Target groups '{arn}' not found")
+        zones: set[str] = set()
+        for balancer in self.elb.load_balancers.values():
+            named = (
+                arn == one
+                for listener in balancer.listeners.values()
+                for rule in listener.rules.values()
+                for action in rule.actions
+                for one, _ in groups_of(action.data)
+            )
+            if any(named):
+                zones |= {subnet.availability_zone for subnet in balancer.subnets}
+        delay = timedelta(seconds=int(group.attributes["deregistration_delay.timeout_seconds"]))
+        return TargetGroup(arn, delay, bool(zones), tuple(sorted(zones)), int(group.port))
+
+    def image_exists(self, reference: str) -> bool:
+        """Images of our own registry must have been pushed; of others we know nothing and assume the best."""
+        registry, _, rest = reference.partition("/")
+        if not registry.startswith(f"{self.account}.dkr.ecr."):
+            return True
+        name, _, tag = rest.partition(":")
+        repository = get_backend("ecr")[self.account][self.region].repositories.get(name)
+        return repository is not None and any((tag or "latest") in image.image_tags for image in repository.images)
+
+    def joins(self, image: str) -> str:
+        return self.moods.get(image, "yes")
+
+    def check_launch(self, template: Template) -> None:
+        """What RunInstances would refuse: an image, profile or security group that is not there (yet)."""
+        if template.image not in self.ec2.amis:
+            raise ApiError("ValidationError", f"The image id '[{template.image}]' does not exist")
+        iam = get_backend("iam")[self.account]["aws"]
+        if template.profile:
+            problem = unknown_profile(iam, template.profile, self.timings.iam)
+            if problem:
+                raise ApiError("ValidationError", problem)
+        for group in template.security_groups:
+            if self.ec2.get_security_group_from_id(group) is None:
+                raise ApiError("ValidationError", f"The security group '{group}' does not exist")
+
+
+def _decoded(user_data: Any) -> str:
+    if not user_data:
+        return ""
+    try:
+        return base64.b64decode(str(user_data)).decode(errors="replace")
+    except ValueError:
+        return str(user_data)

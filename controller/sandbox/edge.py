@@ -1,0 +1,149 @@
+"""The HTTP edge: one WSGI application in front of moto, with AWS's manners for everything that goes wrong.
+
+One lock around moto (it is not thread-safe, moto.md fact 8); foreign origins refused; every call counted; delays and
+faults on request; what the sandbox does not know is a clean 400, because a 500 would be retried.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from controller.sandbox.cloud import Cloud
+from controller.sandbox.world import ApiError
+
+Start = Callable[..., Any]
+LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+@dataclass
+class Fault:
+    """Answer the next *times* calls of an operation with an error; after: do it, and lose the reply."""
+
+    service: str
+    action: str
+    code: str
+    status: int = 400
+    times: int = 1
+    after: bool = False
+
+
+class Edge:
+    """The WSGI application. `admin` answers what is under ``/_sandbox/``."""
+
+    def __init__(self, cloud: Cloud, admin: Callable[[str, str, dict[str, Any]], tuple[int, Any]]) -> None:
+        self.calls: Counter[str] = Counter()
+        self.faults: list[Fault] = []
+        self.delay = 0.0
+        self._cloud = cloud
+        self._admin = admin
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._count = threading.Lock()
+
+    def __call__(self, env: dict[str, Any], start: Start) -> Iterable[bytes]:
+        if env.get("HTTP_ORIGIN") or env.get("HTTP_HOST", "").rpartition(":")[0] not in LOCAL:
+            return _plain(start, 403, {"error": "this sandbox answers local programs only"})
+        length = int(env.get("CONTENT_LENGTH") or 0)
+        body = env["wsgi.input"].read(length) if length else b""
+        path = env.get("PATH_INFO", "/")
+        if path.startswith("/_sandbox/"):
+            return self._administer(env["REQUEST_METHOD"], path.removeprefix("/_sandbox/"), body, start)
+        env["wsgi.input"] = io.BytesIO(body)
+        service, action = _named(env, body)
+        with self._count:
+            self.calls[f"{service}:{action}"] += 1
+        if self.delay:
+            time.sleep(self.delay)  # outside the lock: waiting callers do not wait for each other
+        return self._serve(env, start, service, action)
+
+    def _serve(self, env: dict[str, Any], start: Start, service: str, action: str) -> Iterable[bytes]:
+        fault = self._fault(service, action)
+        if fault is not None and not fault.after:
+            return _error(start, env, service, ApiError(fault.code, "injected by the sandbox", fault.status))
+        try:
+            with self._cloud.lock:
+                if action == "?" and service == "?":
+                    raise NotImplementedError
+                answer = list(self._moto(env, (lambda *_, **__: None) if fault else start))
+            if fault is not None:
+                return _error(start, env, service, ApiError(fault.code, "the reply was lost", fault.status))
+            return answer
+        except ApiError as error:
+            return _error(start, env, service, error)
+        except NotImplementedError:
+            words = f"{service}:{action} is not in the sandbox"
+            return _error(start, env, service, ApiError("UnknownOperationException", words))
+        except Exception as error:  # moto's faults and ours: a 4xx is not retried, and the traceback is in our log
+            sys.stderr.write(f"sandbox: bug in {service}:{action}\n{traceback.format_exc()}\n")
+            return _error(start, env, service, ApiError("SandboxInternalError", f"{type(error).__name__}: {error}"))
+
+    def _fault(self, service: str, action: str) -> Fault | None:
+        with self._count:
+            for fault in self.faults:
+                if fault.service in {"*", service} and fault.action in {"*", action}:
+                    fault.times -= 1
+                    if fault.times <= 0:
+                        self.faults.remove(fault)
+                    return fault
+        return None
+
+    def _administer(self, method: str, path: str, body: bytes, start: Start) -> Iterable[bytes]:
+        try:
+            status, answer = self._admin(method, path, json.loads(body) if body else {})
+        except (KeyError, ValueError, TypeError, ApiError) as error:
+            status, answer = 400, {"error": f"{type(error).__name__}: {error}"}
+        return _plain(start, status, answer)
+
+
+def _named(env: dict[str, Any], body: bytes) -> tuple[str, str]:
+    """(service, action), from the signature's scope and the target header or form."""
+    scope = env.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].partition(",")[0].split("/")
+    service = scope[3] if len(scope) > 3 else "?"
+    target = env.get("HTTP_X_AMZ_TARGET")
+    if target:
+        action = target.rpartition(".")[2]
+    else:
+        form = parse_qs(body[:4096].decode("utf-8", "replace"))
+        action = form.get("Action", [env.get("PATH_INFO", "?") if service != "?" else "?"])[0]
+    return {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch"}.get(service, service), action
+
+
+def _error(start: Start, env: dict[str, Any], service: str, error: ApiError) -> Iterable[bytes]:
+    """The error in the protocol of the call."""
+    code, message = escape(error.code), escape(error.message)
+    if env.get("HTTP_X_AMZ_TARGET"):
+        kind = env.get("CONTENT_TYPE", "application/x-amz-json-1.1")
+        payload = json.dumps({"__type": error.code, "message": error.message})
+    elif service == "ec2":
+        kind = "text/xml"
+        payload = (
+            f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
+            "<RequestID>sandbox</RequestID></Response>"
+        )
+    else:
+        kind = "text/xml"
+        payload = (
+            f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
+            "<RequestId>sandbox</RequestId></ErrorResponse>"
+        )
+    data = payload.encode()
+    start(f"{error.status} Error", [("Content-Type", kind), ("Content-Length", str(len(data)))])
+    return [data]
+
+
+def _plain(start: Start, status: int, document: Any) -> Iterable[bytes]:
+    data = json.dumps(document, default=str).encode()
+    start(f"{status} Answer", [("Content-Type", "application/json"), ("Content-Length", str(len(data)))])
+    return [data]

@@ -1,0 +1,49 @@
+"""What AWS does in IAM, ECR, SSM and DynamoDB that moto does not: fresh roles are not known everywhere at once."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from moto.iam.models import IAMBackend
+
+from controller.sandbox.world import ApiError
+
+if TYPE_CHECKING:
+    from controller.sandbox.bridge import Backing
+
+ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}")
+
+
+def install(current: Callable[[], Backing]) -> None:
+    create_role = IAMBackend.create_role
+
+    def checked(self: IAMBackend, role_name: str, assume_role_policy_document: str, *args: Any, **kwargs: Any) -> Any:
+        if not ROLE_NAME.fullmatch(role_name):
+            raise ApiError("ValidationError", f"The specified value for roleName is invalid: {role_name}")
+        try:
+            json.loads(assume_role_policy_document)
+        except ValueError:
+            raise ApiError("MalformedPolicyDocument", "This policy contains invalid Json") from None
+        return create_role(self, role_name, assume_role_policy_document, *args, **kwargs)
+
+    IAMBackend.create_role = checked  # type: ignore[method-assign]
+
+
+def age(created: datetime) -> timedelta:
+    """How long ago moto made something, by the machine's clock, which is the one moto stamps with."""
+    return datetime.now(UTC) - (created if created.tzinfo else created.replace(tzinfo=UTC))
+
+
+def unknown_profile(backend: Any, name_or_arn: str, spread: timedelta) -> str | None:
+    """Why EC2 would not take this instance profile now; None when it would (aws.md 5.2: fresh ones are invalid)."""
+    name = name_or_arn.rsplit("/", 1)[-1]
+    profile = next((one for one in backend.instance_profiles.values() if one.name == name), None)
+    if profile is None or age(profile.create_date) < spread:
+        parameter = "arn" if name_or_arn.startswith("arn:") else "name"
+        noun = "Instance Profile ARN" if parameter == "arn" else "Instance Profile name"
+        return f"Value ({name_or_arn}) for parameter iamInstanceProfile.{parameter} is invalid. Invalid IAM {noun}"
+    return None
