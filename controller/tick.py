@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
 
@@ -20,10 +20,10 @@ from controller.base.keys import Key
 from controller.engine.execute import execute
 from controller.engine.observe import declare, observe
 from controller.engine.plan import Plan, Scope, plan, plan_destroy
+from controller.report.seen import SOON, Tick
 from controller.resources import RECONCILERS
 from controller.rollout import fleet as hands
 from controller.rollout.decide import clear_halt, decide
-from controller.rollout.forecast import Forecast
 from controller.rollout.model import Done, Fleet, Halt, Move, Wait, policy_of
 from controller.rollout.outlook import outlook
 from controller.rollout.verdict import Hold, ServiceState, Verdict, hold, judge
@@ -32,8 +32,6 @@ from controller.spec.types import Stack
 
 KINDS = {kind.kind: kind for kind in RECONCILERS}
 Want = Literal["converge", "destroy"]
-
-SOON = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +42,6 @@ class Options:
     scope: Scope = field(default_factory=Scope)
     by_person: bool = False
     started: datetime = field(default_factory=lambda: datetime.min.replace(tzinfo=UTC))
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """What one pass saw, did and would do next.
-
-    done      steps carried out          failed   steps (or hosts) tried and not done, with why
-    held      steps not tried, with why  moves    (pool, move) decided, and carried out when the tick acts
-    quiet     nothing left to do, wait for or prove
-    """
-
-    now: datetime
-    plan: Plan
-    done: tuple[Key, ...] = ()
-    failed: Mapping[Key, ControllerError] = field(default_factory=dict)
-    held: Mapping[Key, Hold] = field(default_factory=dict)
-    fleets: tuple[Fleet, ...] = ()
-    moves: tuple[tuple[str, Move], ...] = ()
-    verdicts: tuple[Verdict, ...] = ()
-    forecasts: tuple[Forecast, ...] = ()
-    quiet: bool = False
-    requeue_after: timedelta = SOON
 
 
 def tick(
@@ -218,14 +194,3 @@ def _behind_missing(todo: Plan, failed: Mapping[Key, ControllerError]) -> set[Ke
         if behind & todo.before.get(step.key, frozenset()):
             behind.add(step.key)
     return behind
-
-
-def outcome(seen: Tick) -> str:
-    """What a quiet tick amounts to: succeeded, or why the wanted state is not live and proved."""
-    if any(isinstance(move, Halt) for _, move in seen.moves):
-        return "halted"
-    states = {verdict.state for verdict in seen.verdicts}
-    for state in ("rolled_back", "superseded", "failed"):
-        if state in states:
-            return state
-    return "unproven" if any(isinstance(error, Missing) for error in seen.failed.values()) else "succeeded"

@@ -1,0 +1,46 @@
+# Every target sets up what it needs: a fresh machine with Python 3.11 or newer and make is enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench sandbox golden deflake clean
+
+help: ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): pyproject.toml app/requirements.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) ..." && $(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]' \
+	  2> $(VENV)/pip.log || { cat $(VENV)/pip.log; exit 1; }
+	@touch $@
+
+demo: $(READY) ## the main job, from nothing, under load, in the sandbox; report in out/
+	$(BIN)/python -m controller.sandbox.demo
+
+test: $(READY) ## everything: check, then every test, the live sandbox included
+	$(MAKE) --no-print-directory check
+	$(BIN)/python -m pytest -m sandbox
+
+check: $(READY) ## format, lint, types, fast tests: under a minute
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -n 2 -m 'not sandbox'
+
+bench: $(READY) ## a cold no-op plan and an apply from nothing, beside terraform where it is installed
+	$(BIN)/python -m tests.bench
+
+sandbox: $(READY) ## a local AWS with a real data plane, until interrupted
+	$(BIN)/python -m controller sandbox
+
+golden: $(READY) ## rewrite the expected output of golden tests; read the diff
+	GOLDEN=write $(BIN)/python -m pytest -q -k golden
+
+deflake: $(READY) ## the sandbox tests until one fails
+	while $(BIN)/python -m pytest -x -m sandbox; do :; done
+
+clean: ## remove what was built, not what you wrote
+	rm -rf $(VENV) out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,53 @@
+"""What one pass saw, did and would do next: the value every report is made of. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from controller.base.errors import ControllerError, Missing
+from controller.base.keys import Key
+from controller.engine.plan import Plan
+from controller.rollout.forecast import Forecast
+from controller.rollout.model import Fleet, Halt, Move
+from controller.rollout.verdict import Hold, Verdict
+
+SOON = timedelta(seconds=1)
+Outcome = Literal[
+    "succeeded", "halted", "rolled_back", "superseded", "unproven", "paused", "timed_out", "failed", "interrupted"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What one pass saw, did and would do next.
+
+    done      steps carried out          failed   steps (or hosts) tried and not done, with why
+    held      steps not tried, with why  moves    (pool, move) decided, and carried out when the tick acts
+    quiet     nothing left to do, wait for or prove
+    """
+
+    now: datetime
+    plan: Plan
+    done: tuple[Key, ...] = ()
+    failed: Mapping[Key, ControllerError] = field(default_factory=dict)
+    held: Mapping[Key, Hold] = field(default_factory=dict)
+    fleets: tuple[Fleet, ...] = ()
+    moves: tuple[tuple[str, Move], ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    forecasts: tuple[Forecast, ...] = ()
+    quiet: bool = False
+    requeue_after: timedelta = SOON
+
+
+def outcome(seen: Tick) -> Outcome:
+    """What a quiet tick amounts to: succeeded, or why the wanted state is not live and proved."""
+    if any(isinstance(move, Halt) for _, move in seen.moves):
+        return "halted"
+    states = {verdict.state for verdict in seen.verdicts}
+    for state in ("rolled_back", "superseded", "failed"):
+        if state in states:
+            return state
+    return "unproven" if any(isinstance(error, Missing) for error in seen.failed.values()) else "succeeded"
