@@ -15,9 +15,6 @@ from typing import Any
 STEP = 0.05  # seconds between two steps of the worlds
 GUARD_PORT = 4566  # bound on the sandbox's own loopback network, so that two sandboxes never share one
 
-os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "1")  # read when moto is imported
-os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
-
 
 class Sandbox:
     """Everything of one running sandbox. `url` is its endpoint."""

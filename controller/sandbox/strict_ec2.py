@@ -194,7 +194,7 @@ def _deletes(current: Callable[[], Backing]) -> None:
 
     def one_gateway(self: Any) -> None:
         vpc_id = self._get_param("VpcId")
-        if self.ec2_backend.describe_internet_gateways(filters={"attachment.vpc-id": vpc_id}):
+        if self.ec2_backend.describe_internet_gateways(filters={"attachment.vpc-id": [vpc_id]}):
             raise ApiError("InvalidParameterValue", f"Network {vpc_id} already has an internet gateway attached")
 
     def attached(self: Any) -> None:
