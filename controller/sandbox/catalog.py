@@ -128,7 +128,7 @@ class MotoCatalog:
             raise ApiError("ValidationError", f"The image id '[{template.image}]' does not exist")
         iam = get_backend("iam")[self.account]["aws"]
         if template.profile:
-            problem = unknown_profile(iam, template.profile, self.timings.iam)
+            problem = unknown_profile(iam, template.profile)
             if problem:
                 raise ApiError("ValidationError", problem)
         for group in template.security_groups:

@@ -5,11 +5,13 @@ Line numbers of moto's faults: reference/moto.md sections 4, 9 and 12.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from moto.backends import get_backend
 from moto.core.responses import ActionResult
+from moto.ec2.models.amis import AmiBackend
 from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.responses.internet_gateways import InternetGateways
 from moto.ec2.responses.launch_templates import LaunchTemplates
@@ -30,6 +32,24 @@ def install(current: Callable[[], Backing]) -> None:
     _launch_templates()
     _deletes(current)
     _instances(current)
+    _parse_images_once()
+
+
+def _parse_images_once() -> None:
+    """moto parses thirteen hundred images, and invents a snapshot for each, whenever it starts anew."""
+    load = AmiBackend._load_amis
+    parsed: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+
+    def loaded(self: Any) -> None:
+        if self.region_name not in parsed:
+            load(self)
+            parsed[self.region_name] = (dict(self.amis), dict(self.snapshots))
+        for mine, known in zip((self.amis, self.snapshots), parsed[self.region_name], strict=True):
+            for name, one in known.items():
+                mine[name] = copy.copy(one)
+                mine[name].ec2_backend = self
+
+    AmiBackend._load_amis = loaded
 
 
 def _before(cls: type, method: str, check: Callable[[Any], None]) -> None:
@@ -106,9 +126,9 @@ def _launch_templates() -> None:
         return ActionResult(answer)
 
     original = LaunchTemplates.describe_launch_template_versions
-    LaunchTemplates.create_launch_template = created  # type: ignore[method-assign]
-    LaunchTemplates.create_launch_template_version = versioned  # type: ignore[method-assign]
-    LaunchTemplates.describe_launch_template_versions = described  # type: ignore[method-assign]
+    LaunchTemplates.create_launch_template = created
+    LaunchTemplates.create_launch_template_version = versioned
+    LaunchTemplates.describe_launch_template_versions = described
     _before(LaunchTemplates, "describe_launch_templates", _known_templates)
 
 
@@ -253,4 +273,4 @@ def _instances(current: Callable[[], Backing]) -> None:
             current().tell(self.account_id, self.region_name, HostDied(ident))
         return result
 
-    InstanceBackend.terminate_instances = terminated  # type: ignore[method-assign]
+    InstanceBackend.terminate_instances = terminated

@@ -126,9 +126,9 @@ def _load_balancers(current: Callable[[], Backing]) -> None:
         if len(arns) > 20:
             raise ApiError("ValidationError", "The number of resources specified must be at most 20")
 
-    ELBv2Backend.create_load_balancer = created  # type: ignore[method-assign]
-    ELBv2Backend.delete_load_balancer = deleted  # type: ignore[method-assign]
-    FakeLoadBalancer.activate = activate  # type: ignore[method-assign]
+    ELBv2Backend.create_load_balancer = created
+    ELBv2Backend.delete_load_balancer = deleted
+    FakeLoadBalancer.activate = activate
     _before(ELBV2Response, "describe_load_balancers", named)
     _before(ELBV2Response, "describe_tags", batch)
 
@@ -192,10 +192,10 @@ def _target_groups() -> None:
             group.load_balancer_arns = used.get(group.arn, [])
         return describe(self, load_balancer_arn, target_group_arns, names)
 
-    ELBv2Backend.create_target_group = created  # type: ignore[method-assign]
-    ELBv2Backend.delete_target_group = deleted  # type: ignore[method-assign]
-    ELBv2Backend.modify_target_group_attributes = modified  # type: ignore[method-assign]
-    ELBv2Backend.describe_target_groups = described  # type: ignore[method-assign]
+    ELBv2Backend.create_target_group = created
+    ELBv2Backend.delete_target_group = deleted
+    ELBv2Backend.modify_target_group_attributes = modified
+    ELBv2Backend.describe_target_groups = described
     initial = FakeTargetGroup.__init__
 
     def born(self: Any, *args: Any, **kw: Any) -> None:
@@ -213,7 +213,7 @@ def _target_groups() -> None:
         }
         self.attributes.pop("waf.fail_open.enabled", None)
 
-    FakeTargetGroup.__init__ = born  # type: ignore[method-assign]
+    FakeTargetGroup.__init__ = born
 
 
 # ------------------------------------------------------------------------------------------------ listeners
@@ -241,9 +241,9 @@ def _listeners() -> None:
         if self.protocol == "HTTP":  # neither has a meaning there, and AWS leaves them out
             self.ssl_policy, self.alpn_policy = None, None
 
-    ELBv2Backend.create_listener = created  # type: ignore[method-assign]
-    ELBv2Backend.modify_listener = modified  # type: ignore[method-assign]
-    FakeListener.__init__ = born  # type: ignore[method-assign]
+    ELBv2Backend.create_listener = created
+    ELBv2Backend.modify_listener = modified
+    FakeListener.__init__ = born
     _before(
         ELBV2Response, "create_rule", lambda self: _check_weights(self.elbv2_backend, self._get_param("Actions", []))
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from moto.iam.models import IAMBackend
@@ -30,19 +30,39 @@ def install(current: Callable[[], Backing]) -> None:
             raise ApiError("MalformedPolicyDocument", "This policy contains invalid Json") from None
         return create_role(self, role_name, assume_role_policy_document, *args, **kwargs)
 
-    IAMBackend.create_role = checked  # type: ignore[method-assign]
+    create_profile = IAMBackend.create_instance_profile
+
+    def profiled(self: IAMBackend, *args: Any, **kwargs: Any) -> Any:
+        """A fresh profile is invalid to EC2 and Auto Scaling for a while (aws.md 5.3, 11.1)."""
+        profile: Any = create_profile(self, *args, **kwargs)
+        at = current().now() + current().timings.iam
+        profile.spread = lambda: current().now() >= at
+        return profile
+
+    IAMBackend.create_role = checked
+    IAMBackend.create_instance_profile = profiled
+    _parse_managed_policies_once()
 
 
-def age(created: datetime) -> timedelta:
-    """How long ago moto made something, by the machine's clock, which is the one moto stamps with."""
-    return datetime.now(UTC) - (created if created.tzinfo else created.replace(tzinfo=UTC))
+def _parse_managed_policies_once() -> None:
+    """moto parses AWS's fifteen hundred policies for each of six partitions of each account; one has users here."""
+    load = IAMBackend._init_aws_policies
+    parsed: list[Any] = []
+
+    def loaded(self: IAMBackend) -> list[Any]:
+        if self.partition != "aws":
+            return []
+        parsed[:] = parsed or load(self)
+        return [copy.copy(one) for one in parsed]
+
+    IAMBackend._init_aws_policies = loaded
 
 
-def unknown_profile(backend: Any, name_or_arn: str, spread: timedelta) -> str | None:
-    """Why EC2 would not take this instance profile now; None when it would (aws.md 5.2: fresh ones are invalid)."""
+def unknown_profile(backend: Any, name_or_arn: str) -> str | None:
+    """Why EC2 would not take this instance profile now; None when it would (aws.md 5.3: fresh ones are invalid)."""
     name = name_or_arn.rsplit("/", 1)[-1]
     profile = next((one for one in backend.instance_profiles.values() if one.name == name), None)
-    if profile is None or age(profile.create_date) < spread:
+    if profile is None or not profile.spread():
         parameter = "arn" if name_or_arn.startswith("arn:") else "name"
         noun = "Instance Profile ARN" if parameter == "arn" else "Instance Profile name"
         return f"Value ({name_or_arn}) for parameter iamInstanceProfile.{parameter} is invalid. Invalid IAM {noun}"
