@@ -7,7 +7,7 @@ hold up a rollout.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -15,7 +15,7 @@ from typing import Literal
 
 from controller.aws.client import Aws
 from controller.base.clock import Clock
-from controller.base.errors import ControllerError, Missing, NotYet, Stale
+from controller.base.errors import ControllerError, Interrupted, Locked, Missing, NotYet, Refused, Stale
 from controller.base.keys import Key
 from controller.engine.execute import execute
 from controller.engine.observe import declare, observe
@@ -32,6 +32,7 @@ from controller.spec.types import Stack
 
 KINDS = {kind.kind: kind for kind in RECONCILERS}
 Want = Literal["converge", "destroy"]
+GROUP = "auto_scaling_group"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,13 @@ def tick(
     clock: Clock,
     *,
     want: Want = "converge",
-    act: bool = False,
+    act: bool | Callable[[Plan], bool] = False,
     options: Options | None = None,
 ) -> Tick:
-    """One pass over *stack*. Reads only unless *act*. Raises Refused when AWS cannot be reached at all."""
+    """One pass over *stack*. Reads only unless *act*, which may depend on what the pass sees.
+
+    Raises Refused when AWS cannot be reached at all.
+    """
     options = options or Options()
     now = clock.now()
     desired = declare(stack, RECONCILERS)
@@ -63,7 +67,8 @@ def tick(
     fleets = tuple(fleet for fleet in found if fleet is not None)
     if destroying:
         owned = {key: one for key, one in live.items() if not KINDS[key.kind].data}
-        return _execute(aws, Tick(now, plan_destroy(desired, owned, stack.name), fleets=fleets), act=act)
+        doomed = plan_destroy(desired, owned, stack.name)
+        return _execute(aws, Tick(now, doomed, fleets=fleets), act=act(doomed) if callable(act) else act)
     todo = plan(desired, live, KINDS, stack.name, options.scope)
     states = hands.services(reads, stack, _wanted(todo))
     rolling = {s.key.name for s in todo.pending if s.risk == "host_roll"}
@@ -75,12 +80,14 @@ def tick(
         fleets=fleets,
         verdicts=_verdicts(todo, states, held),
         forecasts=outlook(stack, fleets, rolling, reads),
+        policies={pool.name: policy_of(stack, pool.name) for pool in stack.pools},
     )
+    acts = act(todo) if callable(act) else act
     before = aws.mutations
-    after = _execute(aws, seen, act=act and not todo.problems)
+    after = _execute(aws, seen, act=acts and not todo.problems)
     if aws.mutations != before:
         return after
-    return _roll(aws, stack, after, options, act=act)
+    return _roll(aws, stack, after, options, act=acts)
 
 
 # ------------------------------------------------------------------------------------------------ steps
@@ -91,6 +98,9 @@ def _execute(aws: Aws, seen: Tick, *, act: bool) -> Tick:
     if not act or not open_steps:
         return replace(seen, quiet=not open_steps and not todo.busy)
     run = execute(todo, KINDS, aws, {key: one.why for key, one in seen.held.items()}, seen.now)
+    for error in run.failed.values():
+        if isinstance(error, Interrupted | Locked):
+            raise error
     tried = {key: error for key, error in run.failed.items() if key not in seen.held}
     waits = [error.after for error in tried.values() if isinstance(error, NotYet)]
     after = SOON if run.done else min(waits, default=SOON)
@@ -158,8 +168,10 @@ def _roll(aws: Aws, stack: Stack, seen: Tick, options: Options, *, act: bool) ->
         if act:
             try:
                 hands.act(aws, fleet, live_name(stack, Key("cluster", "main")), chosen)
+            except (Interrupted, Locked):
+                raise
             except ControllerError as error:
-                failed[Key("auto_scaling_group", fleet.pool)] = error
+                failed[Key(GROUP, fleet.pool)] = error
     waits = [move.after for _, move in moves if isinstance(move, Wait)]
     acting = [move for _, move in moves if not isinstance(move, Wait | Halt | Done)]
     errors = [error.after for error in failed.values() if isinstance(error, NotYet)]
@@ -178,18 +190,21 @@ def _moves(stack: Stack, fleet: Fleet, seen: Tick, options: Options) -> tuple[Mo
 
 
 def _quiet(seen: Tick, moves: list[tuple[str, Move]], failed: Mapping[Key, ControllerError]) -> bool:
-    """Nothing is left to do, wait for or prove; what waits for a person does not count as left."""
-    waiting = {key for key, error in failed.items() if isinstance(error, NotYet | Stale)}
-    stuck = {key for key, one in seen.held.items() if one.outcome} | _behind_missing(seen.plan, failed)
+    """Nothing is left to do, wait for or prove; what waits for a person, or was refused, does not count as left."""
+    waiting = [error for error in failed.values() if isinstance(error, NotYet | Stale)]
+    stuck = {key for key, one in seen.held.items() if one.outcome} | _behind_stuck(seen.plan, failed)
     left = [s.key for s in seen.plan.steps if s.action != "none" and s.key not in stuck]
-    proved = all(verdict.state != "in_progress" for verdict in seen.verdicts)
-    still = all(isinstance(move, Done | Halt) for _, move in moves)
+    proved = all(
+        verdict.state != "in_progress" or Key("service", verdict.service) in stuck for verdict in seen.verdicts
+    )
+    refused = {key.name for key, error in failed.items() if isinstance(error, Refused) and key.kind == GROUP}
+    still = all(isinstance(move, Done | Halt) or pool in refused for pool, move in moves)
     return not waiting and not left and not seen.plan.busy and proved and still
 
 
-def _behind_missing(todo: Plan, failed: Mapping[Key, ControllerError]) -> set[Key]:
-    """What waits for something only a person can supply, and everything behind it."""
-    behind = {key for key, error in failed.items() if isinstance(error, Missing)}
+def _behind_stuck(todo: Plan, failed: Mapping[Key, ControllerError]) -> set[Key]:
+    """What AWS refused or only a person can supply, and everything behind it."""
+    behind = {key for key, error in failed.items() if isinstance(error, Missing | Refused)}
     for step in todo.steps:  # parents come first
         if behind & todo.before.get(step.key, frozenset()):
             behind.add(step.key)

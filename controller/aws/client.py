@@ -17,7 +17,7 @@ import botocore.config
 import botocore.exceptions
 import botocore.session
 
-from controller.base.errors import ControllerError, Gone, NotYet, Refused
+from controller.base.errors import ControllerError, Gone, NotYet, Refused, Stale
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling.client import AutoScalingClient
@@ -40,7 +40,7 @@ GONE = {
     "RepositoryNotFoundException", "LifecyclePolicyNotFoundException", "ImageNotFoundException",
     "ResourceNotFoundException", "ClusterNotFoundException", "ServiceNotFoundException",
     "ServiceNotActiveException", "ParameterNotFound", "InvalidLaunchTemplateName.NotFoundException",
-    "InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateId.NotFoundException",
+    "InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateId.NotFoundException", "Gateway.NotAttached",
 }  # fmt: skip
 BUSY = {
     "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException", "RequestThrottled",
@@ -51,6 +51,18 @@ BUSY = {
     "InternalServiceError", "RequestTimeout", "RequestTimeoutException", "HealthUnavailable",
     "ClusterContainsServicesException", "ClusterContainsTasksException", "ClusterContainsContainerInstancesException",
     "ClusterContainsCapacityProviderException", "UnsuccessfulTerminate",
+}  # fmt: skip
+# There already, although a moment ago it was not: our own call, repeated after a lost answer, or somebody else's. The
+# next look finds it by its name and tells which.
+EXISTS = {
+    "EntityAlreadyExists", "RepositoryAlreadyExistsException", "ResourceAlreadyExistsException", "AlreadyExists",
+    "InvalidLaunchTemplateName.AlreadyExistsException", "DuplicateLoadBalancerName", "DuplicateTargetGroupName",
+    "DuplicateListener", "RouteAlreadyExists", "Resource.AlreadyAssociated",
+}  # fmt: skip
+# Calls that make another one each time, because nothing tells AWS that it is the same wish again (aws.md 5.1): they
+# are sent once. A lost answer is NotYet, and the next look finds what was made by its tags.
+ONCE = {
+    "create_vpc", "create_subnet", "create_internet_gateway", "create_route_table", "register_task_definition",
 }  # fmt: skip
 # Codes that also mean "IAM (or a target group's listener) has not propagated yet"; message parts tell them apart
 # because AWS gives them no code of their own (aws.md 5.3).
@@ -72,7 +84,7 @@ class Aws:
 
     guard   called before every call that may change AWS; raises to forbid it (lease lost, interrupted).
     calls   how often each ``service:Operation`` was called.
-    mutations   how many calls that may change AWS were made; a pass that made some looks again before it decides.
+    mutations   how many calls changed AWS, or may have; a pass that made some looks again before it decides.
     """
 
     ec2: EC2Client
@@ -95,13 +107,19 @@ class Aws:
         self.mutations = 0
         self.guard: Callable[[], None] = lambda: None
         self._session = session
+        self._impatient: dict[str, Any] = {}
         self._lock = threading.Lock()
-        self._config = botocore.config.Config(
-            retries={"mode": "standard", "total_max_attempts": 4},
+
+    def make(self, service: str, attempts: int = 4) -> Any:
+        """A new boto3 client that tries each call at most *attempts* times. The lock is held, or nobody else is there:
+        threads may share clients, not sessions."""
+        config = botocore.config.Config(
+            retries={"mode": "standard", "total_max_attempts": attempts},
             max_pool_connections=24,  # nothing is gained above about 24 calls in flight (reference/speed.md)
             connect_timeout=5,
             read_timeout=30,
         )
+        return self._session.create_client(service, region_name=self.region, config=config)
 
     def __getattr__(self, service: str) -> Any:
         """Make the client of *service* on first use (cloudwatch and dynamodb are often never needed)."""
@@ -109,9 +127,15 @@ class Aws:
             raise AttributeError(service)
         with self._lock:
             if service not in self.__dict__:
-                client = self._session.create_client(service, region_name=self.region, config=self._config)
-                self.__dict__[service] = _Client(self, service, client)
+                self.__dict__[service] = _Client(self, service, self.make(service))
         return self.__dict__[service]
+
+    def impatient(self, service: str) -> Any:
+        """The boto3 client of *service* that never repeats a call, for those in `ONCE`; made on first use."""
+        with self._lock:
+            if service not in self._impatient:
+                self._impatient[service] = self.make(service, attempts=1)
+            return self._impatient[service]
 
 
 class _Client:
@@ -125,26 +149,37 @@ class _Client:
     def __getattr__(self, name: str) -> Any:
         if name in {"meta", "exceptions"}:
             return getattr(self._client, name)
-        method = getattr(self._client, name)
+        method = getattr(self._aws.impatient(self._service) if name in ONCE else self._client, name)
         operation = self._client.meta.method_to_api_mapping[name]
         label = f"{self._service}:{operation}"
-        reading = name.startswith(READ_PREFIXES)
+        reading = name.startswith(READ_PREFIXES) or self._service == "dynamodb"  # the lease guards, it is not guarded
         aws = self._aws
 
         def call(**request: Any) -> Any:
             if not reading:
                 aws.guard()
-                aws.mutations += 1
             aws.calls[label] += 1
             try:
-                return method(**request)
+                answer = method(**request)
             except botocore.exceptions.ClientError as error:
+                if not reading and _may_have_happened(error):
+                    aws.mutations += 1
                 raise sort_error(error, label, request) from error
             except botocore.exceptions.BotoCoreError as error:
+                if not reading:
+                    aws.mutations += 1  # the reply was lost, perhaps only the reply
                 raise sort_transport(error, label) from error
+            if not reading:
+                aws.mutations += 1
+            return answer
 
         self.__dict__[name] = call
         return call
+
+
+def _may_have_happened(error: botocore.exceptions.ClientError) -> bool:
+    """A refusal (4xx) changed nothing; of a failure inside AWS nobody knows."""
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)) >= 500
 
 
 def pages(call: Callable[..., Any], result: str, token: str = "NextToken", **request: Any) -> list[dict[str, Any]]:
@@ -171,6 +206,8 @@ def sort_error(error: botocore.exceptions.ClientError, label: str, request: dict
     text = f"{label}{f' ({subject})' if subject else ''}: {code}: {message}"
     if code in GONE or code.endswith(".NotFound") or (code == "ValidationError" and "not found" in message.lower()):
         return Gone(text)
+    if code in EXISTS:
+        return Stale(text)
     if code in BUSY or status >= 500:
         return NotYet(text, after=timedelta(seconds=2))
     fresh = any(code == c and part in message for c, part in FRESH)

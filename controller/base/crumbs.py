@@ -78,6 +78,22 @@ class BaselineCrumb:
             return None
 
 
+@dataclass(frozen=True, slots=True)
+class SpecCrumb:
+    """On the cluster: which spec was applied last, and the how-manieth it was."""
+
+    serial: int
+    digest: str
+
+    def text(self) -> str:
+        return f"{self.serial}:{self.digest}"
+
+    @staticmethod
+    def parse(text: str | None) -> SpecCrumb | None:
+        serial, _, digest = (text or "").partition(":")
+        return SpecCrumb(int(serial), digest) if serial.isascii() and serial.isdigit() and digest else None
+
+
 def stamp(at: datetime) -> str:
     """Seconds since 1970, UTC: short, sorted, and without the colons that separate the parts of a crumb."""
     return str(int(at.timestamp()))

@@ -9,6 +9,7 @@
       Missing      only a person can supply it (an image nobody pushed): all else goes on; exit 4, unproven
       Halted       a gate or a deadline needs a human; exit 4
       Locked       another holder has the lease; exit 6
+      Interrupted  a signal came: what runs ends, nothing new starts; exit 130 or 143
 
 `aws/client.py` alone turns a botocore error into one of these.
 """
@@ -67,3 +68,7 @@ class Halted(ControllerError):  # noqa: N818
 
 class Locked(ControllerError):  # noqa: N818
     """Somebody else holds the lease of this stack."""
+
+
+class Interrupted(ControllerError):  # noqa: N818
+    """A signal asked us to stop: raised instead of starting a call that would change AWS."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from controller.base.errors import ControllerError, Missing
+from controller.base.errors import ControllerError, Missing, Refused
 from controller.base.keys import Key
 from controller.engine.plan import Plan
 from controller.rollout.forecast import Forecast
-from controller.rollout.model import Fleet, Halt, Move
+from controller.rollout.model import Fleet, Halt, Move, Policy
 from controller.rollout.verdict import Hold, Verdict
 
 SOON = timedelta(seconds=1)
@@ -26,6 +26,7 @@ class Tick:
 
     done      steps carried out          failed   steps (or hosts) tried and not done, with why
     held      steps not tried, with why  moves    (pool, move) decided, and carried out when the tick acts
+    policies  what the spec allows for each pool: a report counts what serves as `decide` does
     quiet     nothing left to do, wait for or prove
     """
 
@@ -38,6 +39,7 @@ class Tick:
     moves: tuple[tuple[str, Move], ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     forecasts: tuple[Forecast, ...] = ()
+    policies: Mapping[str, Policy] = field(default_factory=dict)
     quiet: bool = False
     requeue_after: timedelta = SOON
 
@@ -50,4 +52,6 @@ def outcome(seen: Tick) -> Outcome:
     for state in ("rolled_back", "superseded", "failed"):
         if state in states:
             return state
+    if any(isinstance(error, Refused) for error in seen.failed.values()):
+        return "failed"
     return "unproven" if any(isinstance(error, Missing) for error in seen.failed.values()) else "succeeded"

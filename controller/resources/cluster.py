@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.base.errors import NotYet
-from controller.base.keys import OWNER_TAG, Key, Tags, birth_tags, lasting_tags
+from controller.base.keys import OWNER_TAG, SPEC_TAG, Key, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
 
@@ -73,7 +73,8 @@ def parse_cluster(item: Mapping[str, Any]) -> Observed[Cluster]:
     live = tags.read(item.get("tags"))
     settings = {one["name"]: one["value"] for one in item.get("settings", [])}
     insights = settings.get("containerInsights", "disabled") != "disabled"
-    return Observed(Cluster(insights, item["clusterName"], lasting_tags(live)), _outputs(item), live.get(OWNER_TAG))
+    outputs = {**_outputs(item), "record": live.get(SPEC_TAG, "")}
+    return Observed(Cluster(insights, item["clusterName"], lasting_tags(live)), outputs, live.get(OWNER_TAG))
 
 
 def _settings(desired: Cluster) -> list[Any]:

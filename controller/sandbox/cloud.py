@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -199,13 +198,13 @@ def minima(record: Record, since: datetime) -> dict[str, dict[str, int]]:
 
 def waiting(record: Record, since: datetime, until: datetime) -> dict[str, float]:
     """Seconds between *since* and *until* in which AWS was at something, by what; `none` for the rest."""
-    spent: Counter[str] = Counter()
+    spent: dict[str, float] = {}
     marks = [*record.waits, (until, ())]
     for (start, reasons), (end, _) in pairwise(marks):
         seconds = (min(end, until) - max(start, since)).total_seconds()
         if seconds > 0:
             for reason in reasons or ("none",):
-                spent[reason] += seconds
+                spent[reason] = spent.get(reason, 0.0) + seconds
             if reasons:
-                spent["any"] += seconds
+                spent["any"] = spent.get("any", 0.0) + seconds
     return {name: round(seconds, 3) for name, seconds in spent.items()}

@@ -101,13 +101,18 @@ def serve(port: int, speedup: float | None = None, seed: int = 0) -> int:
 
 def _warm(url: str) -> None:
     """Load the services' models now, so that the first caller does not pay for it (moto.md 7: 1.1 s for EC2)."""
-    import boto3
+    import botocore.session
 
-    key = {"aws_access_key_id": "sandbox", "aws_secret_access_key": "sandbox", "region_name": "us-east-1"}
-    boto3.client("ec2", endpoint_url=url, **key).describe_vpcs()
+    session = botocore.session.Session()
+    session.set_credentials("sandbox", "sandbox")
+
+    def client(service: str) -> Any:
+        return session.create_client(service, region_name="us-east-1", endpoint_url=url)
+
+    client("ec2").describe_vpcs()
     parameter = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
-    boto3.client("ssm", endpoint_url=url, **key).get_parameters(Names=[parameter])
-    boto3.client("iam", endpoint_url=url, **key).list_roles()
+    client("ssm").get_parameters(Names=[parameter])
+    client("iam").list_roles()
 
 
 def _network() -> tuple[int, socket.socket]:
@@ -136,7 +141,7 @@ def _may_bind_low(network: int) -> bool:
 def _handler() -> Any:
     from moto.moto_server.werkzeug_app import MotoRequestHandler
 
-    class Quiet(MotoRequestHandler):
+    class Quiet(MotoRequestHandler):  # type: ignore[misc]
         def log_request(self, *_: Any, **__: Any) -> None:
             pass
 

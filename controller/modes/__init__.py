@@ -1,0 +1,1 @@
+"""The modes: plan, apply, run, destroy, status, validate. Each is a loop around `tick`."""

@@ -1,0 +1,185 @@
+"""apply: ticks until one is quiet, and an outcome that means what it says."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from controller.aws import record as tag
+from controller.base.crumbs import SpecCrumb
+from controller.base.errors import ControllerError, Interrupted, Locked, Refused
+from controller.base.keys import Key
+from controller.modes import plan as planning
+from controller.modes.record import following
+from controller.modes.session import (
+    Session,
+    agreed,
+    check_account,
+    colored,
+    holding,
+    open_session,
+    scope_of,
+    stoppable,
+)
+from controller.report.journal import Journal
+from controller.report.seen import Outcome, Tick, outcome
+from controller.rollout.model import Wait
+from controller.tick import Options, tick
+
+CODES: dict[Outcome, int] = {
+    "succeeded": 0,
+    "failed": 4,
+    "halted": 4,
+    "rolled_back": 4,
+    "superseded": 4,
+    "unproven": 4,
+    "paused": 5,
+    "timed_out": 5,
+}
+LEAST_TIME = timedelta(minutes=30)
+CLUSTER = Key("cluster", "main")
+
+
+@dataclass
+class End:
+    """How an apply ended: the outcome, the last tick, and the exit code."""
+
+    outcome: Outcome
+    seen: Tick | None
+    code: int
+
+
+def apply(options: argparse.Namespace) -> int:
+    """Show the plan, ask, then make it so and wait for the end."""
+    session = open_session(options)
+    began = session.clock.now()
+    chosen = Options(scope=scope_of(options), by_person=True, started=began)
+    with stoppable(session.stop):
+        check_account(session.aws, session.stack)
+        first = tick(session.stack, session.aws, session.clock, options=chosen)
+        if options.output == "text":
+            _show(first, session, sys.stderr)
+        if refusal := _refused(first, options, session):
+            raise Refused(refusal)
+        if planning.changes(first) and not agreed(f"Make these changes to {session.stack.name}?", options):
+            sys.stderr.write("declined: nothing was changed\n")
+            return 3
+        journal = Journal()
+        with holding(session, options.lease, options.lock_timeout):
+            limit = options.timeout or max(LEAST_TIME, 3 * sum((f.duration for f in first.forecasts), timedelta()))
+            end = _drive(session, chosen, journal, began + limit)
+    _report(options, session, journal, end, session.clock.now() - began)
+    return end.code
+
+
+def _show(seen: Tick, session: Session, stream: Any) -> None:
+    from controller.report.text import plan_text
+
+    stream.write(plan_text(seen, session.stack, color=colored(stream)))
+    stream.flush()
+
+
+def _refused(seen: Tick, options: argparse.Namespace, session: Session) -> str:
+    """Why this plan is not applied at all; "" when it may be."""
+    if seen.plan.problems:
+        return "\n  ".join(["nothing was changed:", *seen.plan.problems])
+    if infeasible := [f"{one.pool}: {one.infeasible}" for one in seen.forecasts if one.infeasible]:
+        return "\n  ".join(["nothing was changed, this rollout could not end well:", *infeasible])
+    if not options.plan:
+        return ""
+    try:
+        promised = json.loads(Path(options.plan).read_text())
+    except (OSError, ValueError) as error:
+        return f"--plan {options.plan}: cannot be read: {error}"
+    now = planning.saved(options, seen, session.stack)
+    differs = [name for name in now if promised.get(name) != now[name]]
+    return f"{options.plan} does not hold any more ({', '.join(differs)} differ): plan again" if differs else ""
+
+
+def _drive(session: Session, chosen: Options, journal: Journal, deadline: datetime) -> End:
+    """Tick until nothing is left, a person is needed, time is up, or a signal came."""
+    from controller.report.live import Live
+
+    seen: Tick | None = None
+    noted: SpecCrumb | None = None
+    with Live(sys.stderr, journal) as live:
+        while True:
+            try:
+                session.stop.check()
+                seen = tick(session.stack, session.aws, session.clock, act=True, options=chosen)
+                noted = noted or note(session, seen)
+            except Interrupted:
+                return End("interrupted", seen, session.stop.code)
+            except Locked as lost:
+                live.update(seen, (f"stopped: {lost}",)) if seen else sys.stderr.write(f"{lost}\n")
+                return End("failed", seen, 6)
+            except ControllerError as error:
+                if isinstance(error, Refused) or session.clock.now() >= deadline:
+                    raise
+                sys.stderr.write(f"{error}; trying again\n")
+                session.clock.sleep(timedelta(seconds=2))
+                continue
+            live.update(seen, journal.add(seen))
+            if session.stop.code:
+                return End("interrupted", seen, session.stop.code)
+            if seen.quiet:
+                return _ended(seen)
+            if paused := _paused(seen):
+                return End("paused", seen, CODES[paused])
+            if session.clock.now() >= deadline:
+                return End("timed_out", seen, CODES["timed_out"])
+            session.clock.sleep(seen.requeue_after)
+
+
+def note(session: Session, seen: Tick) -> SpecCrumb | None:
+    """The spec on record on the cluster, written if it was another; None while there is no cluster."""
+    step = next((one for one in seen.plan.steps if one.key == CLUSTER), None)
+    if step is None or step.observed is None or step.observed.owner != session.stack.name:
+        return None
+    before = SpecCrumb.parse(step.observed.outputs.get("record"))
+    crumb = following(before, session.stack.digest)
+    if crumb != before:
+        tag.write(session.aws, step.observed.outputs["arn"], crumb)
+    return crumb
+
+
+def _ended(seen: Tick) -> End:
+    result = outcome(seen)
+    refused = any(isinstance(error, Refused) for error in seen.failed.values())
+    return End(result, seen, 1 if refused and result == "failed" else CODES[result])
+
+
+def _paused(seen: Tick) -> Outcome | None:
+    """A roll that a person paused does not go on by itself."""
+    waits = [move.why for _, move in seen.moves if isinstance(move, Wait)]
+    only = waits and len(waits) == len(seen.moves) and all(why.startswith("paused:") for why in waits)
+    return "paused" if only and not seen.plan.pending else None
+
+
+def _report(options: argparse.Namespace, session: Session, journal: Journal, end: End, took: timedelta) -> None:
+    from controller.report.document import apply_document
+    from controller.report.text import summary_text
+
+    calls, seconds = dict(session.aws.calls), round(took.total_seconds(), 3)
+    document = apply_document(journal, end.outcome, calls, seconds)
+    if options.output == "json":
+        sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
+    else:
+        sys.stdout.write(summary_text(document))
+    if end.outcome in {"interrupted", "timed_out", "paused"}:
+        sys.stderr.write(_resume(end, options))
+
+
+def _resume(end: End, options: argparse.Namespace) -> str:
+    """What is in flight and how to go on."""
+    lines = [f"{end.outcome.replace('_', ' ')}: what was begun goes on in AWS by itself; nothing was undone."]
+    if end.seen is not None:
+        lines += [f"  not done: {step.key} ({step.action})" for step in end.seen.plan.pending]
+        lines += [f"  {pool}: {getattr(move, 'why', '')}" for pool, move in end.seen.moves]
+    lines.append(f"To finish: theseus apply {options.spec}")
+    return "\n".join(lines) + "\n"

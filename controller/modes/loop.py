@@ -1,0 +1,250 @@
+"""run: ticks for ever. Drift is corrected, rollouts are driven, and nothing is remembered that AWS does not hold.
+
+Stacks take turns in one thread: a tick never waits, so none holds up another. What the loop may do rests on the record
+of the last applied spec (`record.judge`): a loop with an older file must not roll back what somebody applied since.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import random
+import sys
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from controller.aws import record as tag
+from controller.aws.client import Aws
+from controller.aws.lease import Heartbeat, Lease, lease
+from controller.base import log as names
+from controller.base.clock import SystemClock
+from controller.base.crumbs import SpecCrumb
+from controller.base.errors import ControllerError, Interrupted, Locked, NotYet, Refused, SpecError
+from controller.base.keys import Key
+from controller.base.log import open_log
+from controller.engine.plan import Plan
+from controller.modes import record
+from controller.modes.session import Session, Stop, check_account, connect, parameters_of, stoppable
+from controller.report.seen import Tick, outcome
+from controller.report.snapshot import Snapshot, View
+from controller.rollout.model import Halt, Wait
+from controller.spec.load import load
+from controller.spec.types import Stack
+from controller.tick import Options, tick
+
+USAGE = 64
+JITTER = 0.1  # share of the interval: many loops must not ask AWS at the same moment
+RETRY = timedelta(seconds=5)
+
+
+@dataclass
+class Watched:
+    """One spec the loop keeps: where it is, when it is due, and what is known of it."""
+
+    path: str
+    log: Any
+    due: datetime
+    session: Session | None = None
+    lease: Lease | None = None
+    beat: Heartbeat | None = None
+    memory: record.Memory = field(default_factory=record.Memory)
+    verdict: record.Verdict = "act"
+    record: SpecCrumb | None = None
+    view: View = field(default_factory=View)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Keep every stack until a signal, or for ``--ticks`` passes each."""
+    if options.set:
+        sys.stderr.write("theseus run: --set is not for the loop: what it wants must stand in its files\n")
+        return USAGE
+    stop = Stop(SystemClock())
+    log = open_log()
+    now = stop.clock.now()
+    watched = [Watched(path, log.bind(spec=path), now) for path in options.spec]
+    for one in watched:
+        _open(one, options, stop)  # a spec that is wrong from the start is the operator's to see at once
+    with stoppable(stop), _listening(options, watched):
+        log.info(names.LOOP_STARTED, specs=options.spec, interval_s=options.interval.total_seconds())
+        _turn(watched, options, stop)
+        for one in watched:
+            _let_go(one)
+        log.info(names.LOOP_STOPPED, code=stop.code)
+    return 0  # a signal is how a loop is meant to end
+
+
+def _turn(watched: list[Watched], options: argparse.Namespace, stop: Stop) -> None:
+    """Give each stack its pass when it is due."""
+    chance = random.Random()
+    while not stop.code:
+        one = min(watched, key=lambda w: w.due)
+        stop.clock.sleep(one.due - stop.clock.now())
+        pause = None if stop.code else _pass(one, options, stop)
+        if pause is None:
+            pause = options.interval * (1 + JITTER * (2 * chance.random() - 1))
+        one.due = stop.clock.now() + pause
+        if options.ticks and all(w.view.ticks >= options.ticks for w in watched):
+            return
+
+
+def _pass(one: Watched, options: argparse.Namespace, stop: Stop) -> timedelta | None:
+    """One pass over one stack; when the next is worth making, None for the usual interval."""
+    began, number = stop.clock.now(), one.view.ticks + 1
+    log = one.log.bind(tick=number)
+    pause: timedelta | None = None
+    seen, error = None, ""
+    try:
+        file = _open(one, options, stop)
+        assert one.session is not None
+        log = log.bind(stack=one.session.stack.name)
+        if not options.observe and not _leased(one, options, stop, log):
+            pause, error = RETRY, "the lease is held by another"
+        else:
+            seen = _tick(one, options, file, log)
+            pause = None if seen.quiet or one.verdict == "superseded" else seen.requeue_after
+    except Interrupted:
+        return None
+    except Locked as lost:
+        log.warning(names.LEASE_LOST, why=str(lost))
+        _let_go(one)
+        pause, error = RETRY, str(lost)
+    except SpecError as problem:
+        log.error(names.SPEC_INVALID, problems=list(problem.problems))
+        error = problem.problems[0]
+    except ControllerError as problem:
+        log.error(names.TICK_FAILED, why=str(problem), retry=isinstance(problem, NotYet))
+        pause, error = RETRY if isinstance(problem, NotYet) else None, str(problem)
+    took = (stop.clock.now() - began).total_seconds()
+    one.view = _view(one, seen, number, took, error, stop.clock.now())
+    if seen is not None:
+        log.info(names.TICK_DONE, **_facts(one, seen, took))
+    return pause
+
+
+def _open(one: Watched, options: argparse.Namespace, stop: Stop) -> str:
+    """Read the spec anew; the digest of its file. Raises SpecError, Refused."""
+    draft = load(one.path, (), None)
+    region = options.region or draft.stack.region
+    aws = one.session.aws if one.session and one.session.aws.region == region else connect(region, options.profile)
+    loaded = load(one.path, (), None, parameters_of(aws)) if draft.unresolved else draft
+    if one.session is None:
+        check_account(aws, loaded.stack)
+    elif one.session.stack.name != loaded.stack.name:
+        _let_go(one)
+    one.session = Session(loaded.stack, aws, stop)
+    _guard(one, aws, stop)
+    return hashlib.sha256(Path(one.path).read_bytes()).hexdigest()
+
+
+def _guard(one: Watched, aws: Aws, stop: Stop) -> None:
+    def guard() -> None:
+        stop.check()
+        if one.lease is None:
+            raise Locked("no lease: nothing is started")
+        one.lease.check()
+
+    aws.guard = guard
+
+
+def _leased(one: Watched, options: argparse.Namespace, stop: Stop, log: Any) -> bool:
+    """Whether the lease is ours, taking it when it is free."""
+    assert one.session is not None
+    if one.lease is not None:
+        return True
+    wanted = lease(options.lease, one.session.aws, one.session.stack.name, stop.clock)
+    try:
+        wanted.acquire()
+    except (Locked, NotYet) as held:
+        log.info(names.LEASE_HELD, why=str(held))
+        return False
+    one.lease, one.beat = wanted, Heartbeat(wanted.renew).__enter__()
+    log.info(names.LEASE_TAKEN)
+    return True
+
+
+def _let_go(one: Watched) -> None:
+    if one.beat is not None:
+        one.beat.__exit__()
+    if one.lease is not None:
+        one.lease.release()
+    one.lease = one.beat = None
+
+
+def _tick(one: Watched, options: argparse.Namespace, file: str, log: Any) -> Tick:
+    """One tick, acting only as far as the record of the applied spec allows."""
+    session = one.session
+    assert session is not None
+    stack = session.stack
+
+    def may_act(plan: Plan) -> bool:
+        if options.observe:
+            return False
+        arn, one.record = _recorded(plan, stack)
+        before = one.verdict
+        one.verdict, one.memory = record.judge(one.memory, one.record, stack.digest, file)
+        if one.verdict == "superseded" and before != "superseded" and one.record is not None:
+            log.warning(names.SPEC_SUPERSEDED, applied=one.record.text(), ours=stack.digest)
+        if one.verdict == "record" and arn:
+            one.record = record.following(one.record, stack.digest)
+            tag.write(session.aws, arn, one.record)
+            log.info(names.SPEC_RECORDED, serial=one.record.serial)
+        return one.verdict != "superseded"
+
+    return tick(stack, session.aws, session.clock, act=may_act, options=Options())
+
+
+def _recorded(plan: Plan, stack: Stack) -> tuple[str, SpecCrumb | None]:
+    """(arn of the stack's cluster, the spec on record there); both empty while there is none of ours."""
+    cluster = next((step.observed for step in plan.steps if step.key == Key("cluster", "main")), None)
+    if cluster is None or cluster.owner != stack.name:
+        return "", None
+    return cluster.outputs["arn"], SpecCrumb.parse(cluster.outputs.get("record"))
+
+
+# ------------------------------------------------------------------------------------------------ what is told
+def _facts(one: Watched, seen: Tick, took: float) -> dict[str, Any]:
+    """The fields of a tick's line."""
+    waits = {pool: move.why for pool, move in seen.moves if isinstance(move, Wait | Halt)}
+    moves = [f"{pool}: {type(move).__name__}" for pool, move in seen.moves if not isinstance(move, Wait | Halt)]
+    facts: dict[str, Any] = {"quiet": seen.quiet, "seconds": round(took, 3), "outcome": one.view.outcome}
+    facts |= {"done": [str(key) for key in seen.done], "moves": moves}
+    if seen.failed:
+        facts["failed"] = {str(key): str(error) for key, error in seen.failed.items()}
+    if waits:
+        facts["waits"] = waits
+    if seen.plan.problems:
+        facts["problems"] = list(seen.plan.problems)
+    if seen.plan.pending and not seen.done:
+        facts["pending"] = [str(step.key) for step in seen.plan.pending]
+    return facts
+
+
+def _view(one: Watched, seen: Tick | None, number: int, took: float, error: str, now: datetime) -> View:
+    """What the status endpoints show of this stack from now on."""
+    state = one.view.outcome
+    if seen is not None:
+        state = outcome(seen) if seen.quiet else "in_progress"
+        if one.verdict == "superseded":
+            state = f"superseded by apply of serial {one.record.serial}" if one.record else "superseded"
+        if seen.plan.problems:
+            state = "refused"
+    session = one.session
+    name = session.stack.name if session else one.path
+    calls = dict(session.aws.calls) if session else {}
+    fleets = seen.fleets if seen else one.view.fleets
+    refused = any(isinstance(e, Refused) for e in seen.failed.values()) if seen else False
+    return View(name, number, now, took, state, error or ("refused" if refused else ""), fleets, calls)
+
+
+def _listening(options: argparse.Namespace, watched: list[Watched]) -> Any:
+    """The status server for as long as the loop runs; nothing without ``--listen``."""
+    import contextlib
+
+    if not options.listen:
+        return contextlib.nullcontext()
+    from controller.report.server import serve
+
+    overdue = max(options.interval * 3, timedelta(seconds=30))
+    return serve(options.listen, lambda: Snapshot(tuple(one.view for one in watched), overdue))

@@ -1,0 +1,214 @@
+"""What every mode needs before its first tick: the spec, AWS, the right account, a way to stop, the lease."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import botocore.exceptions
+import botocore.session
+
+from controller.aws.client import Aws
+from controller.base.clock import SystemClock
+from controller.base.errors import Interrupted, Locked, NotYet, Refused, SpecError
+from controller.engine.plan import Scope
+from controller.spec.load import Loaded, load
+from controller.spec.lookups import Parameters
+from controller.spec.types import Stack
+
+if TYPE_CHECKING:
+    from controller.aws.lease import Lease
+
+SSM_PARAMETERS_MAX = 10  # names per GetParameters call (aws.md 6.3)
+SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+@dataclass
+class Stop:
+    """The clock everything waits on, and the exit code of a signal that came (0: none)."""
+
+    clock: SystemClock
+    code: int = 0
+
+    def check(self) -> None:
+        """Raises Interrupted once a signal came."""
+        if self.code:
+            raise Interrupted("interrupted: nothing new is started")
+
+
+@dataclass
+class Session:
+    """One stack, its AWS, and what may stop the work on it."""
+
+    stack: Stack
+    aws: Aws
+    stop: Stop
+
+    @property
+    def clock(self) -> SystemClock:
+        return self.stop.clock
+
+
+def open_session(options: argparse.Namespace) -> Session:
+    """The session of one command on one spec. Raises SpecError, Refused."""
+    loaded, aws = read(options.spec, options, os.environ)
+    session = Session(with_choices(loaded.stack, options), aws, Stop(SystemClock()))
+    aws.guard = session.stop.check
+    return session
+
+
+def read(path: str, options: argparse.Namespace, env: Mapping[str, str] | None) -> tuple[Loaded, Aws]:
+    """The spec at *path* and AWS for it; SSM is asked only for what ``${ssm:}`` names. *env* None refuses ``${env:}``.
+
+    Raises: SpecError, Refused (credentials, region, another account).
+    """
+    draft = load(path, tuple(options.set), env)
+    aws = connect(options.region or draft.stack.region, options.profile)
+    loaded = load(path, tuple(options.set), env, parameters_of(aws)) if draft.unresolved else draft
+    if options.region:
+        loaded = replace(loaded, stack=replace(loaded.stack, region=options.region))
+    for warning in loaded.warnings:
+        sys.stderr.write(f"warning: {warning}\n")
+    return loaded, aws
+
+
+def connect(region: str, profile: str | None) -> Aws:
+    """AWS as the environment says. Raises Refused for a profile or region that does not exist."""
+    try:
+        session = botocore.session.Session(profile=profile)
+        if session.get_credentials() is None:
+            raise Refused("no AWS credentials: set AWS_PROFILE, --profile or AWS_ACCESS_KEY_ID")
+    except botocore.exceptions.BotoCoreError as error:
+        raise Refused(f"AWS configuration: {error}") from error
+    known = {one for name in session.get_available_partitions() for one in session.get_available_regions("ec2", name)}
+    if region not in known:
+        raise Refused(f"region {region} is not one that AWS has; see `region:` in the spec or --region")
+    return Aws(session, region)
+
+
+def parameters_of(aws: Aws) -> Parameters:
+    """The values of SSM parameters; None for those that do not exist."""
+
+    def ask(names: list[str]) -> dict[str, str | None]:
+        found: dict[str, str | None] = dict.fromkeys(names)
+        for start in range(0, len(names), SSM_PARAMETERS_MAX):
+            answer = aws.ssm.get_parameters(Names=names[start : start + SSM_PARAMETERS_MAX], WithDecryption=True)
+            found |= {item["Name"]: item["Value"] for item in answer["Parameters"]}
+        return found
+
+    return ask
+
+
+def check_account(aws: Aws, stack: Stack) -> None:
+    """Raises Refused when these are credentials of another account than the spec is for."""
+    if stack.account is None:
+        return
+    account = aws.sts.get_caller_identity()["Account"]
+    if account != stack.account:
+        raise Refused(
+            f"these credentials belong to account {account}, the spec is for {stack.account}: "
+            "choose another profile, or correct `account:`"
+        )
+
+
+def with_choices(stack: Stack, options: argparse.Namespace) -> Stack:
+    """*stack* with what the command line chose for this run. Raises SpecError for a pool there is not."""
+    asked = set(getattr(options, "refresh_images", ()))
+    pools = {pool.name for pool in stack.pools}
+    if unknown := sorted(asked - pools - {""}):
+        raise SpecError((f"--refresh-images: there is no pool {', '.join(unknown)}; there are {', '.join(pools)}",))
+    chosen = pools if "" in asked else asked
+    alarms = frozenset(getattr(options, "ignore_alarm", ()))
+    return replace(stack, refresh_images=frozenset(chosen), ignore_alarms=alarms)
+
+
+def scope_of(options: argparse.Namespace) -> Scope:
+    return Scope(
+        replace=frozenset(options.replace),
+        prune=options.prune,
+        only=frozenset(options.target),
+        exclude=frozenset(options.exclude),
+    )
+
+
+@contextlib.contextmanager
+def stoppable(stop: Stop) -> Iterator[None]:
+    """A first signal lets the current call end and starts nothing new; a second one ends the process."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        if stop.code:
+            os._exit(stop.code)
+        stop.code = SIGNALS[signal.Signals(number)]
+        stop.clock.interrupt()
+
+    before = {number: signal.signal(number, leave) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def holding(session: Session, where: str, patience: timedelta) -> Iterator[Lease]:
+    """The stack's lease for as long as the block lasts. Raises Locked when nobody let go of it within *patience*."""
+    from controller.aws.lease import Heartbeat, lease
+
+    held = lease(where, session.aws, session.stack.name, session.clock)
+    _acquire(held, session.stop, patience)
+
+    def guard() -> None:
+        session.stop.check()
+        held.check()
+
+    session.aws.guard = guard
+    try:
+        with Heartbeat(held.renew):
+            yield held
+    finally:
+        session.aws.guard = session.stop.check
+        held.release()
+
+
+def _acquire(held: Lease, stop: Stop, patience: timedelta) -> None:
+    deadline, said = stop.clock.now() + patience, ""
+    while True:
+        stop.check()
+        try:
+            held.acquire()
+        except NotYet as busy:
+            stop.clock.sleep(busy.after)
+        except Locked as locked:
+            if stop.clock.now() >= deadline:
+                raise
+            words = str(locked).partition(" for up to")[0]
+            if words != said:
+                sys.stderr.write(f"waiting: {locked}\n")
+                said = words
+            stop.clock.sleep(timedelta(seconds=1))
+        else:
+            return
+
+
+def agreed(question: str, options: argparse.Namespace) -> bool:
+    """Whether the person at the terminal says yes. Raises Refused without ``--yes`` when there is none."""
+    if options.yes:
+        return True
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise Refused("this changes AWS and there is no terminal to ask on: repeat with --yes")
+    sys.stderr.write(f"\n{question} Only 'yes' goes on: ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip() == "yes"
+
+
+def colored(stream: object) -> bool:
+    """Whether *stream* is a terminal that wants colors (https://no-color.org)."""
+    return bool(getattr(stream, "isatty", lambda: False)()) and not os.environ.get("NO_COLOR")
