@@ -31,6 +31,7 @@ from controller.spec.types import (
 
 DEFAULT_IMAGE = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+LONGEST = 3650 * 86400  # ten years; every check says less, and no arithmetic overflows
 PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 
 Json = Mapping[str, Any]
@@ -42,10 +43,11 @@ def duration(text: str) -> timedelta:
     >>> duration("1m30s")
     datetime.timedelta(seconds=90)
     """
-    return timedelta(seconds=sum(float(number) * UNITS[unit] for number, unit in PART.findall(text)))
+    return timedelta(seconds=min(LONGEST, sum(float(number) * UNITS[unit] for number, unit in PART.findall(text))))
 
 
 def build(data: Json, source: str, digest: str) -> Stack:
+    """The stack that *data* describes. A mapping may lack all entries: what that means is for others to say."""
     pools = tuple(_pool(name, one) for name, one in sorted(data["hosts"].items()))
     balancer = data.get("load_balancer")
     listeners = sorted((balancer or {}).get("listeners", {}))
@@ -57,7 +59,7 @@ def build(data: Json, source: str, digest: str) -> Stack:
         load_balancer=_balancer(balancer) if balancer is not None else None,
         cluster=Cluster(**(data.get("cluster") or {})),
         pools=pools,
-        services=tuple(_service(name, one, pools[0].name, listeners[:1]) for name, one in services),
+        services=tuple(_service(name, one, pools[0].name if pools else "", listeners[:1]) for name, one in services),
         repositories=tuple(
             Repository(name=name, **(one or {})) for name, one in sorted(data.get("registry", {}).items())
         ),

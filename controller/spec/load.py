@@ -11,6 +11,7 @@ from typing import Any
 
 from controller.spec import checks, lookups, schema, source
 from controller.spec.build import build
+from controller.spec.places import Problems
 from controller.spec.types import Stack
 
 
@@ -29,21 +30,22 @@ def load(
     env: Mapping[str, str] | None = None,
     ssm: lookups.Parameters | None = None,
 ) -> Loaded:
-    """The stack that *path* describes. *env* None refuses ``${env:}``; *ssm* None leaves ``${ssm:}`` unresolved.
+    """The stack that *path* describes, with *overrides* (``path.to.field=value``) on top.
+
+    *env* None refuses ``${env:}``; *ssm* None leaves ``${ssm:}`` unresolved, and does not judge what rests on it.
 
     Raises: SpecError, with every problem there is.
     """
-    problems = source.Problems()
+    problems = Problems()
     document = source.read(File(path), problems)
     lookups.override(document, overrides, problems)
-    from_env, unresolved = lookups.resolve(document, env, ssm, problems)
+    looked = lookups.resolve(document, env, ssm, problems)
+    said = digest(document.data)
+    blank = schema.check(document, looked, problems)
+    stack = build(document.data, path, said)
+    warnings = checks.check(stack, document, blank, problems)
     problems.raise_any()
-    schema.check(document, from_env, problems)
-    problems.raise_any()
-    stack = build(document.data, path, digest(document.data))
-    warnings = checks.check(stack, document, problems)
-    problems.raise_any()
-    return Loaded(stack, warnings, unresolved)
+    return Loaded(stack, warnings, looked.left)
 
 
 def digest(data: Any) -> str:

@@ -6,6 +6,7 @@ A name finds a resource and creates it; it is never compared. ``names:`` in the 
 from __future__ import annotations
 
 import hashlib
+import re
 
 from controller.base.keys import Key
 from controller.spec.types import Stack
@@ -26,6 +27,27 @@ LIMITS = {
     "log_group": 512,
     "security_group": 255,
 }
+_HYPHENS = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+_WORDS = r"[A-Za-z0-9_-]+"
+_PRINTABLE = r"[ -9;-~]*[!-9;-~]"
+VALID = {
+    # kind: what AWS accepts, as a pattern and in words
+    "load_balancer": (_HYPHENS, "letters, digits and hyphens, none at the ends"),
+    "target_group": (_HYPHENS, "letters, digits and hyphens, none at the ends"),
+    "role": (r"[\w+=,.@-]+", "letters, digits and _+=,.@-"),
+    "instance_profile": (r"[\w+=,.@-]+", "letters, digits and _+=,.@-"),
+    "launch_template": (r"[A-Za-z0-9().\-/_]{3,}", "at least three letters, digits and ().-/_"),
+    "auto_scaling_group": (_PRINTABLE, "printable characters, no colon"),
+    "capacity_provider": (r"(?!aws|ecs|fargate)" + _WORDS,
+                          "letters, digits, _ and -, not beginning with aws, ecs or fargate"),
+    "cluster": (_WORDS, "letters, digits, _ and -"),
+    "service": (_WORDS, "letters, digits, _ and -"),
+    "task_definition": (_WORDS, "letters, digits, _ and -"),
+    "repository": (r"(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*",
+                   "lower-case words of letters and digits, joined by single . _ - or /"),
+    "log_group": (r"(?!aws/)[A-Za-z0-9._/#-]+", "letters, digits and ._/#-"),
+    "security_group": (r"(?!sg-)[A-Za-z0-9 ._\-:/()#,@\[\]+=&;{}!$*]+", "letters, digits and ._-:/()#,@[]+=&;{}!$*"),
+}  # fmt: skip
 CONTAINER = "app"  # the one essential container of a task; the service's load balancer names it
 _SINGLE = {"main"}  # a stack has one of these: the stack's own name is enough
 
@@ -57,3 +79,34 @@ def cut(name: str, limit: int) -> str:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:6]
     return f"{name[: limit - 7].rstrip('-')}-{digest}"
+
+
+def named(stack: Stack) -> tuple[Key, ...]:
+    """The key of everything in *stack* that AWS knows by a name, in the order of their addresses."""
+    pools = [pool.name for pool in stack.pools]
+    services = [service.name for service in stack.services]
+    logical = {
+        "auto_scaling_group": pools,
+        "capacity_provider": pools,
+        "cluster": ["main"],
+        "instance_profile": [f"hosts-{pool}" for pool in pools],
+        "launch_template": pools,
+        "load_balancer": ["main"] if stack.load_balancer is not None else [],
+        "log_group": services,
+        "repository": [repository.name for repository in stack.repositories],
+        "role": [f"hosts-{pool}" for pool in pools] + [f"execution-{service}" for service in services],
+        "security_group": [f"hosts-{pool}" for pool in pools]
+        + (["load-balancer"] if stack.load_balancer is not None else []),
+        "service": services,
+        "target_group": [f"{s.name}-{side}" for s in stack.services if s.route for side in ("blue", "green")],
+        "task_definition": services,
+    }
+    return tuple(sorted(Key(kind, name) for kind, names in logical.items() for name in names))
+
+
+def why_not(kind: str, name: str) -> str:
+    """Why AWS would refuse *name* for a resource of *kind*; nothing when it would not."""
+    if len(name) > LIMITS[kind]:
+        return f"{len(name)} characters; a {kind} has at most {LIMITS[kind]}"
+    pattern, words = VALID[kind]
+    return "" if re.fullmatch(pattern, name, re.ASCII) else f"a {kind} takes {words}"

@@ -1,0 +1,76 @@
+"""Checks of names and tags: what AWS reserves, what it refuses, and two things with one name."""
+
+from __future__ import annotations
+
+import re
+
+from controller.base.keys import Key
+from controller.spec.check import Check
+from controller.spec.names import LIMITS, live_name, named, why_not
+from controller.spec.places import Path
+from controller.spec.schema import near
+from controller.spec.types import Stack
+
+RESERVED = ("aws", "ecs", "fargate", "internal-", "sg-")
+TAG = re.compile(r"[\w\s.:/=+@-]*")
+
+
+def check_names(stack: Stack, one: Check) -> None:
+    for prefix in RESERVED:
+        if stack.name.startswith(prefix):
+            one.fail(("stack",), f"names beginning with {prefix} belong to AWS", "another first word")
+    _hyphens(stack, one)
+    _tags(stack, one)
+    _overrides(stack, one)
+
+
+def _hyphens(stack: Stack, one: Check) -> None:
+    """A hyphen at the end is refused by load balancers; two in a row by repositories."""
+    paths: list[Path] = [("registry", repository.name) for repository in stack.repositories]
+    paths += [("hosts", pool.name) for pool in stack.pools] + [("services", service.name) for service in stack.services]
+    for path in [("stack",), *paths]:
+        name = stack.name if path == ("stack",) else str(path[-1])
+        if name.endswith("-"):
+            one.fail(path, f"{name} ends in a hyphen, which AWS refuses", f"did you mean {name.rstrip('-')}?")
+        elif "--" in name and (path[0] == "registry" or (path == ("stack",) and stack.repositories)):
+            one.fail(path, f"{name} has two hyphens in a row, which ECR refuses in the name of a repository",
+                     f"did you mean {re.sub('-+', '-', name)}?")  # fmt: skip
+
+
+def _tags(stack: Stack, one: Check) -> None:
+    for key, value in stack.tags:
+        path: Path = ("tags", key)
+        if key.lower().startswith(("aws:", "theseus:", "amazonecsmanaged")):
+            one.fail(path, "tags beginning with aws:, theseus: or AmazonECSManaged are not yours to set")
+        elif not key or len(key) > 128:
+            one.fail(path, f"expected a tag name of 1 to 128 characters, got {len(key)}")
+        elif key == "Name":
+            one.fail(path, "Name is the name of each resource", "leave it out, or use another tag")
+        for what, text in (("name", key), ("value", value)):
+            if not TAG.fullmatch(text):
+                wrong = "".join(sorted({letter for letter in text if not TAG.fullmatch(letter)}))
+                one.fail(path, f"the {what} holds {wrong}: AWS takes letters, digits, spaces and _.:/=+-@")
+
+
+def _overrides(stack: Stack, one: Check) -> None:
+    """``names`` names what is in the spec, as AWS would let it be named, and nothing twice."""
+    keys = named(stack)
+    known = [str(key) for key in keys]
+    for address, name in stack.names:
+        path: Path = ("names", address)
+        key = Key.parse(address)
+        if key is None or key.kind not in LIMITS:
+            kinds = ", ".join(sorted(LIMITS))
+            one.fail(path, "expected kind/name", near(address, known) or f"kinds that have a name: {kinds}")
+        elif key not in keys:
+            hint = near(address, [one_of for one_of in known if one_of.startswith(f"{key.kind}/")])
+            if all(one.entries_known(section) for section in ("hosts", "services", "registry", "load_balancer")):
+                one.fail(path, "there is no such resource in this spec", hint)
+        elif why := why_not(key.kind, name):
+            one.fail(path, f'"{name}": {why}')
+    owners: dict[tuple[str, str], Key] = {}
+    for key in sorted(keys, key=lambda one_of: str(one_of) in dict(stack.names)):
+        name = live_name(stack, key)
+        other = owners.setdefault((key.kind, name), key)
+        if other != key:
+            one.fail(("names", str(key)), f'"{name}" is the name of {other} too', "give each its own")
