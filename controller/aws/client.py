@@ -182,6 +182,20 @@ def _may_have_happened(error: botocore.exceptions.ClientError) -> bool:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)) >= 500
 
 
+def connect(region: str, profile: str | None) -> Aws:
+    """AWS as the environment says. Raises Refused for a profile or region that does not exist."""
+    try:
+        session = botocore.session.Session(profile=profile)
+        if session.get_credentials() is None:
+            raise Refused("no AWS credentials: set AWS_PROFILE, --profile or AWS_ACCESS_KEY_ID")
+    except botocore.exceptions.BotoCoreError as error:
+        raise Refused(f"AWS configuration: {error}") from error
+    known = {one for name in session.get_available_partitions() for one in session.get_available_regions("ec2", name)}
+    if region not in known:
+        raise Refused(f"region {region} is not one that AWS has; see `region:` in the spec or --region")
+    return Aws(session, region)
+
+
 def pages(call: Callable[..., Any], result: str, token: str = "NextToken", **request: Any) -> list[dict[str, Any]]:
     """All items of a paged read. *token* names the member that carries on, as in the answer (``nextToken`` for ECS,
     ``Marker`` for elbv2 and IAM, whose answers say ``NextMarker`` or ``Marker``)."""

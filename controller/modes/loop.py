@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.aws import record as tag
-from controller.aws.client import Aws
+from controller.aws.client import Aws, connect
 from controller.aws.lease import Heartbeat, Lease, lease
 from controller.base import log as names
 from controller.base.clock import SystemClock
@@ -26,7 +26,7 @@ from controller.base.keys import Key
 from controller.base.log import open_log
 from controller.engine.plan import Plan
 from controller.modes import record
-from controller.modes.session import Session, Stop, check_account, connect, parameters_of, stoppable
+from controller.modes.session import Session, Stop, check_account, parameters_of, stoppable
 from controller.report.seen import Tick, outcome
 from controller.report.snapshot import Snapshot, View
 from controller.rollout.model import Halt, Wait

@@ -13,10 +13,7 @@ from datetime import timedelta
 from types import FrameType
 from typing import TYPE_CHECKING
 
-import botocore.exceptions
-import botocore.session
-
-from controller.aws.client import Aws
+from controller.aws.client import Aws, connect
 from controller.base.clock import SystemClock
 from controller.base.errors import Interrupted, Locked, NotYet, Refused, SpecError
 from controller.engine.plan import Scope
@@ -78,20 +75,6 @@ def read(path: str, options: argparse.Namespace, env: Mapping[str, str] | None) 
     for warning in loaded.warnings:
         sys.stderr.write(f"warning: {warning}\n")
     return loaded, aws
-
-
-def connect(region: str, profile: str | None) -> Aws:
-    """AWS as the environment says. Raises Refused for a profile or region that does not exist."""
-    try:
-        session = botocore.session.Session(profile=profile)
-        if session.get_credentials() is None:
-            raise Refused("no AWS credentials: set AWS_PROFILE, --profile or AWS_ACCESS_KEY_ID")
-    except botocore.exceptions.BotoCoreError as error:
-        raise Refused(f"AWS configuration: {error}") from error
-    known = {one for name in session.get_available_partitions() for one in session.get_available_regions("ec2", name)}
-    if region not in known:
-        raise Refused(f"region {region} is not one that AWS has; see `region:` in the spec or --region")
-    return Aws(session, region)
 
 
 def parameters_of(aws: Aws) -> Parameters:
