@@ -20,7 +20,8 @@ from controller.report.probe_result import Result, Sample
 from controller.report.prober import WatchOptions, watch
 from tests.report_prober.server import Script, Server
 
-SHORT = WatchOptions(rate=500, duration=timedelta(seconds=0.2), timeout=timedelta(seconds=0.3), seed=7)
+SHORT = WatchOptions(rate=250, duration=timedelta(seconds=0.2), seed=7)  # 50 requests
+HANGING = timedelta(seconds=1.5)  # a timeout that only what hangs on purpose can meet, on a busy machine too
 KEPT = replace(SHORT, fresh_ratio=0.0)
 FRESH = replace(SHORT, fresh_ratio=1.0)
 
@@ -61,8 +62,8 @@ def test_whole_answers_are_successes(options: WatchOptions, word: str) -> None:
     """Rate times duration is sent exactly; the server got each of them once, under its own name."""
     seen = run(options, always(word))
 
-    assert (seen.result.sent, seen.result.answered, seen.result.ok, seen.result.failed) == (100, 100, 100, 0)
-    assert len(seen.server.requests) == len(set(seen.server.requests)) == 100
+    assert (seen.result.sent, seen.result.answered, seen.result.ok, seen.result.failed) == (50, 50, 50, 0)
+    assert len(seen.server.requests) == len(set(seen.server.requests)) == 50
 
 
 @pytest.mark.parametrize("options", [pytest.param(KEPT, id="kept"), pytest.param(FRESH, id="fresh")])
@@ -82,31 +83,31 @@ def test_whole_answers_are_successes(options: WatchOptions, word: str) -> None:
 def test_each_way_to_fail_is_counted_once_and_never_tried_again(
     options: WatchOptions, word: str, kind: str, answered: bool
 ) -> None:
-    """One in five is lost. The server sees 100 requests: a second try of any would show as the 101st."""
-    seen = run(options, every(5, word))
+    """One in five is lost. The server sees 50 requests: a second try of any would show as the 51st."""
+    seen = run(replace(options, timeout=HANGING) if word == "hang" else options, every(5, word))
 
-    assert (seen.result.sent, seen.result.ok, seen.result.failures_by_kind) == (100, 80, {kind: 20})
-    assert seen.result.answered == (100 if answered else 80)
-    assert len(seen.server.requests) == len(set(seen.server.requests)) == 100
+    assert (seen.result.sent, seen.result.ok, seen.result.failures_by_kind) == (50, 40, {kind: 10})
+    assert seen.result.answered == (50 if answered else 40)
+    assert len(seen.server.requests) == len(set(seen.server.requests)) == 50
 
 
 def test_failures_name_the_request_and_the_address() -> None:
-    seen = run(KEPT, every(50, "502"))
+    seen = run(KEPT, every(25, "502"))
     lost = {failure.request for failure in seen.result.failures}
 
-    assert lost == {seen.server.requests[0], seen.server.requests[50]}
+    assert lost == {seen.server.requests[0], seen.server.requests[25]}
     assert {failure.target for failure in seen.result.failures} == {f"127.0.0.1:{seen.server.port}"}
 
 
 def test_a_mixture_adds_up() -> None:
     words = ["ok", "reset", "502", "truncated", "ok", "hang", "503", "chunked", "ok-close", "301"]
-    seen = run(SHORT, lambda number, path: words[number % len(words)])
+    seen = run(replace(SHORT, timeout=HANGING), lambda number, path: words[number % len(words)])
     counts = Counter(seen.result.failures_by_kind)
 
     assert counts.total() == seen.result.failed == seen.result.sent - seen.result.ok
-    assert sum(s.sent for s in seen.samples) == seen.result.sent == 100
-    assert sum(s.ok + s.failed for s in seen.samples) == 100
-    assert counts == {"reset": 10, "status_502": 10, "truncated": 10, "timeout": 10, "unexpected_status": 10}
+    assert sum(s.sent for s in seen.samples) == seen.result.sent == 50
+    assert sum(s.ok + s.failed for s in seen.samples) == 50
+    assert counts == {"reset": 5, "status_502": 5, "truncated": 5, "timeout": 5, "unexpected_status": 5}
 
 
 def test_a_connection_closed_while_idle_is_not_used_and_costs_nothing() -> None:
@@ -120,30 +121,30 @@ def test_a_connection_closed_while_idle_is_not_used_and_costs_nothing() -> None:
 def test_kept_connections_are_used_again_and_fresh_ones_are_not() -> None:
     kept, fresh = run(KEPT, always("ok")), run(FRESH, always("ok"))
 
-    assert kept.server.connections < 20
+    assert kept.server.connections < 15
     assert kept.server.closing_headers == 0
-    assert fresh.server.connections == 101  # and one at the start, to see whether anything listens
-    assert fresh.server.closing_headers == 100
+    assert fresh.server.connections == 51  # and one at the start, to see whether anything listens
+    assert fresh.server.closing_headers == 50
 
 
 def test_the_schedule_does_not_wait_for_answers() -> None:
     """Open loop: a server that stalls for 0.25 s meets all requests of that time, and none of them waits its turn."""
     seen = run(replace(KEPT, fresh_ratio=0.5), lambda number, path: "wait 0.25")
 
-    assert (seen.result.sent, seen.result.ok) == (100, 100)
+    assert (seen.result.sent, seen.result.ok) == (50, 50)
     assert seen.result.p50_ms is not None
     assert seen.result.p50_ms >= 250
-    assert seen.samples[0].sent == 100
+    assert seen.samples[0].sent == 50
 
 
 def test_slow_requests_go_to_the_slow_path_and_leave_the_latency_alone() -> None:
-    options = replace(KEPT, slow_ratio=0.3, slow_path="/slow?seconds=0.6", timeout=timedelta(seconds=5))
+    options = replace(KEPT, slow_ratio=0.3, slow_path="/slow?seconds=0.6")
     seen = run(options, lambda number, path: "wait 0.6" if path.startswith("/slow") else "ok")
     slow = seen.server.paths.count("/slow?seconds=0.6")
 
-    assert 10 <= slow <= 50
-    assert seen.server.paths.count("/") == 100 - slow
-    assert seen.result.ok == 100
+    assert 5 <= slow <= 30
+    assert seen.server.paths.count("/") == 50 - slow
+    assert seen.result.ok == 50
     assert seen.result.max_ms is not None
     assert seen.result.max_ms < 600
 
@@ -190,7 +191,7 @@ def test_what_this_client_was_too_late_for_is_unsent() -> None:
     async def body() -> tuple[Result, int]:
         async with Server() as server:
             asyncio.get_running_loop().call_later(0.1, threading.Event().wait, prober.LATE_MAX + 0.3)
-            options = replace(SHORT, rate=200, duration=timedelta(seconds=2), timeout=timedelta(seconds=5))
+            options = replace(SHORT, rate=200, duration=timedelta(seconds=2))
             result = await watch(server.url, options, asyncio.Event(), lambda sample: None)
             return result, len(server.requests)
 
@@ -216,7 +217,7 @@ def test_a_client_out_of_sockets_says_unsent_and_blames_nobody(monkeypatch: pyte
     seen = run(KEPT, always("ok"))
 
     assert (seen.result.sent, seen.result.failed, seen.result.unsent) == (0, 0, made)
-    assert made == 100
+    assert made == 50
 
 
 @pytest.mark.parametrize(
@@ -266,7 +267,7 @@ def test_with_several_addresses_each_takes_its_turn(monkeypatch: pytest.MonkeyPa
 
     result, shares = asyncio.run(body())
 
-    assert (result.failed, shares) == (0, [50, 50])
+    assert (result.failed, shares) == (0, [25, 25])
 
 
 def test_importing_the_prober_does_not_import_a_client_library() -> None:
