@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 
 from controller.aws.client import Aws, pages
-from controller.base.errors import Gone
+from controller.base.errors import Gone, Refused
 from controller.base.keys import OWNER_TAG
 
 T = TypeVar("T")
@@ -290,9 +290,9 @@ class Reads:
                 answer = self.aws.ecs.describe_task_definition(taskDefinition=name, include=["TAGS"])
             except Gone:
                 return None
-            except Exception as error:
+            except Refused as refusal:
                 # ECS answers a family it does not know with a ClientException, not with a code of its own.
-                if getattr(error, "code", "") == "ClientException":
+                if refusal.code == "ClientException":
                     return None
                 raise
             return {**answer["taskDefinition"], "tags": answer.get("tags", [])}
@@ -509,12 +509,19 @@ class Reads:
         )
 
     # ------------------------------------------------------------------------------------------------ logs, ecr
-    def log_groups(self, prefix: str) -> list[Item]:
-        """The log groups below *prefix*."""
-        call = self.aws.logs.describe_log_groups
-        return self.once(
-            ("log_groups", prefix), lambda: pages(call, "logGroups", "nextToken", logGroupNamePrefix=prefix)
-        )
+    def log_group(self, name: str) -> Item | None:
+        """The log group of that name: the first of those that begin with it, as CloudWatch sorts them by name."""
+
+        def ask() -> Item | None:
+            found = self.aws.logs.describe_log_groups(logGroupNamePrefix=name, limit=1)["logGroups"]
+            return cast("Item", found[0]) if found and found[0]["logGroupName"] == name else None
+
+        return self.once(("log_group", name), ask)
+
+    def has_log_streams(self, name: str) -> bool:
+        """Whether something was logged to a group (asked only before it might be deleted)."""
+        call = self.aws.logs.describe_log_streams
+        return self.once(("log_streams", name), lambda: bool(call(logGroupName=name, limit=1)["logStreams"]))
 
     def log_group_tags(self, arn: str) -> dict[str, str]:
         """The tags of one log group, by its arn without the trailing ``:*``."""

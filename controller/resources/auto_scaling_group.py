@@ -35,6 +35,7 @@ class AutoScalingGroup:
     desired: int = spec(compare=False)
     name: str = spec(compare=False)
     tags: Tags = spec(subset=True, risk="cosmetic")
+    after: tuple[str | Ref, ...] = spec(compare=False, default=())  # the way out: agents reach ECS over it, to the end
 
 
 class AutoScalingGroupKind:
@@ -52,7 +53,15 @@ class AutoScalingGroupKind:
             yield (
                 key,
                 AutoScalingGroup(
-                    Ref(template), Ref(template, "version"), subnets, size.min, size.max, size.desired, name, born
+                    Ref(template),
+                    Ref(template, "version"),
+                    subnets,
+                    size.min,
+                    size.max,
+                    size.desired,
+                    name,
+                    born,
+                    after=(Ref(Key("route_table", "public")),),
                 ),
             )
 

@@ -51,7 +51,7 @@ class CapacityProviderKind:
 
     def create(self, aws: Aws, key: Key, desired: CapacityProvider) -> Mapping[str, str]:
         try:
-            made = aws.ecs.create_capacity_provider(
+            made: Any = aws.ecs.create_capacity_provider(
                 name=desired.name,
                 autoScalingGroupProvider=_settings(desired) | {"autoScalingGroupArn": str(desired.group)},
                 tags=tags.camel(desired.tags),
@@ -60,8 +60,11 @@ class CapacityProviderKind:
             if "already exists" not in str(refusal):  # ECS has no code of its own for it (aws.md 5.2)
                 raise
             found = aws.ecs.describe_capacity_providers(capacityProviders=[desired.name], include=["TAGS"])
-            made = found["capacityProviders"][0]
-            if parse_provider(made).as_desired.group != desired.group:
+            made = (found["capacityProviders"] or [{}])[0]
+            have = parse_provider(made) if made else None
+            if have is None or have.gone:
+                raise NotYet(f"capacity provider {desired.name}: the last one of that name is being deleted") from None
+            if have.as_desired.group != desired.group:
                 raise
         return _outputs(made)
 
@@ -80,8 +83,10 @@ class CapacityProviderKind:
         if not observed.gone:
             aws.ecs.delete_capacity_provider(capacityProvider=name)
         found = aws.ecs.describe_capacity_providers(capacityProviders=[name])["capacityProviders"]
-        if any(item.get("status") != "INACTIVE" for item in found):
-            raise NotYet(f"capacity provider {name}: being deleted")
+        for item in found:
+            if item.get("status") != "INACTIVE":
+                reason = f": {item.get('updateStatusReason')}" if item.get("updateStatus") == "DELETE_FAILED" else ""
+                raise NotYet(f"capacity provider {name}: being deleted{reason}")
 
 
 def parse_provider(item: Mapping[str, Any]) -> Observed[CapacityProvider]:
@@ -94,7 +99,7 @@ def parse_provider(item: Mapping[str, Any]) -> Observed[CapacityProvider]:
         item["name"],
         lasting_tags(live),
     )
-    leaving = item.get("updateStatus") in {"DELETE_IN_PROGRESS", "DELETE_COMPLETE"}
+    leaving = item.get("status") == "INACTIVE" or item.get("updateStatus") in {"DELETE_IN_PROGRESS", "DELETE_COMPLETE"}
     return Observed(as_desired, _outputs(item), live.get(OWNER_TAG), gone=leaving)
 
 

@@ -65,7 +65,7 @@ class ClusterCapacityProvidersKind:
             {"capacityProvider": ours[0], "weight": 1, "base": 0}
         ]
         _put(aws, cluster, [*others, *ours], strategy)
-        return {"id": cluster}
+        return {"id": _id(cluster)}
 
     def update(
         self,
@@ -94,7 +94,12 @@ def parse_attachments(item: Mapping[str, Any], names: tuple[str, ...]) -> Observ
     owner = next((tag["value"] for tag in item.get("tags", []) if tag["key"] == OWNER_TAG), None)
     busy = "attachments are being updated" if item.get("attachmentsStatus") == "UPDATE_IN_PROGRESS" else ""
     as_desired = ClusterCapacityProviders(item["clusterName"], attached, names)
-    return Observed(as_desired, {"id": item["clusterName"]}, owner, busy=busy)
+    return Observed(as_desired, {"id": _id(item["clusterName"])}, owner, busy=busy)
+
+
+def _id(cluster: str) -> str:
+    """Not the cluster's own name: what refers to the cluster does not refer to this."""
+    return f"capacity providers of {cluster}"
 
 
 def _empty_groups(aws: Aws, providers: list[str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
-from controller.base.errors import Gone, Refused
+from controller.base.errors import Gone, Refused, Stale
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
@@ -45,7 +45,7 @@ class InstanceProfileKind:
 
     def create(self, aws: Aws, key: Key, desired: InstanceProfile) -> Mapping[str, str]:
         made = aws.iam.create_instance_profile(InstanceProfileName=desired.name, Tags=tags.pascal(desired.tags))
-        aws.iam.add_role_to_instance_profile(InstanceProfileName=desired.name, RoleName=str(desired.role))
+        _add(aws, desired)
         return _outputs(made["InstanceProfile"])
 
     def update(
@@ -55,7 +55,7 @@ class InstanceProfileKind:
             if change.field == "role":
                 if change.before:
                     _remove(aws, desired.name, str(change.before))
-                aws.iam.add_role_to_instance_profile(InstanceProfileName=desired.name, RoleName=str(desired.role))
+                _add(aws, desired)
             if change.field == "tags":
                 aws.iam.tag_instance_profile(InstanceProfileName=desired.name, Tags=tags.pascal(desired.tags))
         return {}
@@ -73,14 +73,21 @@ def parse_profile(item: Mapping[str, Any]) -> Observed[InstanceProfile]:
     return Observed(as_desired, _outputs(item), live.get(OWNER_TAG))
 
 
+def _add(aws: Aws, desired: InstanceProfile) -> None:
+    """Put the role in. A profile that has one already refuses a second, also when it is the same (a lost answer)."""
+    try:
+        aws.iam.add_role_to_instance_profile(InstanceProfileName=desired.name, RoleName=str(desired.role))
+    except Refused as refusal:
+        if refusal.code != "LimitExceeded":
+            raise
+        raise Stale(str(refusal)) from refusal
+
+
 def _remove(aws: Aws, profile: str, role: str) -> None:
     try:
         aws.iam.remove_role_from_instance_profile(InstanceProfileName=profile, RoleName=role)
     except Gone:
         return
-    except Refused as refusal:
-        if refusal.code != "NoSuchEntity":
-            raise
 
 
 def _outputs(item: Mapping[str, Any]) -> dict[str, str]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, key_of, lasting_tags
+from controller.base.errors import Gone
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
 
@@ -38,18 +39,17 @@ class InternetGatewayKind:
     def observe(
         self, reads: Reads, wanted: Mapping[Key, InternetGateway], owner: str
     ) -> Mapping[Key, Observed[InternetGateway]]:
-        found = {}
-        for item in sorted(reads.internet_gateways(), key=lambda one: str(one["InternetGatewayId"]), reverse=True):
-            live = tags.read(item.get("Tags"))
-            if key := key_of(live, self.kind):
-                found[key] = parse_gateway(item, live)
-        return found
+        items = tags.owned(reads.internet_gateways(), self.kind, "InternetGatewayId")
+        return {key: parse_gateway(item, live, notes) for key, item, live, notes in items}
 
     def create(self, aws: Aws, key: Key, desired: InternetGateway) -> Mapping[str, str]:
-        made = aws.ec2.create_internet_gateway(TagSpecifications=tags.specification("internet-gateway", desired.tags))
-        gateway = made["InternetGateway"]["InternetGatewayId"]
-        aws.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=str(desired.vpc))
-        return {"id": gateway}
+        born: Any = tags.specification("internet-gateway", desired.tags)
+        found = aws.ec2.describe_internet_gateways(Filters=tags.filters(desired.tags))["InternetGateways"]
+        made = found or [aws.ec2.create_internet_gateway(TagSpecifications=born)["InternetGateway"]]
+        gateway = min(made, key=lambda one: one["InternetGatewayId"])
+        if not gateway.get("Attachments"):
+            aws.ec2.attach_internet_gateway(InternetGatewayId=gateway["InternetGatewayId"], VpcId=str(desired.vpc))
+        return {"id": gateway["InternetGatewayId"]}
 
     def update(
         self, aws: Aws, observed: Observed[InternetGateway], desired: InternetGateway, changes: tuple[Change, ...]
@@ -58,7 +58,7 @@ class InternetGatewayKind:
         for change in changes:
             if change.field == "vpc":
                 if change.before:
-                    aws.ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=str(change.before))
+                    _detach(aws, gateway, str(change.before))
                 aws.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=str(desired.vpc))
             if change.field == "tags":
                 aws.ec2.create_tags(Resources=[gateway], Tags=tags.pascal(desired.tags))
@@ -67,14 +67,23 @@ class InternetGatewayKind:
     def delete(self, aws: Aws, observed: Observed[InternetGateway]) -> None:
         gateway = observed.outputs["id"]
         if observed.as_desired.vpc:
-            aws.ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=str(observed.as_desired.vpc))
+            _detach(aws, gateway, str(observed.as_desired.vpc))
         aws.ec2.delete_internet_gateway(InternetGatewayId=gateway)
 
 
-def parse_gateway(item: Mapping[str, Any], live: Mapping[str, str]) -> Observed[InternetGateway]:
+def parse_gateway(
+    item: Mapping[str, Any], live: Mapping[str, str], notes: tuple[str, ...] = ()
+) -> Observed[InternetGateway]:
     attached = [one["VpcId"] for one in item.get("Attachments", []) if one.get("State") in {"available", "attached"}]
     as_desired = InternetGateway(attached[0] if attached else "", lasting_tags(live))
-    return Observed(as_desired, {"id": item["InternetGatewayId"]}, live.get(OWNER_TAG))
+    return Observed(as_desired, {"id": item["InternetGatewayId"]}, live.get(OWNER_TAG), notes=notes)
+
+
+def _detach(aws: Aws, gateway: str, vpc: str) -> None:
+    try:
+        aws.ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    except Gone:
+        return  # an earlier try whose answer was lost
 
 
 KIND = InternetGatewayKind()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.aws.reads import VERSION_MARK
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, key_of, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
 
@@ -71,9 +71,8 @@ class LaunchTemplateKind:
         self, reads: Reads, wanted: Mapping[Key, LaunchTemplate], owner: str
     ) -> Mapping[Key, Observed[LaunchTemplate]]:
         found = {}
-        for item in reads.launch_templates():
-            live = tags.read(item.get("Tags"))
-            if (key := key_of(live, self.kind)) and (version := reads.newest_version(item["LaunchTemplateName"])):
+        for key, item, live, _ in tags.owned(reads.launch_templates(), self.kind, "LaunchTemplateId"):
+            if version := reads.newest_version(item["LaunchTemplateName"]):
                 found[key] = parse_template(version, live)
         for key, desired in wanted.items():
             if key not in found and (version := reads.newest_version(desired.name)):

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, key_of, lasting_tags
+from controller.aws.client import pages
+from controller.base.errors import Refused
+from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, birth_tags, key_of, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
 
@@ -70,13 +72,20 @@ class ListenerRuleKind:
         return found
 
     def create(self, aws: Aws, key: Key, desired: ListenerRule) -> Mapping[str, str]:
-        made = aws.elbv2.create_rule(
-            ListenerArn=str(desired.listener),
-            Priority=desired.priority,
-            Conditions=_conditions(desired),
-            Actions=_actions(desired),
-            Tags=tags.pascal(desired.tags),
-        )["Rules"][0]
+        try:
+            made: Any = aws.elbv2.create_rule(
+                ListenerArn=str(desired.listener),
+                Priority=desired.priority,
+                Conditions=_conditions(desired),
+                Actions=_actions(desired),
+                Tags=tags.pascal(desired.tags),
+            )["Rules"][0]
+        except Refused as refusal:
+            if refusal.code != "PriorityInUse":
+                raise
+            made, live = _holder(aws, str(desired.listener), desired.priority, refusal)
+            if not {pair for pair in desired.tags if pair[0] in {OWNER_TAG, NAME_TAG}} <= set(live.items()):
+                raise  # not an earlier try of ours whose answer was lost
         return {"arn": made["RuleArn"]}
 
     def update(
@@ -92,7 +101,7 @@ class ListenerRuleKind:
         if request:
             aws.elbv2.modify_rule(RuleArn=arn, **request)
         if "priority" in fields:
-            aws.elbv2.set_rule_priorities(RulePriorities=[{"RuleArn": arn, "Priority": desired.priority}])
+            _set_priority(aws, observed, desired)
         if "tags" in fields:
             aws.elbv2.add_tags(ResourceArns=[arn], Tags=tags.pascal(desired.tags))
         return {}
@@ -104,10 +113,11 @@ class ListenerRuleKind:
 def parse_rule(item: Mapping[str, Any], live: Mapping[str, str]) -> Observed[ListenerRule]:
     """Canonical form (aws.md 9.4): ForwardConfig with weights, the ``*Config`` of conditions, values as sets."""
     conditions = {one["Field"]: one for one in item.get("Conditions", [])}
+    narrower = tuple(f"and {name}" for name in sorted(conditions.keys() - {"path-pattern", "host-header"}))
     as_desired = ListenerRule(
         item["ListenerArn"],
         int(item["Priority"]),
-        _values(conditions.get("path-pattern"), "PathPatternConfig"),
+        (*_values(conditions.get("path-pattern"), "PathPatternConfig"), *narrower),
         _values(conditions.get("host-header"), "HostHeaderConfig"),
         parse_forwards(item.get("Actions", [])),
         lasting_tags(live),
@@ -125,6 +135,31 @@ def parse_forwards(actions: list[Mapping[str, Any]]) -> tuple[Forward, ...]:
             (Forward(one["TargetGroupArn"], int(one.get("Weight", 1))) for one in groups), key=lambda f: str(f.group)
         )
     )
+
+
+def _set_priority(aws: Aws, observed: Observed[ListenerRule], desired: ListenerRule) -> None:
+    """Take the wanted place; when another rule of ours holds it, that one takes ours in the same call."""
+    arn, listener = observed.outputs["arn"], str(desired.listener)
+    wanted: list[Any] = [{"RuleArn": arn, "Priority": desired.priority}]
+    try:
+        aws.elbv2.set_rule_priorities(RulePriorities=wanted)
+    except Refused as refusal:
+        if refusal.code != "PriorityInUse":
+            raise
+        holder, live = _holder(aws, listener, desired.priority, refusal)
+        if live.get(OWNER_TAG) != observed.owner:
+            raise
+        swapped: Any = {"RuleArn": holder["RuleArn"], "Priority": observed.as_desired.priority}
+        aws.elbv2.set_rule_priorities(RulePriorities=[*wanted, swapped])
+
+
+def _holder(aws: Aws, listener: str, priority: int, refusal: Refused) -> tuple[dict[str, Any], dict[str, str]]:
+    """The rule that holds *priority*, and its tags. Raises *refusal* when it holds it no longer."""
+    for rule in pages(aws.elbv2.describe_rules, "Rules", "Marker", ListenerArn=listener):
+        if rule["Priority"] == str(priority):
+            described = aws.elbv2.describe_tags(ResourceArns=[rule["RuleArn"]])["TagDescriptions"]
+            return rule, tags.read(described[0].get("Tags"))
+    raise refusal
 
 
 def _values(condition: Mapping[str, Any] | None, config: str) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ class LoadBalancer:
     scheme: str = spec(immutable=True)
     name: str = spec(compare=False)
     tags: Tags = spec(subset=True, risk="cosmetic")
+    after: tuple[str | Ref, ...] = spec(compare=False, default=())  # the way in: clients reach it over it
 
 
 class LoadBalancerKind:
@@ -49,6 +50,7 @@ class LoadBalancerKind:
                 "internet-facing",
                 name,
                 birth_tags(stack.name, key, name, stack.tags),
+                after=(Ref(Key("route_table", "public")),),
             ),
         )
 

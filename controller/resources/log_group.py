@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from controller.base.errors import NotYet
 from controller.base.keys import OWNER_TAG, Key, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
@@ -39,23 +40,21 @@ class LogGroupKind:
             yield key, LogGroup(service.log_retention.days, name, born, service.log_on_destroy)
 
     def observe(self, reads: Reads, wanted: Mapping[Key, LogGroup], owner: str) -> Mapping[Key, Observed[LogGroup]]:
-        by_name = {item["logGroupName"]: item for item in reads.log_groups(f"/ecs/{owner}/")}
-        for desired in wanted.values():
-            if desired.name not in by_name and not desired.name.startswith(f"/ecs/{owner}/"):
-                by_name |= {item["logGroupName"]: item for item in reads.log_groups(desired.name)}
         found = {}
         for key, desired in wanted.items():
-            if item := by_name.get(desired.name):
+            if item := reads.log_group(desired.name):
                 live = reads.log_group_tags(_arn(item))
-                found[key] = parse_group(item, live, desired.on_destroy)
+                asked = reads.destroying and desired.on_destroy == "retain"
+                found[key] = parse_group(item, live, desired.on_destroy, asked and reads.has_log_streams(desired.name))
         return found
 
     def create(self, aws: Aws, key: Key, desired: LogGroup) -> Mapping[str, str]:
         aws.logs.create_log_group(logGroupName=desired.name, tags=dict(desired.tags))
         _retain(aws, desired)
-        found = aws.logs.describe_log_groups(logGroupNamePrefix=desired.name)["logGroups"]
-        item = next(one for one in found if one["logGroupName"] == desired.name)
-        return _outputs(item)
+        found = aws.logs.describe_log_groups(logGroupNamePrefix=desired.name, limit=1)["logGroups"]
+        if not found or found[0]["logGroupName"] != desired.name:
+            raise NotYet(f"log group {desired.name} is not listed yet")
+        return _outputs(found[0])
 
     def update(
         self, aws: Aws, observed: Observed[LogGroup], desired: LogGroup, changes: tuple[Change, ...]
@@ -71,9 +70,13 @@ class LogGroupKind:
         aws.logs.delete_log_group(logGroupName=observed.as_desired.name)
 
 
-def parse_group(item: Mapping[str, Any], live: Mapping[str, str], on_destroy: OnDestroy) -> Observed[LogGroup]:
+def parse_group(
+    item: Mapping[str, Any], live: Mapping[str, str], on_destroy: OnDestroy, streams: bool = False
+) -> Observed[LogGroup]:
+    """*streams*: it has some. CloudWatch counts stored bytes hours late, so they alone do not prove it empty."""
     held = int(item.get("storedBytes", 0))
-    kept = f"holds {held} bytes of logs, on_destroy: retain" if held and on_destroy == "retain" else ""
+    what = f"{held} bytes of logs" if held else "log streams" if streams else ""
+    kept = f"holds {what}, on_destroy: retain" if what and on_destroy == "retain" else ""
     as_desired = LogGroup(int(item.get("retentionInDays", 0)), item["logGroupName"], lasting_tags(live), on_destroy)
     return Observed(as_desired, _outputs(item), live.get(OWNER_TAG), kept=kept)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
+from controller.base.errors import Refused, Stale
 from controller.base.keys import OWNER_TAG, Key, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
@@ -51,7 +52,7 @@ class RepositoryKind:
             live = reads.repository_tags(item["repositoryArn"])
             policy = reads.lifecycle_policy(desired.name)
             held = reads.image_count(desired.name) if reads.destroying and desired.on_destroy == "retain" else 0
-            found[key] = parse_repository(item, live, policy, held)
+            found[key] = parse_repository(item, live, policy, held, desired.on_destroy)
         return found
 
     def create(self, aws: Aws, key: Key, desired: Repository) -> Mapping[str, str]:
@@ -86,12 +87,18 @@ class RepositoryKind:
         return {}
 
     def delete(self, aws: Aws, observed: Observed[Repository]) -> None:
+        """Images go with it only where the spec says so; one pushed since we looked is seen at the next look."""
         force = observed.as_desired.on_destroy == "delete"
-        aws.ecr.delete_repository(repositoryName=observed.as_desired.name, force=force)
+        try:
+            aws.ecr.delete_repository(repositoryName=observed.as_desired.name, force=force)
+        except Refused as refusal:
+            if refusal.code != "RepositoryNotEmptyException":
+                raise
+            raise Stale(str(refusal)) from refusal
 
 
 def parse_repository(
-    item: Mapping[str, Any], live: Mapping[str, str], policy: str | None, held: int
+    item: Mapping[str, Any], live: Mapping[str, str], policy: str | None, held: int, on_destroy: OnDestroy
 ) -> Observed[Repository]:
     as_desired = Repository(
         bool(item.get("imageScanningConfiguration", {}).get("scanOnPush")),
@@ -99,7 +106,7 @@ def parse_repository(
         parse_lifecycle(policy),
         item["repositoryName"],
         lasting_tags(live),
-        "retain" if held else "delete",
+        on_destroy,
     )
     kept = f"holds {held} images, on_destroy: retain" if held else ""
     return Observed(as_desired, _outputs(item), live.get(OWNER_TAG), kept=kept)
@@ -110,19 +117,24 @@ def parse_lifecycle(policy: str | None) -> int:
     if policy is None:
         return 0
     rules = json.loads(policy).get("rules", [])
-    if len(rules) == 1 and rules[0]["selection"].get("countType") == "imageCountMoreThan":
-        return int(rules[0]["selection"]["countNumber"])
-    return -1
+    plain = [{name: value for name, value in rule.items() if name != "description"} for rule in rules]
+    number = int(rules[0].get("selection", {}).get("countNumber", 0)) if rules else 0
+    expected = {name: value for name, value in _rule(number).items() if name != "description"}
+    return number if plain == [expected] else -1
 
 
 def _put_lifecycle(aws: Aws, desired: Repository) -> None:
-    rule = {
+    policy = json.dumps({"rules": [_rule(desired.keep_images)]})
+    aws.ecr.put_lifecycle_policy(repositoryName=desired.name, lifecyclePolicyText=policy)
+
+
+def _rule(number: int) -> dict[str, Any]:
+    return {
         "rulePriority": 1,
-        "description": f"keep {desired.keep_images} images",
-        "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": desired.keep_images},
+        "description": f"keep {number} images",
+        "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": number},
         "action": {"type": "expire"},
     }
-    aws.ecr.put_lifecycle_policy(repositoryName=desired.name, lifecyclePolicyText=json.dumps({"rules": [rule]}))
 
 
 def _outputs(item: Mapping[str, Any]) -> dict[str, str]:

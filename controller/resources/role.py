@@ -128,26 +128,36 @@ def parse_trust(document: Mapping[str, Any]) -> str:
     statements = _list(document.get("Statement"))
     if len(statements) == 1:
         one = statements[0]
-        services = _list(one.get("Principal", {}).get("Service"))
+        principal = one.get("Principal")
+        services = _list(principal.get("Service")) if isinstance(principal, dict) and len(principal) == 1 else []
         plain = one.get("Effect") == "Allow" and _list(one.get("Action")) == ["sts:AssumeRole"]
-        if plain and len(services) == 1 and not one.get("Condition") and set(one["Principal"]) == {"Service"}:
+        if plain and len(services) == 1 and not one.get("Condition"):
             return str(services[0])
     return json.dumps(document, sort_keys=True)
 
 
 def parse_grants(document: Any) -> tuple[Grant, ...]:
-    """The Allow statements of our inline policy; one scalar is a list of one, order means nothing."""
+    """The statements of our inline policy; one scalar is a list of one, order means nothing. What no statement of ours
+    has (Deny, a condition, NotAction) is named among the actions, so that it differs."""
     if document is None:
         return ()
     return tuple(
         sorted(
             (
-                Grant(tuple(sorted(_list(one.get("Action")))), tuple(sorted(_list(one.get("Resource")))))
+                Grant(
+                    tuple(sorted([*_list(one.get("Action")), *_foreign(one)])),
+                    tuple(sorted(_list(one.get("Resource")))),
+                )
                 for one in _list(_document(document).get("Statement"))
             ),
             key=lambda grant: grant.actions,
         )
     )
+
+
+def _foreign(statement: Mapping[str, Any]) -> list[str]:
+    extra = sorted(statement.keys() - {"Sid", "Effect", "Action", "Resource"})
+    return [*extra, *(["Deny"] if statement.get("Effect") != "Allow" else [])]
 
 
 def _execution_grants(service: Service) -> tuple[Grant, ...]:

@@ -1,4 +1,4 @@
-"""The public route table: our routes and our associations. Routes of others are left alone."""
+"""The public route table: our default route and our associations. Routes and associations of others are left alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
+from controller.base.errors import Refused
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, key_of, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from controller.spec.types import Stack
 
 ANYWHERE = "0.0.0.0/0"
+TARGETS = (
+    "GatewayId", "NatGatewayId", "TransitGatewayId", "VpcPeeringConnectionId", "NetworkInterfaceId", "InstanceId",
+    "LocalGatewayId", "CarrierGatewayId", "CoreNetworkArn",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +47,23 @@ class RouteTableKind:
         yield key, RouteTable(gateway, subnets, Ref(Key("vpc", "main")), born)
 
     def observe(self, reads: Reads, wanted: Mapping[Key, RouteTable], owner: str) -> Mapping[Key, Observed[RouteTable]]:
-        found = {}
-        for item in sorted(reads.route_tables(), key=lambda one: str(one["RouteTableId"]), reverse=True):
-            live = tags.read(item.get("Tags"))
-            if key := key_of(live, self.kind):
-                found[key] = parse_table(item, live, _order(wanted.get(key), reads))
-        return found
+        return {
+            key: parse_table(item, live, _order(wanted.get(key), reads), notes)
+            for key, item, live, notes in tags.owned(reads.route_tables(), self.kind, "RouteTableId")
+        }
 
     def create(self, aws: Aws, key: Key, desired: RouteTable) -> Mapping[str, str]:
-        made = aws.ec2.create_route_table(
-            VpcId=str(desired.vpc), TagSpecifications=tags.specification("route-table", desired.tags)
-        )
-        table = made["RouteTable"]["RouteTableId"]
-        aws.ec2.create_route(RouteTableId=table, DestinationCidrBlock=ANYWHERE, GatewayId=str(desired.gateway))
+        born: Any = tags.specification("route-table", desired.tags)
+        found = aws.ec2.describe_route_tables(Filters=tags.filters(desired.tags))["RouteTables"]
+        made = found or [aws.ec2.create_route_table(VpcId=str(desired.vpc), TagSpecifications=born)["RouteTable"]]
+        item = min(made, key=lambda one: one["RouteTableId"])
+        have = parse_table(item, {}, {str(subnet): place for place, subnet in enumerate(desired.subnets)})
+        table = item["RouteTableId"]
+        if have.as_desired.gateway != desired.gateway:
+            _send(aws, table, desired, replacing=bool(have.as_desired.gateway))
         for subnet in desired.subnets:
-            aws.ec2.associate_route_table(RouteTableId=table, SubnetId=str(subnet))
+            if subnet not in have.as_desired.subnets:
+                _associate(aws, table, str(subnet))
         return {"id": table}
 
     def update(
@@ -65,8 +72,7 @@ class RouteTableKind:
         table = observed.outputs["id"]
         for change in changes:
             if change.field == "gateway":
-                call = aws.ec2.replace_route if change.before else aws.ec2.create_route
-                call(RouteTableId=table, DestinationCidrBlock=ANYWHERE, GatewayId=str(desired.gateway))
+                _send(aws, table, desired, replacing=bool(change.before))
             if change.field == "subnets":
                 for subnet in set(desired.subnets) - set(observed.as_desired.subnets):
                     _associate(aws, table, str(subnet))
@@ -77,26 +83,34 @@ class RouteTableKind:
     def delete(self, aws: Aws, observed: Observed[RouteTable]) -> None:
         table = observed.outputs["id"]
         live = aws.ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]
-        for association in live.get("Associations", []):
-            if not association.get("Main"):
-                aws.ec2.disassociate_route_table(AssociationId=association["RouteTableAssociationId"])
+        held = {one["SubnetId"]: one for one in live.get("Associations", []) if one.get("SubnetId")}
+        owner: Any = [{"Name": f"tag:{OWNER_TAG}", "Values": [observed.owner or ""]}]
+        ours = {one["SubnetId"] for one in aws.ec2.describe_subnets(Filters=owner)["Subnets"]}
+        if foreign := sorted(held.keys() - ours):
+            raise Refused(f"{table} still routes for {', '.join(foreign)}, which others made: it is left alone")
+        for association in held.values():
+            aws.ec2.disassociate_route_table(AssociationId=association["RouteTableAssociationId"])
         aws.ec2.delete_route_table(RouteTableId=table)
 
 
-def parse_table(item: Mapping[str, Any], live: Mapping[str, str], order: Mapping[str, int]) -> Observed[RouteTable]:
-    """Our default route and the associated subnets, those of the spec in its order, others after them."""
-    gateway = next(
-        (
-            route.get("GatewayId", "")
-            for route in item.get("Routes", [])
-            if route.get("DestinationCidrBlock") == ANYWHERE
-        ),
-        "",
+def parse_table(
+    item: Mapping[str, Any], live: Mapping[str, str], order: Mapping[str, int], notes: tuple[str, ...] = ()
+) -> Observed[RouteTable]:
+    """Where the default route leads, and those associated subnets that the spec names (*order*), in its order."""
+    default: Mapping[str, Any] = next(
+        (one for one in item.get("Routes", []) if one.get("DestinationCidrBlock") == ANYWHERE), {}
     )
+    gateway = next((str(default[target]) for target in TARGETS if default.get(target)), "")
     subnets = [one["SubnetId"] for one in item.get("Associations", []) if one.get("SubnetId")]
-    subnets.sort(key=lambda subnet: (order.get(subnet, len(order)), subnet))
-    as_desired = RouteTable(gateway, tuple(subnets), item["VpcId"], lasting_tags(live))
-    return Observed(as_desired, {"id": item["RouteTableId"]}, live.get(OWNER_TAG))
+    ours = sorted((subnet for subnet in subnets if subnet in order), key=lambda subnet: order[subnet])
+    others = tuple(f"association of others kept: {subnet}" for subnet in sorted(set(subnets) - set(ours)))
+    as_desired = RouteTable(gateway, tuple(ours), item["VpcId"], lasting_tags(live))
+    return Observed(as_desired, {"id": item["RouteTableId"]}, live.get(OWNER_TAG), notes=(*notes, *others))
+
+
+def _send(aws: Aws, table: str, desired: RouteTable, *, replacing: bool) -> None:
+    call = aws.ec2.replace_route if replacing else aws.ec2.create_route
+    call(RouteTableId=table, DestinationCidrBlock=ANYWHERE, GatewayId=str(desired.gateway))
 
 
 def _order(wanted: RouteTable | None, reads: Reads) -> dict[str, int]:

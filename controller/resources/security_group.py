@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
-from controller.base.errors import Refused
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, key_of, lasting_tags
+from controller.base.errors import Gone, Refused
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
 
@@ -82,27 +82,26 @@ class SecurityGroupKind:
         by_group: dict[str, list[Mapping[str, Any]]] = {}
         for rule in reads.security_group_rules():
             by_group.setdefault(rule["GroupId"], []).append(rule)
-        ids = {}
+        owned = list(tags.owned(reads.security_groups(), self.kind, "GroupId"))
+        ids = {key: item["GroupId"] for key, item, _, _ in owned}
         found = {}
-        for item in reads.security_groups():
-            live = tags.read(item.get("Tags"))
-            if key := key_of(live, self.kind):
-                ids[key] = item["GroupId"]
-        for item in reads.security_groups():
-            live = tags.read(item.get("Tags"))
-            if key := key_of(live, self.kind):
-                asked = {_resolved(rule, ids) for rule in wanted[key].rules} if key in wanted else set()
-                found[key] = parse_group(item, live, by_group.get(item["GroupId"], []), asked)
+        for key, item, live, notes in owned:
+            asked = {_resolved(rule, ids) for rule in wanted[key].rules} if key in wanted else set()
+            found[key] = parse_group(item, live, by_group.get(item["GroupId"], []), asked, notes)
         return found
 
     def create(self, aws: Aws, key: Key, desired: SecurityGroup) -> Mapping[str, str]:
-        made = aws.ec2.create_security_group(
-            GroupName=desired.name,
-            Description=desired.description,
-            VpcId=str(desired.vpc),
-            TagSpecifications=tags.specification("security-group", desired.tags),
-        )
-        group = made["GroupId"]
+        try:
+            group = aws.ec2.create_security_group(
+                GroupName=desired.name,
+                Description=desired.description,
+                VpcId=str(desired.vpc),
+                TagSpecifications=tags.specification("security-group", desired.tags),
+            )["GroupId"]
+        except Refused as refusal:
+            if refusal.code != "InvalidGroup.Duplicate":
+                raise
+            group = _made_before(aws, desired, refusal)
         authorize(aws, group, [rule for rule in desired.rules if rule != EVERYTHING_OUT], desired.tags)
         return {"id": group}
 
@@ -123,8 +122,25 @@ class SecurityGroupKind:
         aws.ec2.delete_security_group(GroupId=observed.outputs["id"])
 
 
+def _made_before(aws: Aws, desired: SecurityGroup, refusal: Refused) -> str:
+    """The group of that name, when it was born with our tags: an earlier try whose answer was lost."""
+    found = aws.ec2.describe_security_groups(Filters=tags.filters(desired.tags))["SecurityGroups"]
+    mine = [one["GroupId"] for one in found if (one["GroupName"], one["VpcId"]) == (desired.name, desired.vpc)]
+    if not mine:
+        raise Refused(
+            f"{desired.name} exists in {desired.vpc} and is not ours: rename or remove it",
+            code=refusal.code,
+            operation=refusal.operation,
+        ) from refusal
+    return mine[0]
+
+
 def parse_group(
-    item: Mapping[str, Any], live: Mapping[str, str], rules: Iterable[Mapping[str, Any]], asked: set[Rule]
+    item: Mapping[str, Any],
+    live: Mapping[str, str],
+    rules: Iterable[Mapping[str, Any]],
+    asked: set[Rule],
+    notes: tuple[str, ...] = (),
 ) -> Observed[SecurityGroup]:
     """The group with its rules that are ours (tagged, or asked for); others become notes."""
     ours, foreign = set(), []
@@ -134,7 +150,7 @@ def parse_group(
             ours.add(rule)
         else:
             foreign.append(rule)
-    notes = tuple(
+    notes += tuple(
         f"rule of others kept: {r.direction} {r.protocol} {r.from_port}-{r.to_port} {r.peer}"
         for r in sorted(foreign, key=Rule.sort_key)
     )
@@ -150,7 +166,9 @@ def parse_group(
 
 def parse_rule(item: Mapping[str, Any]) -> Rule:
     """One DescribeSecurityGroupRules entry, canonical (aws.md 9.3)."""
-    protocol = {"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6"}.get(item["IpProtocol"], item["IpProtocol"])
+    protocol = {"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6"}.get(
+        item["IpProtocol"], item["IpProtocol"].lower()
+    )
     everything = protocol == "-1"
     peer = item.get("CidrIpv4") or item.get("CidrIpv6") or item.get("PrefixListId")
     return Rule(
@@ -200,9 +218,8 @@ def revoke(aws: Aws, group: str, rules: Iterable[Rule]) -> None:
         )
         try:
             call(GroupId=group, IpPermissions=[_permission(rule)])
-        except Refused as refusal:
-            if refusal.code != "InvalidPermission.NotFound":
-                raise
+        except Gone:
+            continue
 
 
 def _permission(rule: Rule) -> Any:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
-from controller.base.errors import Gone, NotYet
+from controller.aws.client import pages
+from controller.aws.reads import DESCRIBE_TASKS_MAX
+from controller.base.errors import Gone, NotYet, Refused, Stale
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import CONTAINER, live_name
@@ -37,7 +39,7 @@ class Service:
     desired: int = spec()
     min_percent: int = spec()
     max_percent: int = spec()
-    circuit_breaker: bool = spec()
+    circuit_breaker: bool | None = spec()  # both its halves, stop and roll back; live None: only one of them
     grace: int = spec()
     zone_rebalancing: str = spec()
     placement: tuple[tuple[str, str], ...] = spec()
@@ -87,7 +89,7 @@ class ServiceKind:
             item = by_name.get(desired.name)
             if item is None:
                 continue
-            if item["status"] == "INACTIVE" and not _tasks_open(reads.tasks(), desired.name):
+            if item["status"] == "INACTIVE" and not any(_open(task, desired.name) for task in reads.tasks()):
                 continue  # INACTIVE alone does not mean its tasks have stopped (aws.md 5.3)
             found[key] = parse_service(item)
         return found
@@ -111,7 +113,14 @@ class ServiceKind:
         }
         if desired.target_group:
             request |= {"loadBalancers": _balancers(desired), "healthCheckGracePeriodSeconds": desired.grace}
-        return _outputs(aws.ecs.create_service(**request)["service"])
+        try:
+            return _outputs(aws.ecs.create_service(**request)["service"])
+        except Refused as refusal:  # ECS says both in words only (aws.md 5.2)
+            if "still Draining" in str(refusal):
+                raise NotYet(f"service {desired.name}: the last one of that name is still draining") from refusal
+            if "not idempotent" in str(refusal):
+                raise Stale(str(refusal)) from refusal
+            raise
 
     def update(
         self, aws: Aws, observed: Observed[Service], desired: Service, changes: tuple[Change, ...]
@@ -128,7 +137,7 @@ class ServiceKind:
             request["loadBalancers"] = _balancers(desired) if desired.target_group else []
         if fields & {"min_percent", "max_percent", "circuit_breaker"}:
             request["deploymentConfiguration"] = _deployment(desired)
-        if "grace" in fields:
+        if "grace" in fields and desired.target_group:  # AWS knows none without a load balancer
             request["healthCheckGracePeriodSeconds"] = desired.grace
         if "zone_rebalancing" in fields:
             request["availabilityZoneRebalancing"] = desired.zone_rebalancing
@@ -146,15 +155,18 @@ class ServiceKind:
         try:
             if not observed.gone:
                 aws.ecs.delete_service(cluster=cluster, service=name, force=True)
+                raise NotYet(f"service {name}: its tasks are stopping")
         except Gone:
             pass
-        raise NotYet(f"service {name}: its tasks are stopping")
+        if left := sum(1 for task in _tasks(aws, cluster) if _open(task, name)):
+            raise NotYet(f"service {name}: {left} tasks are stopping")
 
 
 def parse_service(item: Mapping[str, Any]) -> Observed[Service]:
     live = tags.read(item.get("tags"))
     config = item.get("deploymentConfiguration", {})
     breaker = config.get("deploymentCircuitBreaker", {})
+    breaks = (bool(breaker.get("enable")), bool(breaker.get("rollback")))
     balancers = item.get("loadBalancers", [])
     strategy = item.get("capacityProviderStrategy", [])
     as_desired = Service(
@@ -166,9 +178,9 @@ def parse_service(item: Mapping[str, Any]) -> Observed[Service]:
         int(item["desiredCount"]),
         int(config.get("minimumHealthyPercent", 100)),
         int(config.get("maximumPercent", 200)),
-        bool(breaker.get("enable")) and bool(breaker.get("rollback")),
-        int(item.get("healthCheckGracePeriodSeconds", 0)),
-        item.get("availabilityZoneRebalancing", "ENABLED"),
+        breaks[0] if breaks[0] == breaks[1] else None,
+        int(item.get("healthCheckGracePeriodSeconds", 0)) if balancers else 0,
+        item.get("availabilityZoneRebalancing", "DISABLED"),
         tuple((one["type"], one.get("field", "")) for one in item.get("placementStrategy", [])),
         (),
         item["serviceName"],
@@ -177,8 +189,23 @@ def parse_service(item: Mapping[str, Any]) -> Observed[Service]:
     return Observed(as_desired, _outputs(item), live.get(OWNER_TAG), gone=item["status"] != "ACTIVE")
 
 
-def _tasks_open(tasks: Iterable[Mapping[str, Any]], service: str) -> bool:
-    return any(task.get("group") == f"service:{service}" and task["lastStatus"] != "STOPPED" for task in tasks)
+def _open(task: Mapping[str, Any], service: str) -> bool:
+    return bool(task.get("group") == f"service:{service}" and task["lastStatus"] != "STOPPED")
+
+
+def _tasks(aws: Aws, cluster: str) -> list[dict[str, Any]]:
+    """Every task that ECS still shows; nothing lists those of a service that is gone."""
+    found: list[dict[str, Any]] = []
+    try:
+        for status in ("RUNNING", "STOPPED"):
+            listed: Any = {"cluster": cluster, "desiredStatus": status}
+            arns = pages(aws.ecs.list_tasks, "taskArns", "nextToken", **listed)
+            for start in range(0, len(arns), DESCRIBE_TASKS_MAX):
+                part: Any = arns[start : start + DESCRIBE_TASKS_MAX]
+                found += aws.ecs.describe_tasks(cluster=cluster, tasks=part)["tasks"]  # type: ignore[arg-type]
+    except Gone:
+        return []
+    return found
 
 
 def _strategy(desired: Service) -> list[Any]:

@@ -23,7 +23,8 @@ COLOURS = ("blue", "green")
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """Seconds; `matcher` as elbv2 writes it (``200``, ``200,202``, ``200-399``)."""
+    """Seconds; `matcher` as elbv2 writes it (``200``, ``200,202``, ``200-399``); `port` and `protocol` are those that
+    follow the target itself."""
 
     path: str
     interval: int
@@ -31,12 +32,14 @@ class HealthCheck:
     healthy: int
     unhealthy: int
     matcher: str
+    port: str = "traffic-port"
+    protocol: str = "HTTP"
 
 
 @dataclass(frozen=True, slots=True)
 class TargetGroup:
     vpc: str | Ref = spec(immutable=True)
-    port: int = spec(immutable=True)
+    port: int = spec(compare=False)  # AWS asks for one at birth; ECS registers every target with a port of its own
     protocol: str = spec(immutable=True)
     target_type: str = spec(immutable=True)
     health: HealthCheck = spec()
@@ -130,6 +133,8 @@ def parse_group(
         int(item.get("HealthyThresholdCount", 0)),
         int(item.get("UnhealthyThresholdCount", 0)),
         item.get("Matcher", {}).get("HttpCode", ""),
+        item.get("HealthCheckPort", "traffic-port"),
+        item.get("HealthCheckProtocol", "HTTP"),
     )
     as_desired = TargetGroup(
         item.get("VpcId", ""),
@@ -147,8 +152,8 @@ def parse_group(
 def _health(check: HealthCheck) -> Any:
     """Every health setting, explicitly: AWS's documents disagree about the defaults (aws.md section 10)."""
     return {
-        "HealthCheckProtocol": "HTTP",
-        "HealthCheckPort": "traffic-port",
+        "HealthCheckProtocol": check.protocol,
+        "HealthCheckPort": check.port,
         "HealthCheckPath": check.path,
         "HealthCheckIntervalSeconds": check.interval,
         "HealthCheckTimeoutSeconds": check.timeout,

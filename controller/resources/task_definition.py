@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
+from controller.aws.client import pages
+from controller.base.errors import Refused
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.engine.compare import compare
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import CONTAINER, live_name
 
@@ -29,7 +32,7 @@ class TaskDefinition:
     cpu: int = spec(risk="new_deployment")
     memory: int = spec(risk="new_deployment")
     port: int = spec(risk="new_deployment")  # 0: none
-    environment: Tags = spec(risk="new_deployment")
+    environment: Tags = spec(risk="new_deployment", secret=True)
     secrets: Tags = spec(risk="new_deployment")
     command: tuple[str, ...] = spec(risk="new_deployment")
     execution_role: str | Ref = spec(risk="new_deployment")
@@ -83,6 +86,8 @@ class TaskDefinitionKind:
         return found
 
     def create(self, aws: Aws, key: Key, desired: TaskDefinition) -> Mapping[str, str]:
+        if again := _registered(aws, desired):
+            return again
         made = aws.ecs.register_task_definition(
             family=desired.name,
             networkMode=desired.network_mode,  # type: ignore[arg-type]
@@ -102,12 +107,16 @@ class TaskDefinitionKind:
         return self.create(aws, Key(self.kind, desired.name), desired)
 
     def delete(self, aws: Aws, observed: Observed[TaskDefinition]) -> None:
-        """Deregister every ACTIVE revision of the family; AWS has no way to remove the family itself."""
+        """Deregister every ACTIVE revision of the family that we made; AWS has no way to remove the family itself."""
         family = observed.as_desired.name
-        answer = aws.ecs.list_task_definitions(familyPrefix=family, status="ACTIVE")
-        for arn in answer["taskDefinitionArns"]:
-            if arn.rsplit("/", 1)[-1].split(":")[0] == family:
-                aws.ecs.deregister_task_definition(taskDefinition=arn)
+        request: Any = {"familyPrefix": family, "status": "ACTIVE"}
+        for arn in pages(aws.ecs.list_task_definitions, "taskDefinitionArns", "nextToken", **request):
+            revision: Any = arn
+            if revision.rsplit("/", 1)[-1].split(":")[0] != family:
+                continue
+            answer = aws.ecs.describe_task_definition(taskDefinition=revision, include=["TAGS"])
+            if tags.read(answer.get("tags")).get(OWNER_TAG) == observed.owner:
+                aws.ecs.deregister_task_definition(taskDefinition=revision)
 
 
 def parse_definition(item: Mapping[str, Any], service: str) -> Observed[TaskDefinition]:
@@ -115,14 +124,14 @@ def parse_definition(item: Mapping[str, Any], service: str) -> Observed[TaskDefi
     containers = item.get("containerDefinitions", [])
     one = containers[0] if containers else {}
     image = one.get("image", "") if len(containers) == 1 else f"{len(containers)} containers"
-    ports = [p["containerPort"] for p in one.get("portMappings", []) if not p.get("hostPort")]
-    fixed = [p for p in one.get("portMappings", []) if p.get("hostPort")]
+    mappings = one.get("portMappings", [])
+    dynamic = [p["containerPort"] for p in mappings if not p.get("hostPort") and p.get("protocol", "tcp") == "tcp"]
     live = tags.read(item.get("tags"))
     as_desired = TaskDefinition(
         image,
         int(one.get("cpu", 0)),
         int(one.get("memory", 0)),
-        int(ports[0]) if len(ports) == 1 and not fixed else -len(fixed),
+        int(dynamic[0]) if len(dynamic) == len(mappings) == 1 else -len(mappings),
         tuple(sorted((e["name"], e["value"]) for e in one.get("environment", []))),
         tuple(sorted((s["name"], s["valueFrom"]) for s in one.get("secrets", []))),
         tuple(one.get("command", [])),
@@ -145,6 +154,19 @@ def _running(reads: Reads, desired: TaskDefinition, owner: str) -> dict[str, Any
             if running is not None and tags.read(running["tags"]).get(OWNER_TAG) == owner:
                 return running
     return None
+
+
+def _registered(aws: Aws, desired: TaskDefinition) -> Mapping[str, str] | None:
+    """The newest revision when it is ours and says the same: an earlier try whose answer was lost."""
+    try:
+        answer = aws.ecs.describe_task_definition(taskDefinition=desired.name, include=["TAGS"])
+    except Refused as refusal:
+        if refusal.code != "ClientException":  # ECS has no code of its own for a family that it does not know
+            raise
+        return None
+    newest = parse_definition({**answer["taskDefinition"], "tags": answer.get("tags", [])}, desired.service)
+    same = newest.owner == dict(desired.tags).get(OWNER_TAG) and not compare(desired, newest.as_desired)
+    return newest.outputs if same else None
 
 
 def _container(desired: TaskDefinition, region: str) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.base.errors import NotYet
-from controller.base.keys import OWNER_TAG, Key, Tags, birth_tags, key_of, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
 
@@ -37,23 +37,16 @@ class VpcKind:
         yield key, Vpc(stack.network.cidr, birth_tags(stack.name, key, live_name(stack, key), stack.tags))
 
     def observe(self, reads: Reads, wanted: Mapping[Key, Vpc], owner: str) -> Mapping[Key, Observed[Vpc]]:
-        # Two of one key are a duplicate born of a lost answer: the lowest id is ours, by agreement (aws.md 5.1).
-        found: dict[Key, Observed[Vpc]] = {}
-        for item in sorted(reads.vpcs(), key=lambda one: str(one["VpcId"]), reverse=True):
-            live = tags.read(item.get("Tags"))
-            if key := key_of(live, self.kind):
-                extra = (
-                    (f"duplicate {found[key].outputs['id']} of the same name: remove it when empty",)
-                    if key in found
-                    else ()
-                )
-                hostnames = reads.vpc_dns_hostnames(item["VpcId"])
-                found[key] = parse_vpc(item, live, hostnames, extra)
-        return found
+        return {
+            key: parse_vpc(item, live, reads.vpc_dns_hostnames(item["VpcId"]), notes)
+            for key, item, live, notes in tags.owned(reads.vpcs(), self.kind, "VpcId")
+        }
 
     def create(self, aws: Aws, key: Key, desired: Vpc) -> Mapping[str, str]:
-        made = aws.ec2.create_vpc(CidrBlock=desired.cidr, TagSpecifications=tags.specification("vpc", desired.tags))
-        vpc_id = made["Vpc"]["VpcId"]
+        born: Any = tags.specification("vpc", desired.tags)
+        found = aws.ec2.describe_vpcs(Filters=tags.filters(desired.tags))["Vpcs"]
+        made = found or [aws.ec2.create_vpc(CidrBlock=desired.cidr, TagSpecifications=born)["Vpc"]]
+        vpc_id = min(one["VpcId"] for one in made)
         _set_dns(aws, vpc_id, desired.dns_hostnames)
         return {"id": vpc_id}
 

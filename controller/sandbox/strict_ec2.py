@@ -180,10 +180,10 @@ def _version(template: Any, version: Any) -> dict[str, Any]:
 def _deletes(current: Callable[[], Backing]) -> None:
     def vpc(self: Any) -> None:
         ident, ec2 = self._get_param("VpcId"), self.ec2_backend
-        groups = [g for g in ec2.describe_security_groups(filters={"vpc-id": ident}) if g.name != "default"]
-        gateways = ec2.describe_internet_gateways(filters={"attachment.vpc-id": ident})
-        tables = [t for t in ec2.describe_route_tables(filters={"vpc-id": ident}) if not _is_main(t)]
-        if ec2.get_all_subnets(filters={"vpc-id": ident}) or groups or gateways or tables:
+        groups = [g for g in ec2.describe_security_groups(filters={"vpc-id": [ident]}) if g.name != "default"]
+        gateways = ec2.describe_internet_gateways(filters={"attachment.vpc-id": [ident]})
+        tables = [t for t in ec2.describe_route_tables(filters={"vpc-id": [ident]}) if not _is_main(t)]
+        if ec2.describe_subnets(filters={"vpc-id": [ident]}) or groups or gateways or tables:
             raise _violation("vpc", ident)
 
     def subnet(self: Any) -> None:
@@ -195,7 +195,7 @@ def _deletes(current: Callable[[], Backing]) -> None:
         ident, ec2 = self._get_param("GroupId"), self.ec2_backend
         used = any(ident in groups for _, groups in _interfaces(self, current()))
         named = any(
-            ident in _peers(rule)
+            ident == _peer(rule)
             for other in ec2.describe_security_groups()
             if other.group_id != ident
             for rule in [*other.ingress_rules, *other.egress_rules]
@@ -205,7 +205,7 @@ def _deletes(current: Callable[[], Backing]) -> None:
 
     def gateway(self: Any) -> None:
         vpc_id = self._get_param("VpcId")
-        subnets = {one.id for one in self.ec2_backend.get_all_subnets(filters={"vpc-id": vpc_id})}
+        subnets = {one.id for one in self.ec2_backend.describe_subnets(filters={"vpc-id": [vpc_id]})}
         if any(subnets & set(held) for held, _ in _interfaces(self, current())):
             raise ApiError(
                 "DependencyViolation", f"Network {vpc_id} has some mapped public address(es). "
@@ -238,13 +238,11 @@ def _violation(kind: str, ident: str) -> ApiError:
 
 
 def _is_main(table: Any) -> bool:
-    return any(getattr(one, "main", False) for one in getattr(table, "associations", {}).values()) or bool(
-        getattr(table, "main_association_id", None)
-    )
+    return table.main_association_id is not None
 
 
-def _peers(rule: Any) -> set[str]:
-    return {one.get("GroupId", "") for one in rule.source_groups}
+def _peer(rule: Any) -> str:
+    return str(rule.source_group.get("GroupId", ""))
 
 
 def _interfaces(self: Any, cloud: Backing) -> Iterator[tuple[list[str], list[str]]]:
