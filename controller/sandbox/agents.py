@@ -12,16 +12,18 @@ from controller.sandbox.world import Draft, Member, Node, Provider, SignalTask, 
 def advance(draft: Draft) -> None:
     for member in list(draft.members.values()):
         node = member_node(draft.nodes, member.id)
-        if node is None and member.running and not member.dead:
+        if node is None and member.running and not member.dead and not member.joined:
             _join(draft, member)
     for node in list(draft.nodes.values()):
         host = draft.members.get(node.member)
         if node.status == "INACTIVE":
             continue
-        if host is None and node.connected:
+        if host is None and (node.connected or node.doomed):
             _leave(draft, node)  # a connected agent's host takes it along when terminated (aws.md 1.5)
-        elif host is not None and host.dead and node.connected and draft.now - host.since >= draft.timings.notice / 4:
-            draft.nodes[node.arn] = replace(node, connected=False)
+        elif host is None:
+            _silence(draft, node)  # a disconnected one stays listed until somebody deregisters it (aws.md 1.5)
+        elif host.dead:
+            _fade(draft, node, host)
     _drain_terminating(draft)
 
 
@@ -53,19 +55,42 @@ def _join(draft: Draft, member: Member) -> None:
         },
     )
     draft.nodes[node.arn] = node
+    draft.members[member.id] = replace(member, joined=True)
+
+
+def _fade(draft: Draft, node: Node, host: Member) -> None:
+    """ECS misses the agent of a host that was ended from outside, and after a while takes it off its list."""
+    gone = draft.now - host.since
+    if node.doomed and gone >= draft.timings.notice:
+        _leave(draft, node)
+    elif node.connected and gone >= draft.timings.notice / 4:
+        draft.nodes[node.arn] = replace(node, connected=False)
+
+
+def _silence(draft: Draft, node: Node) -> None:
+    """The processes of a host that is gone are gone as well, though ECS still believes in them."""
+    for task in list(draft.tasks.values()):
+        if task.node == node.arn and task.open and task.unreported is None:
+            draft.effects.append(SignalTask(task.arn, kill=True))
+            draft.tasks[task.arn] = replace(task, unreported=137)
 
 
 def _leave(draft: Draft, node: Node) -> None:
     """The host is gone: so are its tasks, whatever they were doing."""
     draft.nodes[node.arn] = replace(node, status="INACTIVE", connected=False)
-    lose_tasks(draft, node, "The host was terminated")
+    lose_tasks(draft, node, f"Host EC2 (instance {node.member}) terminated.", orphaned=False)
 
 
-def lose_tasks(draft: Draft, node: Node, reason: str) -> None:
-    """Tasks of a host that no longer answers are STOPPED; ECS deregisters their targets only now (aws.md 1.5)."""
+def lose_tasks(draft: Draft, node: Node, reason: str, *, orphaned: bool) -> None:
+    """Tasks of a host that no longer answers are STOPPED; ECS deregisters their targets only now (aws.md 1.5).
+
+    *orphaned*: the host is there and their processes go on, out of ECS's sight.
+    """
     for task in list(draft.tasks.values()):
         if task.node == node.arn and task.open:
-            draft.effects.append(SignalTask(task.arn, kill=True))
+            if not orphaned:
+                draft.effects.append(SignalTask(task.arn, kill=True))
+            draft.tasks[task.arn] = task = replace(task, orphan=orphaned)
             stopped(draft, task, "TerminationNotice", reason, None)
 
 

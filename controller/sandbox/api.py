@@ -12,20 +12,22 @@ from controller.sandbox.world import ApiError, Catalog, Draft, Effect, Json, Wor
 
 
 def _register_targets(draft: Draft, params: Json) -> Json:
+    """Instances must be running; one may be there on many ports (aws.md 2.1)."""
     arn = params["TargetGroupArn"]
     settings = draft.catalog.target_group(arn)
     for one in params["Targets"]:
-        member = draft.members.get(one["Id"])
-        if member is not None and not member.running:
-            raise ApiError("InvalidTarget", f"The following targets are not in a running state: {one['Id']}")
+        if one["Id"].startswith("i-") and not draft.catalog.instance_runs(one["Id"]):
+            words = f"The following targets are not in a running state and cannot be registered: '{one['Id']}'"
+            raise ApiError("InvalidTarget", words)
     targets.register(draft, arn, [(one["Id"], int(one.get("Port") or settings.port)) for one in params["Targets"]])
     return {}
 
 
 def _deregister_targets(draft: Draft, params: Json) -> Json:
+    """Without a port, the group's own is meant: one that was overridden must be named (aws.md 2.2)."""
     arn = params["TargetGroupArn"]
-    draft.catalog.target_group(arn)
-    pairs = [(one["Id"], int(one["Port"]) if one.get("Port") else None) for one in params["Targets"]]
+    settings = draft.catalog.target_group(arn)
+    pairs = [(one["Id"], int(one.get("Port") or settings.port)) for one in params["Targets"]]
     targets.deregister(draft, arn, pairs)
     return {}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from controller.sandbox import asg
@@ -116,7 +116,10 @@ def delete_auto_scaling_group(draft: Draft, params: Json) -> Json:
 def describe_auto_scaling_groups(draft: Draft, params: Json) -> Json:
     names, filters = params.get("AutoScalingGroupNames") or [], params.get("Filters") or []
     found = [g for g in draft.groups.values() if (not names or g.name in names) and _matches(g, filters)]
-    return _paged("AutoScalingGroups", [_show_group(draft, g) for g in found], params, 50, 100)
+    rows = [_show_group(draft, g) for g in found]
+    if params.get("IncludeInstances") is False:  # the lighter read (aws.md 3.1)
+        rows = [{**row, "Instances": []} for row in rows]
+    return _paged("AutoScalingGroups", rows, params, 50, 100)
 
 
 def set_desired_capacity(draft: Draft, params: Json) -> Json:
@@ -134,20 +137,36 @@ def set_desired_capacity(draft: Draft, params: Json) -> Json:
 
 
 def terminate_instance_in_auto_scaling_group(draft: Draft, params: Json) -> Json:
-    """Asynchronous; runs hooks; a decrement below the minimum is refused with these words (aws.md 1.10)."""
-    member = _member(draft, params["InstanceId"])
-    group = draft.groups[member.group]
-    if params["ShouldDecrementDesiredCapacity"]:
-        if group.desired - 1 < group.min:
+    """Asynchronous; runs hooks; protection does not stop it (aws.md 1.7, 1.10). Up to a hundred at once by group."""
+    ids = params.get("InstanceIds") or [params.get("InstanceId", "")]
+    if params.get("InstanceIds") and not params.get("AutoScalingGroupName"):
+        raise validation("AutoScalingGroupName is required with InstanceIds.")
+    if len(ids) > 100:
+        raise validation(
+            "1 validation error detected: Value at 'instanceIds' failed to satisfy constraint: at most 100"
+        )
+    members = [_member(draft, one) for one in ids]
+    if any(member.group != params.get("AutoScalingGroupName", member.group) for member in members):
+        raise validation(f"Instances are not part of Auto Scaling group {params['AutoScalingGroupName']}.")
+    shown = [_take_out(draft, member, shrink=bool(params["ShouldDecrementDesiredCapacity"])) for member in members]
+    return {"Activities": shown} if params.get("InstanceIds") else {"Activity": shown[0]}
+
+
+def _take_out(draft: Draft, member: Member, *, shrink: bool) -> Json:
+    """Begin to terminate one; a decrement below the minimum is refused with AWS's words (aws.md 1.10)."""
+    if asg.staying(member):
+        group = draft.groups[member.group]
+        if shrink and group.desired - 1 < group.min:
             raise validation(
                 f"Currently, desiredSize equals minSize ({group.min}). Terminating instance without replacement will "
                 "violate group's min size constraint. Either set shouldDecrementDesiredCapacity flag to false or "
                 "lower group's min size."
             )
-        draft.groups[group.name] = replace(group, desired=group.desired - 1)
-    if asg.staying(member):
+        if shrink:
+            draft.groups[group.name] = replace(group, desired=group.desired - 1)
         asg.terminate(draft, member, "instance was taken out of service in response to a user request")
-    return {"Activity": _show_activity(draft.activities[-1])}
+    activity = draft.members[member.id].activity
+    return _show_activity(next((a for a in draft.activities if a.id == activity), draft.activities[-1]))
 
 
 def describe_auto_scaling_instances(draft: Draft, params: Json) -> Json:
@@ -158,9 +177,22 @@ def describe_auto_scaling_instances(draft: Draft, params: Json) -> Json:
 
 
 def describe_scaling_activities(draft: Draft, params: Json) -> Json:
-    """Newest first (aws.md 3.4)."""
-    name = params.get("AutoScalingGroupName")
-    found = [a for a in reversed(draft.activities) if name in {None, a.group}]
+    """Newest first; filtered by status or start on request (aws.md 3.4)."""
+    name, ids = params.get("AutoScalingGroupName"), params.get("ActivityIds")
+    if name is not None and name not in draft.groups and not any(a.group == name for a in draft.activities):
+        _group(draft, params)
+    found = [a for a in reversed(draft.activities) if name in {None, a.group} and (not ids or a.id in ids)]
+    for one in params.get("Filters") or []:
+        values = one.get("Values", [])
+        match one["Name"]:
+            case "Status":
+                found = [a for a in found if a.status in values]
+            case "StartTimeLowerBound":
+                found = [a for a in found if a.start >= datetime.fromisoformat(values[0])]
+            case "StartTimeUpperBound":
+                found = [a for a in found if a.start <= datetime.fromisoformat(values[0])]
+            case unknown:
+                raise validation(f"Filter type {unknown} is not correct.")
     return _paged("Activities", [_show_activity(a) for a in found], params, 100, 100)
 
 

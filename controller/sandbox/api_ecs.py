@@ -321,12 +321,12 @@ def list_container_instances(draft: Draft, params: Json) -> Json:
 
 
 def describe_container_instances(draft: Draft, params: Json) -> Json:
-    cluster_of(draft, params)
+    cluster = cluster_of(draft, params)
     arns = params["containerInstances"]
     limit(arns, 100, "Container instances")
     if not arns:
         raise invalid("Container Instances cannot be empty.")
-    nodes = {short(n.arn): n for n in draft.nodes.values()}
+    nodes = {short(n.arn): n for n in draft.nodes.values() if n.cluster == cluster.name}
     found = [nodes[short(arn)] for arn in arns if short(arn) in nodes]
     failures = [{"arn": arn, "reason": "MISSING"} for arn in arns if short(arn) not in nodes]
     return {"containerInstances": [_show_node(draft, n) for n in found], "failures": failures}
@@ -334,17 +334,17 @@ def describe_container_instances(draft: Draft, params: Json) -> Json:
 
 def update_container_instances_state(draft: Draft, params: Json) -> Json:
     """At most ten; only ACTIVE and DRAINING; failures come back with HTTP 200 (aws.md 1.1)."""
-    cluster_of(draft, params)
+    cluster = cluster_of(draft, params)
     arns, status = params["containerInstances"], params["status"]
     limit(arns, 10, "instanceIds")
     if status not in {"ACTIVE", "DRAINING"}:
         raise invalid("Container instances can only be set to ACTIVE or DRAINING.")
-    nodes = {short(n.arn): n for n in draft.nodes.values() if n.status != "INACTIVE"}
+    nodes = {short(n.arn): n for n in draft.nodes.values() if n.cluster == cluster.name}
     done, failures = [], []
     for arn in arns:
         node = nodes.get(short(arn))
-        if node is None:
-            failures.append({"arn": arn, "reason": "MISSING"})
+        if node is None or node.status == "INACTIVE":
+            failures.append({"arn": arn, "reason": "INACTIVE" if node else "MISSING"})
             continue
         draft.nodes[node.arn] = replace(node, status=status)
         done.append(_show_node(draft, draft.nodes[node.arn]))
@@ -361,7 +361,7 @@ def deregister_container_instance(draft: Draft, params: Json) -> Json:
     if any(t.node == node.arn and t.open for t in draft.tasks.values()) and not params.get("force"):
         raise invalid("Found running tasks on the instance.")
     draft.nodes[node.arn] = replace(node, status="INACTIVE", connected=False)
-    agents.lose_tasks(draft, node, "Host EC2 (instance) deregistered")
+    agents.lose_tasks(draft, node, f"Host EC2 (instance {node.member}) deregistered.", orphaned=True)
     return {"containerInstance": _show_node(draft, draft.nodes[node.arn])}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from controller.sandbox import ecs
 from controller.sandbox.api_ecs import cluster_of, invalid, limit, page, short, tag_list, tag_map
 from controller.sandbox.api_tasks import find_definition
-from controller.sandbox.world import ApiError, Deployment, Draft, Json, Service
+from controller.sandbox.world import ApiError, Cluster, Deployment, Draft, Json, Service
 
 ECHOED = ("placementConstraints", "enableECSManagedTags", "enableExecuteCommand", "availabilityZoneRebalancing",
           "propagateTags", "launchType", "platformVersion")  # fmt: skip
@@ -33,6 +33,7 @@ def create_service(draft: Draft, params: Json) -> Json:
     definition = find_definition(draft, params["taskDefinition"])
     if definition["status"] != "ACTIVE":
         raise ApiError("ClientException", "TaskDefinition is inactive")
+    strategy = _strategy(cluster, params)
     balancers = tuple(params.get("loadBalancers") or ())
     _check_balancers(draft, balancers, definition)
     service = Service(
@@ -42,7 +43,7 @@ def create_service(draft: Draft, params: Json) -> Json:
         int(params.get("desiredCount") or 0),
         definition["taskDefinitionArn"],
         draft.now,
-        provider=_provider(draft, cluster.providers, params.get("capacityProviderStrategy")),
+        provider=_first(strategy),
         balancers=balancers,
         grace=timedelta(seconds=int(params.get("healthCheckGracePeriodSeconds") or 0)),
         placement=_placement(params.get("placementStrategy")),
@@ -54,6 +55,7 @@ def create_service(draft: Draft, params: Json) -> Json:
             "enableECSManagedTags": False,
             "enableExecuteCommand": False,
             "placementConstraints": [],
+            "capacityProviderStrategy": strategy,
             **{key: params[key] for key in ECHOED if params.get(key) is not None},
         },
     )
@@ -72,8 +74,10 @@ def update_service(draft: Draft, params: Json) -> Json:
     changed = _configured(service, params.get("deploymentConfiguration"))
     if params.get("desiredCount") is not None:
         changed = replace(changed, desired=int(params["desiredCount"]))
-    if params.get("capacityProviderStrategy"):
-        changed = replace(changed, provider=_provider(draft, cluster.providers, params["capacityProviderStrategy"]))
+    if params.get("capacityProviderStrategy") is not None:  # an empty list returns to the launch type (aws.md 4.3)
+        strategy = _strategy(replace(cluster, strategy=()), params)
+        echo = {**changed.extra, "capacityProviderStrategy": strategy}
+        changed = replace(changed, provider=_first(strategy), extra=echo)
     if params.get("healthCheckGracePeriodSeconds") is not None:
         changed = replace(changed, grace=timedelta(seconds=int(params["healthCheckGracePeriodSeconds"])))
     if params.get("placementStrategy") is not None:
@@ -154,12 +158,9 @@ def show_service(draft: Draft, service: Service, *, tags: bool = True) -> Json:
         "schedulingStrategy": "REPLICA",
         "deploymentController": {"type": "ECS"},
         "createdBy": f"arn:aws:iam::{draft.world.account}:root",
-        **service.extra,
+        **{key: value for key, value in service.extra.items() if key != "capacityProviderStrategy"},
+        **_where(service),
     }
-    if service.provider:
-        shown["capacityProviderStrategy"] = [{"capacityProvider": service.provider, "weight": 1, "base": 0}]
-    elif "launchType" not in service.extra:
-        shown["launchType"] = "EC2"
     if tags:
         shown["tags"] = tag_list(service.tags)
     return shown
@@ -180,11 +181,14 @@ def show_deployment(draft: Draft, service: Service, one: Deployment) -> Json:
         "rolloutState": one.state,
         "rolloutStateReason": one.reason or f"ECS deployment {one.id} in progress.",
     }
+    return {**shown, **_where(service)}
+
+
+def _where(service: Service) -> Json:
+    """Either the capacity provider strategy or the launch type, never both (aws.md 9.2)."""
     if service.provider:
-        shown["capacityProviderStrategy"] = [{"capacityProvider": service.provider, "weight": 1, "base": 0}]
-    else:
-        shown["launchType"] = "EC2"
-    return shown
+        return {"capacityProviderStrategy": service.extra["capacityProviderStrategy"]}
+    return {"launchType": service.extra.get("launchType", "EC2")}
 
 
 # ------------------------------------------------------------------------------------------------ service deployments
@@ -291,18 +295,22 @@ def _check_balancers(draft: Draft, balancers: Any, definition: Json) -> None:
             )
 
 
-def _provider(draft: Draft, attached: tuple[str, ...], strategy: Any) -> str | None:
-    if not strategy:
-        return None
-    for one in strategy:
-        if one["capacityProvider"] not in attached:
+def _strategy(cluster: Cluster, params: Json) -> list[Json]:
+    """The strategy asked for, or the cluster's default when neither it nor a launch type is (aws.md 9.2)."""
+    given = params.get("capacityProviderStrategy") or ([] if params.get("launchType") else list(cluster.strategy))
+    for one in given:
+        if one["capacityProvider"] not in cluster.providers:
             raise invalid(
                 "The capacity provider strategy contains a capacity provider that is not associated with the cluster. "
                 "Associate the capacity provider with the cluster and try again."
             )
-    if len(strategy) > 1:
+    if len(given) > 1:
         raise invalid("the sandbox serves strategies of one capacity provider; see README, limits")
-    return str(strategy[0]["capacityProvider"])
+    return [{"weight": 0, "base": 0, **one} for one in given]
+
+
+def _first(strategy: list[Json]) -> str | None:
+    return str(strategy[0]["capacityProvider"]) if strategy else None
 
 
 def _placement(given: Any) -> tuple[tuple[str, str], ...]:

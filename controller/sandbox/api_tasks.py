@@ -111,6 +111,8 @@ def list_tasks(draft: Draft, params: Json) -> Json:
     """desiredStatus RUNNING unless said otherwise; PENDING always finds nothing (aws.md 1.2)."""
     cluster, wanted = cluster_of(draft, params), params.get("desiredStatus") or "RUNNING"
     service, node = params.get("serviceName"), params.get("containerInstance")
+    if service and (cluster.name, short(service)) not in draft.services:
+        raise ApiError("ServiceNotFoundException", "Service not found.")
     found = [
         task.arn
         for task in draft.tasks.values()
@@ -125,11 +127,12 @@ def list_tasks(draft: Draft, params: Json) -> Json:
 
 
 def describe_tasks(draft: Draft, params: Json) -> Json:
-    cluster_of(draft, params)
+    """At most a hundred; those that are not there, or were cleaned up, are failures[] (aws.md 6.3)."""
+    cluster = cluster_of(draft, params)
     limit(params["tasks"], 100, "Tasks")
     if not params["tasks"]:
         raise invalid("Tasks cannot be empty.")
-    by_id = {short(task.arn): task for task in draft.tasks.values()}
+    by_id = {short(task.arn): task for task in draft.tasks.values() if task.cluster == cluster.name}
     found = [by_id[short(arn)] for arn in params["tasks"] if short(arn) in by_id]
     failures = [{"arn": arn, "reason": "MISSING"} for arn in params["tasks"] if short(arn) not in by_id]
     return {"tasks": [show_task(draft, task) for task in found], "failures": failures}

@@ -19,6 +19,7 @@ from controller.sandbox.world import (
     LaunchHost,
     Member,
     Pause,
+    SignalTask,
     TerminateHost,
 )
 
@@ -104,7 +105,7 @@ def complete(draft: Draft, member: Member, hook: str, result: str) -> None:
     left = tuple(pause for pause in member.pauses if pause.hook != hook)
     if result == "ABANDON" and member.lifecycle == "Pending:Wait":
         close(draft, member, "Cancelled", "Lifecycle Action Completed with ABANDON Result")
-        terminate(draft, replace(member, pauses=()), "launch was abandoned by a lifecycle hook")
+        terminate(draft, replace(member, pauses=(), activity=""), "launch was abandoned by a lifecycle hook")
         return
     if result == "ABANDON":
         left = ()
@@ -115,7 +116,11 @@ def complete(draft: Draft, member: Member, hook: str, result: str) -> None:
 
 
 def _in_service(draft: Draft, member: Member) -> None:
-    draft.members[member.id] = replace(member, lifecycle="InService", since=draft.now, pauses=())
+    """Scale-in protection starts now, not at launch (aws.md 1.7)."""
+    group = draft.groups.get(member.group)
+    draft.members[member.id] = replace(
+        member, lifecycle="InService", since=draft.now, pauses=(), protected=bool(group and group.protect_new)
+    )
     close(draft, member, "Successful", "")
 
 
@@ -127,33 +132,50 @@ def _finish(draft: Draft, member: Member) -> None:
     close(draft, member, "Successful", "")
     if not member.dead:
         draft.effects.append(TerminateHost(member.id))
+    end_orphans(draft, member.id)
     del draft.members[member.id]
+
+
+def end_orphans(draft: Draft, host: str) -> None:
+    """Tasks that ran on after their agent was deregistered by force end with their host (aws.md 1.5)."""
+    for task in draft.tasks.values():
+        if task.member == host and task.orphan:
+            draft.effects.append(SignalTask(task.arn, kill=True))
+            draft.tasks[task.arn] = replace(task, orphan=False)
 
 
 # ------------------------------------------------------------------------------------------------ one group
 def _heal(draft: Draft, group: Group) -> None:
-    """An instance that EC2 no longer calls running is unhealthy at once and replaced (aws.md 3.1)."""
+    """An instance that EC2 no longer calls running is unhealthy at once and replaced (aws.md 3.1).
+
+    Replacing is Terminate, then Launch: suspending either process suspends that half of it (aws.md 1.9).
+    """
     for member in members_of(draft, group.name):
         noticed = draft.now - member.since >= draft.timings.notice
         if member.dead and member.healthy and noticed and "HealthCheck" not in group.suspended:
             draft.members[member.id] = member = replace(member, healthy=False)
-        if not member.healthy and staying(member) and "ReplaceUnhealthy" not in group.suspended:
+        if not member.healthy and staying(member) and not group.suspended & {"ReplaceUnhealthy", "Terminate"}:
             terminate(draft, member, "an instance was taken out of service in response to a health check")
 
 
 def _converge(draft: Draft, group: Group) -> None:
+    """Launch what is missing, terminate what is too much. A suspended process does its half no more (aws.md 1.9).
+
+    A group that is being deleted goes on terminating whatever is suspended (aws.md 5.4).
+    """
     live = [member for member in members_of(draft, group.name) if staying(member)]
     wanted = 0 if group.deleting else group.desired
     if len(live) < wanted and "Launch" not in group.suspended and not group.deleting:
         for _ in range(wanted - len(live)):
             if not launch(draft, group, "to match desired capacity"):
                 return
-    if len(live) > wanted and "Terminate" not in group.suspended:
-        for member in _victims(draft, group, live, len(live) - wanted):
+    coming = sum(1 for one in live if one.rebalancing and one.lifecycle != "InService" and not group.deleting)
+    if len(live) - coming > wanted and ("Terminate" not in group.suspended or group.deleting):
+        for member in _victims(draft, group, live, len(live) - coming - wanted):
             terminate(draft, member, "to match desired capacity")
 
 
-def launch(draft: Draft, group: Group, cause: str) -> bool:
+def launch(draft: Draft, group: Group, cause: str, *, rebalancing: bool = False) -> bool:
     """Start one instance in the least populated zone (aws.md 1.8); False when AWS could not."""
     last = next((a for a in reversed(draft.activities) if a.group == group.name), None)
     if last and last.status == "Failed" and draft.now - last.start < draft.timings.throttle:
@@ -182,9 +204,9 @@ def launch(draft: Draft, group: Group, cause: str) -> bool:
         _cluster(template.user_data),
         draft.now,
         draft.now,
-        protected=group.protect_new,
         joins=draft.catalog.joins(template.image),
         activity=activity,
+        rebalancing=rebalancing,
     )
     draft.members[name] = member
     tags = {key: value for key, (value, propagate) in group.tags.items() if propagate}
@@ -200,6 +222,8 @@ def launch(draft: Draft, group: Group, cause: str) -> bool:
 def terminate(draft: Draft, member: Member, cause: str) -> None:
     """Begin to terminate; hooks run at the next step."""
     group = draft.groups[member.group]
+    if member.lifecycle.startswith("Pending"):
+        close(draft, member, "Cancelled", "The instance was terminated before it was in service")
     activity = _record(draft, group, f"Terminating EC2 instance: {member.id}", cause, "InProgress", "")
     draft.members[member.id] = replace(
         member, lifecycle="Terminating", since=draft.now, protected=False, activity=activity
@@ -207,13 +231,14 @@ def terminate(draft: Draft, member: Member, cause: str) -> None:
 
 
 def _victims(draft: Draft, group: Group, live: list[Member], count: int) -> list[Member]:
-    """Whom scale-in takes: most crowded zone first, then the oldest template version, then the oldest; protected ones
-    never, so that nothing may die at all (aws.md 1.7, 1.8)."""
+    """Whom scale-in takes: a zone the group has left, then the most crowded one, then the oldest template version,
+    then the oldest; protected ones never, so that nothing may die at all (aws.md 1.7, 1.8)."""
+    zones = {draft.catalog.zone(subnet) for subnet in group.subnets}
     chosen: list[Member] = []
     free = [member for member in live if not member.protected or group.deleting]
     crowd = Counter(member.zone for member in live)
     while free and len(chosen) < count:
-        victim = min(free, key=lambda m: (-crowd[m.zone], _number(m.version), m.launched, m.id))
+        victim = min(free, key=lambda m: (m.zone in zones, -crowd[m.zone], _number(m.version), m.launched, m.id))
         crowd[victim.zone] -= 1
         free.remove(victim)
         chosen.append(victim)
@@ -227,15 +252,20 @@ def _victims(draft: Draft, group: Group, live: list[Member], count: int) -> list
 
 
 def _rebalance(draft: Draft, group: Group) -> None:
-    """Zones that differ by more than one are evened out: launch first, then terminate (aws.md 1.8)."""
-    if group.deleting or group.suspended & {"AZRebalance", "Launch", "Terminate"}:
+    """Zones that differ by more than one, and zones the group has left, are evened out: launch first (aws.md 1.8).
+
+    With Terminate suspended that goes on until the group is a tenth too large (aws.md 1.9).
+    """
+    if group.deleting or group.suspended & {"AZRebalance", "Launch"}:
         return
     live = [member for member in members_of(draft, group.name) if staying(member)]
     zones = {draft.catalog.zone(subnet) for subnet in group.subnets}
     crowd = Counter(dict.fromkeys(zones, 0))
     crowd.update(member.zone for member in live)
-    if len(live) == group.desired and crowd and max(crowd.values()) - min(crowd.values()) > 1:
-        launch(draft, group, "an instance was launched to aid in balancing the group's zones")
+    uneven = max(crowd.values()) - min(crowd.values()) > 1 or set(crowd) > zones
+    spare = max(1, group.max // 10) if "Terminate" in group.suspended else 1
+    if uneven and 0 < group.desired <= len(live) < group.desired + spare:
+        launch(draft, group, "an instance was launched to aid in balancing the group's zones", rebalancing=True)
 
 
 def _number(version: str) -> int:

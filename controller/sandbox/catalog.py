@@ -119,6 +119,9 @@ class MotoCatalog:
         repository = get_backend("ecr")[self.account][self.region].repositories.get(name)
         return repository is not None and any((tag or "latest") in image.image_tags for image in repository.images)
 
+    def instance_runs(self, instance: str) -> bool:
+        return any(one.id == instance and one._state.name == "running" for one in self.ec2.all_instances())
+
     def joins(self, image: str) -> str:
         return self.moods.get(image, "yes")
 

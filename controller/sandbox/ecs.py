@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from controller.sandbox import tasks as life
 from controller.sandbox.placement import bind, demand, free, place
@@ -19,6 +19,7 @@ from controller.sandbox.world import Deployment, Draft, Node, Service, Task
 EVENTS_KEPT = 100  # aws.md 4.1
 SUPPRESS = timedelta(hours=6)  # of equal events
 HISTORY_KEPT = 20
+UNHEALTHY = "Task failed ELB health checks"
 
 
 def advance(draft: Draft) -> None:
@@ -73,7 +74,9 @@ def _look(draft: Draft, key: tuple[str, str]) -> None:
     for task in opened:
         if not task.was_healthy and is_healthy(draft, service, task):
             draft.tasks[task.arn] = replace(task, was_healthy=True)
-    opened = tasks_of(draft, service)
+            if task.deployment == service.primary.id:
+                _put(draft, service, replace(draft.services[key].primary, recovered=draft.now, retry_at=None))
+    opened, service = tasks_of(draft, service), draft.services[key]
     if _breaks(draft, service):
         service = draft.services[key]
     leaving = _leaving(draft, service, opened)
@@ -92,13 +95,18 @@ def _wind_down(draft: Draft, service: Service, opened: Sequence[Task]) -> None:
 
 
 def _leaving(draft: Draft, service: Service, opened: Sequence[Task]) -> list[Task]:
-    """The tasks that should be replaced or removed, those that cost least first."""
+    """The tasks that should be replaced or removed, those that cost least first.
+
+    A deployment that failed with nothing to go back to stalls: the older tasks stay (aws.md 4.2).
+    """
     primary = service.primary
     wanted = [task for task in opened if task.wanted == "RUNNING"]
     bad = [
         task
         for task in wanted
-        if task.deployment != primary.id or _draining(draft, task) or _sick(draft, service, task)
+        if (task.deployment != primary.id and primary.state != "FAILED")
+        or _draining(draft, task)
+        or _sick(draft, service, task)
     ]
     good = [task for task in wanted if task not in bad]
     surplus = sorted(good, key=lambda t: (t.last == "RUNNING", -_crowd(good, t), -t.created.timestamp(), t.arn))
@@ -177,7 +185,7 @@ def _stop(draft: Draft, service: Service, opened: Sequence[Task], leaving: Seque
 
 def _why(draft: Draft, service: Service, task: Task) -> str:
     if _sick(draft, service, task):
-        return "Task failed ELB health checks"
+        return UNHEALTHY
     return f"Scaling activity initiated by (deployment {service.primary.id})"
 
 
@@ -198,35 +206,40 @@ def deploy(draft: Draft, service: Service, definition: str, *, rollback: bool = 
 
 
 def _breaks(draft: Draft, service: Service) -> bool:
-    """Count tasks that failed before they were healthy; trip the circuit breaker (aws.md 4.2)."""
+    """Count tasks in a row that failed before they were healthy; trip the circuit breaker (aws.md 4.1, 4.2)."""
     primary = service.primary
-    dead = [
+    failures = _failures(draft, service, primary)
+    failed = len(failures)
+    if failed == primary.failed or primary.state != "IN_PROGRESS":
+        return False
+    later = replace(primary, failed=failed, updated=draft.now)
+    if failures and max(failures, key=_ended).started is None:
+        # only tasks that never ran are held back, longer and longer, fifteen minutes at most (aws.md 4.1)
+        pause = min(draft.timings.throttle / 4 * 2 ** min(failed - 1, 20), 45 * draft.timings.throttle)
+        later = replace(later, retry_at=draft.now + pause)
+    _put(draft, service, later)
+    service = draft.services[service.cluster, service.name]
+    if not service.breaker or failed < threshold(service.desired):
+        return True
+    return _trip(draft, service)
+
+
+def _failures(draft: Draft, service: Service, primary: Deployment) -> list[Task]:
+    """Tasks of the newest deployment that ended, or failed the balancer's checks, since one was healthy."""
+    return [
         task
         for task in draft.tasks.values()
         if task.service == service.name
         and task.cluster == service.cluster
         and task.deployment == primary.id
-        and not task.open
         and not task.was_healthy
-        and task.stop_code != "ServiceSchedulerInitiated"
+        and (task.reason == UNHEALTHY or (not task.open and task.stop_code != "ServiceSchedulerInitiated"))
+        and (primary.recovered is None or _ended(task) > primary.recovered)
     ]
-    sick = [
-        task
-        for task in draft.tasks.values()
-        if task.service == service.name
-        and task.deployment == primary.id
-        and not task.was_healthy
-        and task.reason == "Task failed ELB health checks"
-    ]
-    failed = len({task.arn for task in [*dead, *sick]})
-    if failed == primary.failed or primary.state != "IN_PROGRESS":
-        return False
-    pause = draft.timings.throttle * 2 ** min(failed - 1, 5) / 4
-    _put(draft, service, replace(primary, failed=failed, retry_at=draft.now + pause, updated=draft.now))
-    service = draft.services[service.cluster, service.name]
-    if not service.breaker or failed < threshold(service.desired):
-        return True
-    return _trip(draft, service)
+
+
+def _ended(task: Task) -> datetime:
+    return task.stopping or task.since
 
 
 def _trip(draft: Draft, service: Service) -> bool:

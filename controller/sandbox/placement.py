@@ -65,7 +65,11 @@ def place(draft: Draft, service: Service, need: Demand) -> Node | str:
             fitting.append(node)
     if not fitting:
         return lacks
-    tasks = [t for t in draft.tasks.values() if t.service == service.name and t.open and t.wanted == "RUNNING"]
+    tasks = [
+        task
+        for task in draft.tasks.values()
+        if task.cluster == service.cluster and task.service == service.name and task.open and task.wanted == "RUNNING"
+    ]
     return min(fitting, key=lambda node: (*_ranks(service, node, tasks, draft), node.arn))
 
 

@@ -55,12 +55,16 @@ def _apply(draft: Draft, event: Event) -> None:
 
 
 def _die(draft: Draft, host: str) -> None:
-    """The host is off: its processes with it, at once. The group and ECS notice later (timings.notice)."""
+    """The host is off, its processes with it, at once, and nobody is left to say so: the group, ECS and the balancer
+    notice later, each in its own way (aws.md 1.5, 2.5, 3.1)."""
     member = draft.members.get(host)
     if member is None or member.dead:
         return
     draft.members[host] = replace(member, dead=True, running=False, since=draft.now)
     node = member_node(draft.nodes, host)
+    if node is not None:
+        draft.nodes[node.arn] = replace(node, doomed=node.connected)
+    asg.end_orphans(draft, host)
     for task in draft.tasks.values():
         if node is not None and task.node == node.arn and task.open:
             draft.effects.append(SignalTask(task.arn, kill=True))

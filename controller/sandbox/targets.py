@@ -17,16 +17,17 @@ def register(draft: Draft, group: str, pairs: Iterable[tuple[str, int]]) -> None
     for instance, port in pairs:
         have = draft.targets.get((group, instance, port))
         if have is None or have.draining is not None:
-            draft.targets[group, instance, port] = Target(group, instance, port, draft.now)
+            member = draft.members.get(instance)
+            zone = member.zone if member else ""
+            draft.targets[group, instance, port] = Target(group, instance, port, draft.now, zone=zone)
 
 
-def deregister(draft: Draft, group: str, pairs: Iterable[tuple[str, int | None]]) -> None:
+def deregister(draft: Draft, group: str, pairs: Iterable[tuple[str, int]]) -> None:
     """New requests stop at once; the target drains for the whole delay. Unknown targets are success (aws.md 2.2)."""
     for instance, port in pairs:
-        for key, target in list(draft.targets.items()):
-            same = key[0] == group and key[1] == instance and port in {None, key[2]}
-            if same and target.draining is None:
-                draft.targets[key] = replace(target, draining=draft.now)
+        target = draft.targets.get((group, instance, port))
+        if target is not None and target.draining is None:
+            draft.targets[target.key] = replace(target, draining=draft.now)
 
 
 def advance(draft: Draft) -> None:
@@ -60,6 +61,9 @@ def health(target: Target, settings: TargetGroup, *, alive: bool) -> tuple[str, 
         return "unused", "Target.InvalidState", "Target is in the stopped or terminated state"
     if not settings.used:
         words = "Target group is not configured to receive traffic from the load balancer"
+        return "unused", "Target.NotInUse", words
+    if target.zone and target.zone not in settings.zones:
+        words = "Target is in an Availability Zone that is not enabled for the load balancer"
         return "unused", "Target.NotInUse", words
     views = [target.views.get(zone, ("initial", "Elb.InitialHealthChecking")) for zone in settings.zones]
     for state, reason in views:

@@ -58,18 +58,21 @@ def advance(draft: Draft) -> None:
 
 def _advance(draft: Draft, task: Task) -> None:
     age = draft.now - task.since
+    if task.unreported is not None and task.open and reachable(draft, task):
+        exited(draft, task.arn, task.unreported)  # the agent is back, and tells what happened meanwhile
+        return
     match task.last:
         case "PROVISIONING" if age >= draft.timings.pull / 2:
             _enter(draft, task, "PENDING")
-        case "PENDING" if age >= draft.timings.pull / 2:
+        case "PENDING" if age >= draft.timings.pull / 2 and reachable(draft, task):
             _pull(draft, task)
-        case "DEACTIVATING" if not _registered(draft, task):
+        case "DEACTIVATING" if not _registered(draft, task) and reachable(draft, task):
             draft.effects.append(SignalTask(task.arn))
             _enter(draft, task, "STOPPING")
-        case "STOPPING" if age >= task.stop_timeout:
+        case "STOPPING" if age >= task.stop_timeout:  # SIGKILL after the stop timeout (aws.md 1.3)
             draft.effects.append(SignalTask(task.arn, kill=True))
             draft.tasks[task.arn] = replace(task, since=draft.now)
-        case "STOPPED" if task.stopped and draft.now - task.stopped >= draft.timings.cleanup:
+        case "STOPPED" if task.stopped and not task.orphan and draft.now - task.stopped >= draft.timings.cleanup:
             del draft.tasks[task.arn]  # stopped tasks stay visible for an hour (aws.md 1.2)
 
 
@@ -88,7 +91,7 @@ def _pull(draft: Draft, task: Task) -> None:
 def running(draft: Draft, arn: str) -> None:
     """The process answers the machine: RUNNING, and its targets are registered."""
     task = draft.tasks.get(arn)
-    if task is None or task.last != "ACTIVATING":
+    if task is None or task.last != "ACTIVATING" or not reachable(draft, task):
         return
     if task.wanted == "STOPPED":
         draft.effects.append(SignalTask(arn))
@@ -96,7 +99,13 @@ def running(draft: Draft, arn: str) -> None:
         return
     draft.tasks[arn] = replace(task, last="RUNNING", since=draft.now, started=draft.now)
     for group, port in registrations(draft, task):
-        targets.register(draft, group, [(task.member, port)])
+        targets.register(draft, group, [(task.member, port)])  # by (instance, dynamic port) (aws.md 4.3, 11.7)
+
+
+def reachable(draft: Draft, task: Task) -> bool:
+    """Its agent hears what it should do, and tells what happened: connected, on a host that is on (aws.md 1.5)."""
+    node, host = draft.nodes.get(task.node), draft.members.get(task.member)
+    return node is not None and node.connected and host is not None and not host.dead
 
 
 def registrations(draft: Draft, task: Task) -> list[tuple[str, int]]:
@@ -110,6 +119,9 @@ def exited(draft: Draft, arn: str, code: int) -> None:
     """The process ended: as asked, or by itself (an essential container: the task is over)."""
     task = draft.tasks.get(arn)
     if task is None or not task.open:
+        return
+    if not reachable(draft, task):
+        draft.tasks[arn] = replace(task, unreported=code)
         return
     if task.wanted == "STOPPED":
         stopped(draft, task, task.stop_code, task.reason, code)
@@ -127,7 +139,7 @@ def stop(draft: Draft, task: Task, code: str, reason: str, *, abrupt: bool = Fal
     if task.last in {"PROVISIONING", "PENDING"}:
         stopped(draft, going, code, reason, None)  # nothing runs yet: stopped immediately (aws.md 1.1)
     elif task.last == "RUNNING":
-        if _registered(draft, task) and not abrupt:
+        if (_registered(draft, task) and not abrupt) or not reachable(draft, task):
             _enter(draft, going, "DEACTIVATING")
         else:
             draft.effects.append(SignalTask(task.arn))

@@ -91,6 +91,8 @@ class Member:
     running: bool = False  # in EC2's eyes
     dead: bool = False  # killed from outside: no agent, no tasks, until the group notices
     activity: str = ""
+    rebalancing: bool = False  # launched to even out zones: an old one leaves only once this one serves
+    joined: bool = False  # its agent registered once; a deregistered agent does not come back by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,7 @@ class Node:
     provider: str | None = None
     status: str = "ACTIVE"
     connected: bool = True
+    doomed: bool = False  # its host was terminated under a connected agent: ECS deregisters it by itself (aws.md 1.5)
     next_port: int = 32768
     zone: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -161,6 +164,7 @@ class Deployment:
     state: str = "IN_PROGRESS"
     reason: str = ""
     failed: int = 0
+    recovered: datetime | None = None  # a task of it became healthy: failures before that no longer count (aws.md 4.1)
     launched: int = 0
     retry_at: datetime | None = None  # start back-off of a crash loop (aws.md 4.1)
     rollback: bool = False
@@ -229,6 +233,8 @@ class Task:
     exit_code: int | None = None
     abrupt: bool = False  # StopTask of a user: SIGTERM without deregistration first (aws.md 1.3)
     was_healthy: bool = False
+    unreported: int | None = None  # exit code that a disconnected agent has yet to tell
+    orphan: bool = False  # runs on though ECS has given it up: its agent was deregistered by force (aws.md 1.5)
     group: str = ""
     started_by: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -248,6 +254,7 @@ class Target:
     since: datetime
     views: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # zone -> (state, reason)
     draining: datetime | None = None
+    zone: str = ""  # of its host, where known
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -291,6 +298,7 @@ class Catalog(Protocol):
     def zone(self, subnet: str) -> str: ...
     def target_group(self, arn: str) -> TargetGroup: ...
     def image_exists(self, reference: str) -> bool: ...
+    def instance_runs(self, instance: str) -> bool: ...
     def joins(self, image: str) -> str:
         """Whether hosts of this machine image join their cluster: yes, late or never."""
         ...
@@ -353,7 +361,7 @@ class HealthSeen:
 
 @dataclass(frozen=True, slots=True)
 class HostDied:
-    """Killed from outside the group; `noticed` when EC2 itself ended it (TerminateInstances)."""
+    """Ended from outside its group (TerminateInstances)."""
 
     id: str
 
