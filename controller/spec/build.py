@@ -31,7 +31,7 @@ from controller.spec.types import (
 
 DEFAULT_IMAGE = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-LONGEST = 3650 * 86400  # ten years; every check says less, and no arithmetic overflows
+LONGEST = 36500 * 86400  # a hundred years; every check says less, and no arithmetic overflows
 PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 
 Json = Mapping[str, Any]

@@ -16,13 +16,17 @@ class Check:
     def __init__(self, document: Document, blank: Set[Path], problems: Problems) -> None:
         self.warnings: list[str] = []
         self._document = document
-        self._blank = blank
+        self._blank = set(blank)
         self._problems = problems
 
     def fail(self, path: Path, message: str, hint: str = "", reads: tuple[Path, ...] = ()) -> None:
         """A problem at *path*, which rests on it and on *reads*."""
         if self.known(path, *reads):
             self._problems.add(self._document.mark(path), path, message, hint)
+
+    def spoil(self, path: Path) -> None:
+        """Say nothing more that rests on *path*."""
+        self._blank.add(path)
 
     def warn(self, path: Path, message: str, reads: tuple[Path, ...] = ()) -> None:
         if self.known(path, *reads):
@@ -51,6 +55,7 @@ class Check:
         if not low <= value.total_seconds() <= high:
             bounds = f"from {spell(timedelta(seconds=low))} to {spell(timedelta(seconds=high))}"
             self.fail(path, f"expected a duration {bounds}, got {spell(value)}")
+            self.spoil(path)
         elif value.total_seconds() % 1:
             self.fail(path, f"expected whole seconds, got {spell(value)}")
 

@@ -110,6 +110,6 @@ def _gates(stack: Stack, one: Check) -> None:
     patterns = [pattern for route in routes for pattern in (route.path or ("*",))]
     if not routes:
         one.fail(path, "no service has a route: there is nothing to probe", reads=(("services",),))
-    elif not any(fnmatchcase(probe.path.partition("?")[0], pattern) for pattern in patterns):
+    elif not any(fnmatchcase(probe.path.partition("?")[0], pattern.replace("[", "[[]")) for pattern in patterns):
         one.fail((*path, "path"), f"no route matches {probe.path}: the load balancer would answer 404",
                  f"routes match {', '.join(patterns)}", reads=(("services",),))  # fmt: skip

@@ -18,7 +18,7 @@ TAG = re.compile(r"[\w\s.:/=+@-]*")
 def check_names(stack: Stack, one: Check) -> None:
     for prefix in RESERVED:
         if stack.name.startswith(prefix):
-            one.fail(("stack",), f"names beginning with {prefix} belong to AWS", "another first word")
+            one.fail(("stack",), f"names beginning with {prefix} belong to AWS", "begin with another word")
     _hyphens(stack, one)
     _tags(stack, one)
     _overrides(stack, one)
@@ -49,7 +49,7 @@ def _tags(stack: Stack, one: Check) -> None:
         for what, text in (("name", key), ("value", value)):
             if not TAG.fullmatch(text):
                 wrong = "".join(sorted({letter for letter in text if not TAG.fullmatch(letter)}))
-                one.fail(path, f"the {what} holds {wrong}: AWS takes letters, digits, spaces and _.:/=+-@")
+                one.fail(path, f'the {what} holds "{wrong}"; AWS takes letters, digits, spaces and _.:/=+-@')
 
 
 def _overrides(stack: Stack, one: Check) -> None:

@@ -85,6 +85,7 @@ def _times(pool: Pool, one: Check) -> None:
                  f"{spell(ready - bake)} to boot and join; most hosts need more", ((*path, "bake"),))  # fmt: skip
     if drain < timedelta(seconds=1):
         one.fail((*path, "drain_timeout"), f"{spell(drain)}: every drain would be undone at once")
+        one.spoil((*path, "drain_timeout"))
     elif drain > HOOK_LIFE:
         one.fail((*path, "drain_timeout"), f"expected at most {spell(HOOK_LIFE)}, got {spell(drain)}",
                  "AWS holds no terminating host for longer")  # fmt: skip

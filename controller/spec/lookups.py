@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,10 @@ from controller.spec.places import Document, Mark, Path, Problems
 LOOKUP = re.compile(r"(?<!\$)\$\{(\w+):([^}]*)\}")
 OPEN = re.compile(r"(?<!\$)\$\{[^}]*\}?")
 STEP = re.compile(r"([^.\[\]]+)((?:\[[0-9]{1,6}\])*)")
+WRITTEN_OUT = {"region", "account", "stack"}
+PARAMETER = re.compile(r"[A-Za-z0-9_.:/-]+", re.ASCII)
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+THERE_ARE = "there are ${env:NAME} and ${ssm:/path}; $${ is the text ${ itself"
 Parameters = Callable[[list[str]], Mapping[str, str | None]]
 """Parameter names to their values; None for one that does not exist."""
 
@@ -34,63 +38,79 @@ class Looked:
     left: tuple[str, ...] = ()
 
 
-def strings(data: Any, path: Path = ()) -> list[tuple[Path, str]]:
-    """Every string in *data* that may hold a lookup, with its path."""
-    if isinstance(data, dict):
-        return [found for key, value in data.items() for found in strings(value, (*path, key))]
-    if isinstance(data, list):
-        return [found for place, value in enumerate(data) for found in strings(value, (*path, place))]
-    return [(path, data)] if isinstance(data, str) and "${" in data else []
-
-
 def resolve(document: Document, env: Mapping[str, str] | None, ssm: Parameters | None, problems: Problems) -> Looked:
     """Put values in place of lookups. *env* None refuses ``${env:}``; *ssm* None leaves ``${ssm:}`` as it is."""
-    found = strings(document.data)
-    names = sorted({m[2] for _, text in found for m in LOOKUP.finditer(text) if m[1] == "ssm"})
-    values = ssm(names) if ssm is not None and names else {}
+    found = list(_strings(document.data))
+    texts = [text for path, text in found if path[0] not in WRITTEN_OUT]
+    names = sorted(
+        {m[2] for text in texts for m in LOOKUP.finditer(text) if m[1] == "ssm" and PARAMETER.fullmatch(m[2])}
+    )
+    values = ssm(names) if ssm is not None and names else dict.fromkeys(names, "") if ssm is None else {}
     whole: set[Path] = set()
     blank: set[Path] = set()
     for path, text in found:
-        mark = document.mark(path)
+        wrong = [(f"{stray} is not a lookup", THERE_ARE) for stray in OPEN.findall(LOOKUP.sub(" ", text))]
 
-        def fail(message: str, hint: str, mark: Mark = mark, path: Path = path) -> str:
-            problems.add(mark, path, message, hint)
-            blank.add(path)
+        def value(match: re.Match[str], path: Path = path, wrong: list[tuple[str, str]] = wrong) -> str:
+            answer = _env(match[2], env) if match[1] == "env" else _parameter(match, path, values)
+            if isinstance(answer, str):
+                return answer if match[1] == "env" or ssm is not None else match[0]
+            wrong.append(answer)
             return ""
 
-        def value(match: re.Match[str], fail: Callable[[str, str], str] = fail, path: Path = path) -> str:
-            source, name = match[1], match[2]
-            if source == "env":
-                return _env(name, env, fail)
-            if source == "ssm" and ssm is None:
-                blank.add(path)
-                return match[0]
-            if source == "ssm":
-                known = values.get(name)
-                return (
-                    known
-                    if known is not None
-                    else fail(f"there is no SSM parameter {name}", "create it, or correct its name")
-                )
-            return fail(
-                f"unknown lookup ${{{source}:...}}", "there are ${env:NAME} and ${ssm:/path}; $${ is the text ${ itself"
-            )
-
-        for stray in OPEN.findall(LOOKUP.sub(" ", text)):
-            fail(f"{stray} is not a lookup", "there are ${env:NAME} and ${ssm:/path}; $${ is the text ${ itself")
-        if LOOKUP.fullmatch(text):
+        new = LOOKUP.sub(value, text)
+        for message, hint in wrong:
+            problems.add(document.mark(path), path, message, hint)
+        if wrong or (ssm is None and any(m[1] == "ssm" for m in LOOKUP.finditer(text))):
+            blank.add(path)
+        elif LOOKUP.fullmatch(text):
             whole.add(path)
-        _put(document.data, path, LOOKUP.sub(value, text).replace("$${", "${"))
-    return Looked(frozenset(whole - blank), frozenset(blank), tuple(names) if ssm is None else ())
+        _put(document.data, path, new.replace("$${", "${"))
+    for path in _keys(document.data):
+        problems.add(document.keys.get(path, document.mark(path)), path, "a lookup is for values, not for names")
+        blank.add(path)
+    return Looked(frozenset(whole), frozenset(blank), tuple(names) if ssm is None else ())
 
 
-def _env(name: str, env: Mapping[str, str] | None, fail: Callable[[str, str], str]) -> str:
+def _strings(data: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Every string in *data* that may hold a lookup, with its path."""
+    for key, value in data.items() if isinstance(data, dict) else enumerate(data):
+        if isinstance(value, dict | list):
+            yield from _strings(value, (*path, key))
+        elif isinstance(value, str) and "${" in value:
+            yield (*path, key), value
+
+
+def _keys(data: Any, path: Path = ()) -> Iterator[Path]:
+    for key, value in data.items() if isinstance(data, dict) else enumerate(data):
+        if isinstance(key, str) and LOOKUP.search(key):
+            yield (*path, key)
+        if isinstance(value, dict | list):
+            yield from _keys(value, (*path, key))
+
+
+def _parameter(match: re.Match[str], path: Path, values: Mapping[str, str | None]) -> str | tuple[str, str]:
+    """The value of a parameter; or what is wrong, and a hint."""
+    source, name = match[1], match[2]
+    if source != "ssm":
+        return f"unknown lookup ${{{source}:...}}", THERE_ARE
+    if not PARAMETER.fullmatch(name):
+        return f'"{name}" is not the name of an SSM parameter', "such as ${ssm:/shop/tag}"
+    if path[0] in WRITTEN_OUT:
+        return "cannot come from SSM: it says where and whom to ask", "write it out, or use ${env:NAME}"
+    value = values.get(name)
+    return (f"there is no SSM parameter {name}", "create it, or correct its name") if value is None else value
+
+
+def _env(name: str, env: Mapping[str, str] | None) -> str | tuple[str, str]:
+    """The value of a variable of the environment; or what is wrong, and a hint."""
     variable, has_default, default = name.partition(":-")
+    if not VARIABLE.fullmatch(variable):
+        return f'"{variable}" is not the name of a variable', "such as ${env:TAG}, or ${env:TAG:-v1} with a default"
     if env is None:
-        return fail(f"${{env:{variable}}} is not allowed here", "the loop's spec must not depend on its environment")
+        return f"${{env:{variable}}} is not allowed here", "the loop's spec must not depend on its environment"
     if variable not in env and not has_default:
-        hint = f"export {variable}=..., or write ${{env:{variable}:-default}}"
-        return fail(f"the environment has no {variable}", hint)
+        return f"the environment has no {variable}", f"export {variable}=..., or write ${{env:{variable}:-default}}"
     return env.get(variable) or default
 
 

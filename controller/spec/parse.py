@@ -45,11 +45,13 @@ def _compose(name: str, text: str, problems: Problems, fixed: Mark | None = None
     try:
         node: yaml.Node | None = yaml.compose(text, Loader=loader)
     except yaml.MarkedYAMLError as error:
-        at = error.problem_mark or error.context_mark
+        open_ended = "end of stream" in str(error.problem) and error.context is not None
+        at = error.context_mark if open_ended else error.problem_mark or error.context_mark
         mark = fixed or (Mark(name, at.line + 1, at.column + 1) if at else Mark(name))
         lines = text.splitlines()
         line = lines[at.line] if at and at.line < len(lines) else ""
-        problems.add(mark, (), f"not YAML: {error.problem or error.context}", _advice(str(error.problem), line))
+        words = f"{error.context}, {error.problem}" if open_ended else error.problem or error.context
+        problems.add(mark, (), f"not YAML: {words}", _advice(str(words), line))
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         mark = fixed or Mark(name, before.count("\n") + 1, len(before) - before.rfind("\n"))
@@ -67,8 +69,12 @@ def _advice(problem: str, line: str) -> str:
     """What most often lies behind the words of the YAML parser."""
     if "\\t" in problem or "'\t'" in problem or line[: len(line) - len(line.lstrip())].count("\t"):
         return "indent with spaces, not tabs"
+    if "end of stream" in problem:
+        return "what begins here has no end: is a quote or a bracket missing?"
     if "${" in line:
         return 'put lookups in quotes: "${env:NAME}"'
+    if "did not find expected" in problem:
+        return "a bracket, a comma or some spaces of indentation are missing, here or on a line above"
     if "mapping values are not allowed" in problem:
         return "a text with a colon and a space in it needs quotes; or a line is indented too far"
     return ""

@@ -18,6 +18,7 @@ from controller.spec.parse import scalar
 from controller.spec.places import Document, Path, Problems, shown
 
 YES_NO = {"yes": True, "y": True, "on": True, "no": False, "n": False, "off": False}
+SPOKEN = re.compile(r"([0-9]+) *(s|m|h|d|secs?|mins?|seconds?|minutes?|hours?|days?)", re.IGNORECASE)
 LATER = frozenset(
     [
         "scaling",
@@ -162,7 +163,8 @@ def _report(document: Document, error: Any, blank: set[Path], problems: Problems
     foreign = (
         path[:1] == ("network",) and "vpc" in document.data["network"] and error.validator != "additionalProperties"
     )
-    if below(path, blank) or foreign:
+    emptied = error.validator == "minProperties" and any(one[: len(path)] == path for one in blank)
+    if below(path, blank) or foreign or emptied:
         return  # what stands above it was reported, or it follows the other form of `network`
     mark, value, limit = document.mark(path), error.instance, error.validator_value
     match error.validator:
@@ -227,6 +229,8 @@ def _hint(document: Document, path: Path, error: Any) -> str:
         return f"write {str(meant).lower()}: only true and false are truth values"
     if "duration" in part.get("x-expected", "") and re.fullmatch(r"[0-9]+(\.[0-9]+)?", str(value)):
         return f"say the unit: {value}s"
+    if "duration" in part.get("x-expected", "") and (words := SPOKEN.fullmatch(str(value))):
+        return f"write {words[1]}{words[2][0].lower()}"
     if error.validator in {"type", "anyOf"} and value is None:
         return "something must stand after the colon, or leave the line out"
     if error.validator in {"type", "anyOf"} and "string" in types and isinstance(value, bool | int | float):
