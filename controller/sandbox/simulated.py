@@ -39,7 +39,7 @@ class Simulated:
         self.time = START
         self.cloud = Cloud(self, Timings().divided(factor), seed=seed, lag=0.0)
         self.machine = SimulatedMachine(self.cloud.hear)
-        self.balancers = SimulatedBalancers(self, self.cloud.saw, self.machine)
+        self.balancers = SimulatedBalancers(self, self.cloud.saw)
         self.cloud.connect(self.machine, self.balancers)
         self.admin = Admin(self.cloud)
         self.edge = self.admin.edge = Edge(self.cloud, self.admin)
@@ -67,7 +67,7 @@ class Simulated:
         session = botocore.session.Session()
         session.set_credentials("sandbox", "sandbox")
         session.set_config_variable("region", "us-east-1")
-        session.register("before-send", self._send)
+        session.register("before-send", self._send)  # type: ignore[arg-type]
         return session
 
     def door(self, method: str, path: str, **body: Any) -> Any:
@@ -77,8 +77,8 @@ class Simulated:
         return answer
 
     def _send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-        body = request.body or b""
-        data = body.encode() if isinstance(body, str) else bytes(body) if isinstance(body, bytes) else body.read()
+        body: Any = request.body or b""
+        data: bytes = body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else body.read()
         parts = urlsplit(request.url)
         env: dict[str, Any] = {
             "REQUEST_METHOD": request.method,
@@ -97,9 +97,10 @@ class Simulated:
             "wsgi.multiprocess": False,
             "wsgi.run_once": False,
         }
-        for name, value in request.headers.items():
+        for name, value in dict[str, Any](request.headers.items()).items():
             text = value.decode() if isinstance(value, bytes) else str(value)
-            env[name.upper().replace("-", "_") if name.lower() == "content-type" else f"HTTP_{_header(name)}"] = text
+            prefix = "" if name.lower() == "content-type" else "HTTP_"
+            env[prefix + name.upper().replace("-", "_")] = text
         env["HTTP_HOST"] = "127.0.0.1:1"
         answer: dict[str, Any] = {}
 
@@ -108,10 +109,6 @@ class Simulated:
 
         chunks = b"".join(self.edge(env, start))
         return AWSResponse(request.url, answer["status"], answer["headers"], _Raw(chunks))
-
-
-def _header(name: str) -> str:
-    return name.upper().replace("-", "_")
 
 
 class _Raw(io.BytesIO):
@@ -157,9 +154,7 @@ class SimulatedMachine:
 class SimulatedBalancers:
     """Nodes that check their targets' health on the moved clock: a check passes unless `sick` has its address."""
 
-    def __init__(
-        self, clock: Any, seen: Callable[[str, list[dict[str, Any]]], None], machine: SimulatedMachine
-    ) -> None:
+    def __init__(self, clock: Any, seen: Callable[[str, list[dict[str, Any]]], None]) -> None:
         self._clock = clock
         self._seen = seen
         self._views: dict[tuple[Place, str, str, int], tuple[View, datetime]] = {}
