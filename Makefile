@@ -17,7 +17,7 @@ $(READY): pyproject.toml app/requirements.txt
 	@touch $@
 
 demo: $(READY) ## the main job, from nothing, under load, in the sandbox; report in out/
-	$(BIN)/python -m controller.sandbox.demo
+	$(BIN)/python -m controller.rehearsal.demo
 
 test: $(READY) ## everything: check, then every test, the live sandbox included
 	$(MAKE) --no-print-directory check

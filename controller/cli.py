@@ -221,7 +221,6 @@ def _watch(one: Parser) -> None:
     one.add_argument("--slow-path", default="/slow?seconds=2", metavar="PATH", help="what a slow request asks for")
     one.add_argument("--fresh-ratio", type=ratio, default=0.5, metavar="R", help="share on a connection of their own")
     one.add_argument("--timeout", type=duration, default=timedelta(seconds=30), metavar="D", help="for one answer")
-    one.add_argument("--out", metavar="FILE", help="write the JSON report there as well")
     _output(one, "text", "json")
 
 

@@ -7,7 +7,7 @@ import json
 import sys
 
 from controller.modes.session import check_account, colored, open_session, stoppable
-from controller.report import text
+from controller.report.status import status_document, status_text
 from controller.tick import Options, tick
 
 
@@ -17,8 +17,8 @@ def status(options: argparse.Namespace) -> int:
         check_account(session.aws, session.stack)
         seen = tick(session.stack, session.aws, session.clock, options=Options())
     if options.output == "json":
-        document = text.status_document(seen, session.stack)
+        document = status_document(seen, session.stack)
         sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
     else:
-        sys.stdout.write(text.status_text(seen, session.stack, color=colored(sys.stdout)))
+        sys.stdout.write(status_text(seen, session.stack, color=colored(sys.stdout)))
     return 0

@@ -17,6 +17,4 @@ def watch(options: argparse.Namespace) -> int:
         fresh_ratio=options.fresh_ratio,
         timeout=options.timeout.total_seconds(),
     )
-    return run_watch(
-        options.url, chosen, as_json=options.output == "json", out=sys.stdout, err=sys.stderr, path=options.out
-    )
+    return run_watch(options.url, chosen, as_json=options.output == "json", out=sys.stdout, err=sys.stderr)

@@ -92,7 +92,7 @@ class Client(asyncio.Protocol):
                 return
             exchange = self._node.begin(self, request)
             if not exchange.body.done and self.exchange is exchange:
-                self.pump()
+                self.pump()  # type: ignore[unreachable]  # begin() has set self.exchange
 
     def _refuse(self, status: int) -> None:
         self._node.refuse(status)
