@@ -36,8 +36,15 @@ def lost(host: Host, now: datetime) -> bool:
 
 
 def standalone(host: Host) -> tuple[str, ...]:
-    """The open tasks no service will move."""
-    return tuple(task.arn for task in host.open_tasks if task.service is None)
+    """The running tasks no service will move; those told to stop already are only waited for."""
+    return tuple(t.arn for t in host.open_tasks if t.service is None and t.desired_status == "RUNNING")
+
+
+def last_words(host: Host, fleet: Fleet) -> str:
+    """What ECS last said about each service with a task on *host*: why it does not move (rule 8); "" for nothing."""
+    here = {task.service for task in host.tasks}
+    said = [f"; {s.name}: {s.last_event}" for s in fleet.services if s.name in here and s.last_event]
+    return "".join(said)
 
 
 def _tasks_left(host: Host, policy: Policy) -> str | None:

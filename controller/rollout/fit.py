@@ -53,11 +53,11 @@ def misfit(needs: Iterable[Need], hosts: Sequence[tuple[Resources, frozenset[int
 
 
 def needs_of(tasks: Iterable[Task]) -> list[Need]:
-    """What the open tasks among *tasks* reserve."""
+    """What those of *tasks* reserve that must run elsewhere; one told to stop has its replacement already."""
     return [
         Need(task.service or task.arn.rsplit("/", 1)[-1], task.cpu, task.memory, task.static_ports)
         for task in tasks
-        if not task.stopped and not task.daemon
+        if not task.stopped and not task.daemon and task.desired_status == "RUNNING"
     ]
 
 

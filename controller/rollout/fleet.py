@@ -95,6 +95,7 @@ def observe(reads: Reads, stack: Stack, pool: Pool, now: datetime) -> Fleet | No
         suspended_by_us=tuple(part for part in tags.get(SUSPENDED_TAG, "").split(",") if part),
         spec_max=pool.size.max,
         leftovers=_leftovers(reads, live_name(stack, Key("capacity_provider", pool.name))),
+        zones=tuple(sorted(group.get("AvailabilityZones", []))),
     )
     busy = fleet.old or fleet.roll or len(fleet.live) != fleet.size or fleet.desired != fleet.size
     return _with_gates(fleet, reads, stack) if busy else fleet
@@ -272,7 +273,10 @@ def _with_gates(fleet: Fleet, reads: Reads, stack: Stack) -> Fleet:
         launch_failure=failure,
         launch_failure_final=final,
         alarms=tuple(name for name, state in states.items() if state == "ALARM"),
-        no_data=tuple(name for name, state in states.items() if state == "INSUFFICIENT_DATA"),
+        no_data=(silent := tuple(name for name, state in states.items() if state == "INSUFFICIENT_DATA")),
+        no_data_since=tuple(
+            (n, alarms[n]["StateUpdatedTimestamp"]) for n in silent if "StateUpdatedTimestamp" in alarms.get(n, {})
+        ),
         probe=_probe(reads, stack),
     )
 

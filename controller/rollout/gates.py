@@ -29,10 +29,30 @@ def no_alarm(fleet: Fleet, policy: Policy, now: datetime) -> str | None:
 
 
 def data_there(fleet: Fleet, policy: Policy, now: datetime) -> str | None:
-    """Alarms without data hold a gate for `no_data.wait`; `decide` halts or passes afterwards."""
-    if not fleet.no_data or fleet.roll is None or now - fleet.roll.started >= policy.no_data_wait:
-        return None
-    return f"alarm {', '.join(fleet.no_data)} has no data yet; waiting up to {policy.no_data_wait} since the start"
+    """Alarms without data hold a gate for `no_data.wait`; `decide` halts afterwards where the spec says so."""
+    over = silent(fleet, policy, now)
+    awaited = [name for name, _ in _without_data_since(fleet) if policy.no_data_then == "halt" or name not in over]
+    return f"alarm {', '.join(awaited)} has no data; waiting up to {policy.no_data_wait}" if awaited else None
+
+
+def silent(fleet: Fleet, policy: Policy, now: datetime) -> tuple[str, ...]:
+    """The alarms that lost their data during the roll, longer ago than `no_data.wait`."""
+    return tuple(name for name, since in _without_data_since(fleet) if now - since >= policy.no_data_wait)
+
+
+def without_data(fleet: Fleet) -> str:
+    """A warning for the alarms that had no data when the roll began: they pass (rule 7); "" for none."""
+    held = {name for name, _ in _without_data_since(fleet)}
+    passed = [name for name in fleet.no_data if name not in held]
+    return f"; warning: alarm {', '.join(passed)} has had no data since before the roll" if passed else ""
+
+
+def _without_data_since(fleet: Fleet) -> tuple[tuple[str, datetime], ...]:
+    """(alarm, since when) for those that had data when the roll began; unknown since when: since the beginning."""
+    if fleet.roll is None:
+        return ()
+    start, known = fleet.roll.started, dict(fleet.no_data_since)
+    return tuple((name, known.get(name, start)) for name in fleet.no_data if known.get(name, start) >= start)
 
 
 def probe_ok(fleet: Fleet, policy: Policy, now: datetime) -> str | None:
@@ -54,9 +74,9 @@ def services_whole(fleet: Fleet, policy: Policy, now: datetime) -> str | None:
 
 
 def new_hosts_sound(fleet: Fleet, policy: Policy, now: datetime) -> str | None:
-    """A new host that was ready and is not any more shrinks the budget to zero (rule 7)."""
-    bad = [host.id for host in fleet.new if host.ready_since is not None and not host.up and not host.cordoned]
-    return f"new host {', '.join(bad)} was ready and is not any more" if bad else None
+    """A new host that joined and is not up any more shrinks the budget to zero (rule 7)."""
+    bad = [host.id for host in fleet.new if host.container_instance is not None and not host.up and not host.cordoned]
+    return f"new host {', '.join(bad)} joined and is not up any more" if bad else None
 
 
 GATES: tuple[Gate, ...] = (
@@ -76,11 +96,16 @@ def closed(fleet: Fleet, policy: Policy, now: datetime) -> str | None:
 
 
 def before_terminating(fleet: Fleet, policy: Policy, now: datetime) -> str | None:
-    """The gates for removing a drained host: those about services were its drain evidence already."""
+    """The gates for removing a drained host; what its services run was its drain evidence already."""
     gates = (no_refresh, no_deployment, no_alarm)
     return next((why for gate in gates if (why := gate(fleet, policy, now)) is not None), None)
 
 
+def knows(fleet: Fleet, service: str) -> bool:
+    """Whether *service* has a task on one of the pool's hosts, or had one that is still remembered as stopped."""
+    return any(task.service == service for host in fleet.hosts for task in host.tasks)
+
+
 def _concerned(fleet: Fleet, service: str) -> bool:
-    """Whether this pool's roll can move *service*: it has a task on one of its hosts, or runs nowhere yet."""
+    """Whether this pool's roll can move *service*: it has a task on one of its hosts that has not stopped."""
     return any(task.service == service and not task.stopped for host in fleet.hosts for task in host.tasks)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Literal
 
 from controller.base.crumbs import BaselineCrumb, HaltCrumb, RollCrumb
@@ -142,7 +143,7 @@ class Probe:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: live, old and new are worked out once, and asked for many times a pass
 class Fleet:
     """One pool: wanted `size`, live bounds, hosts. `generation` is the launch template and version wanted."""
 
@@ -166,19 +167,21 @@ class Fleet:
     launch_failure_final: bool = False
     alarms: tuple[str, ...] = ()  # gate alarms in ALARM
     no_data: tuple[str, ...] = ()  # gate alarms without data
+    no_data_since: tuple[tuple[str, datetime], ...] = ()  # (alarm, when it entered that state), where known
     probe: Probe = Probe(None)
     leftovers: tuple[str, ...] = ()  # container instances whose EC2 instance is gone
     unmanaged_draining: bool = False
+    zones: tuple[str, ...] = ()  # of the group, those without a host included
 
-    @property
+    @cached_property
     def live(self) -> tuple[Host, ...]:
         return tuple(host for host in self.hosts if not host.leaving)
 
-    @property
+    @cached_property
     def old(self) -> tuple[Host, ...]:
         return tuple(host for host in self.live if not host.current)
 
-    @property
+    @cached_property
     def new(self) -> tuple[Host, ...]:
         return tuple(host for host in self.live if host.current)
 

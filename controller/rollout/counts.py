@@ -1,0 +1,155 @@
+"""What a fleet amounts to: which hosts serve, whether the wanted version is proven, who leaves first. Pure.
+
+`decide` asks these questions and acts on the answers; the reports ask the same ones, so that both speak of one count.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from controller.rollout.model import Fleet, Host, Policy
+
+
+def ready(host: Host, policy: Policy, now: datetime) -> bool:
+    """Rule 3: up and ACTIVE, and so since `ready-since` for the bake time."""
+    return host.active and host.ready_since is not None and now - host.ready_since >= policy.bake
+
+
+def must_bake(fleet: Fleet, host: Host, policy: Policy) -> bool:
+    """Whether *host* counts only once baked: it runs the wanted version, and this roll brought it.
+
+    One that was there before has served long ago (the spec went back, or only the size changes). While old hosts are
+    left, one launched so shortly before the record that its ready timeout still ran is as new as those after it.
+    """
+    if not host.current or fleet.roll is None:
+        return False
+    since = fleet.roll.started - (policy.ready_timeout if fleet.old else timedelta())
+    return host.ready_since is not None or host.launched_at is None or host.launched_at >= since
+
+
+def serving(fleet: Fleet, policy: Policy, now: datetime) -> tuple[Host, ...]:
+    """The hosts that count for the floor: ACTIVE, and baked where they must."""
+    return tuple(h for h in fleet.live if (ready(h, policy, now) if must_bake(fleet, h, policy) else h.active))
+
+
+def floor(fleet: Fleet, policy: Policy) -> int:
+    """Rule of promise 2: so many hosts serve, whatever we do."""
+    return max(0, fleet.size - policy.max_unavailable)
+
+
+def wanted(fleet: Fleet) -> int:
+    """The size to end at: the spec's, unless the group's MinSize still stands above it (AWS refuses to go below)."""
+    return max(fleet.size, fleet.min)
+
+
+def surge(fleet: Fleet, policy: Policy) -> int:
+    """How many hosts above the size this roll may use: at most what it replaces, within MaxSize if that is fixed."""
+    most = min(policy.max_surge, len(fleet.old)) if fleet.size else 0
+    return most if policy.allow_raise_max else min(most, max(0, fleet.max - fleet.size))
+
+
+def proven(fleet: Fleet, policy: Policy, now: datetime) -> bool:
+    """Rule 2: a host of the wanted version is ready and baked, so more may follow."""
+    return any(host.current for host in serving(fleet, policy, now))
+
+
+def on_the_way(fleet: Fleet, policy: Policy, now: datetime) -> bool:
+    """A host of the wanted version is being launched, boots or bakes."""
+    up = serving(fleet, policy, now)
+    return fleet.desired > len(fleet.live) or any(host not in up for host in fleet.new)
+
+
+def first_alone(fleet: Fleet, policy: Policy, now: datetime) -> bool:
+    """Rule 2: the first host of the wanted version is on its way, and nothing that calls for a second may be done."""
+    return bool(fleet.old) and not proven(fleet, policy, now) and on_the_way(fleet, policy, now)
+
+
+def marked(host: Host) -> bool:
+    """Cordoned by us: the crumb is written before the drain, so a drained host without one is somebody else's doing."""
+    return host.cordoned and host.cordoned_at is not None
+
+
+def foreign_cordons(fleet: Fleet) -> tuple[Host, ...]:
+    """Hosts of the wanted version that somebody else drains: not ours to undo, and they do not serve."""
+    return tuple(host for host in fleet.new if host.cordoned and host.cordoned_at is None)
+
+
+def never_ready(fleet: Fleet, policy: Policy, now: datetime) -> list[Host]:
+    """Hosts of the wanted version past their ready timeout.
+
+    One that was ready once and lost its agent is none of them: it may be serving. Its protection shows it.
+    """
+    return [
+        host
+        for host in fleet.new
+        if not host.active
+        and not host.cordoned
+        and host.ready_since is None
+        and not host.protected
+        and (host.container_instance is None or must_bake(fleet, host, policy))
+        and host.launched_at is not None
+        and now - host.launched_at > policy.ready_timeout
+    ]
+
+
+def spread(fleet: Fleet) -> int:
+    """The difference between the most and the least crowded zone of the group."""
+    crowd = Counter(dict.fromkeys(fleet.zones, 0))
+    crowd.update(host.zone for host in fleet.live)
+    return max(crowd.values()) - min(crowd.values()) if crowd else 0
+
+
+def lopsided(fleet: Fleet) -> bool:
+    """Rule 6: every host is replaced, and the zones differ by more than one."""
+    settled = not fleet.old and len(fleet.live) == wanted(fleet) == fleet.desired
+    return fleet.roll is not None and settled and spread(fleet) > 1
+
+
+def one_more(fleet: Fleet, policy: Policy) -> bool:
+    """Whether a host above the size may be launched to even out the zones."""
+    return policy.max_surge > 0 and (policy.allow_raise_max or fleet.size < fleet.max)
+
+
+def excess(fleet: Fleet, policy: Policy) -> int:
+    """How many hosts of the wanted version must leave: those above the size, or one that makes zones lopsided when
+    none may be added first."""
+    if fleet.old:
+        return 0
+    evened = lopsided(fleet) and policy.max_unavailable > 0 and not one_more(fleet, policy)
+    return max(0, len(fleet.live) - wanted(fleet), int(evened))
+
+
+def leaving_order(fleet: Fleet, among: Iterable[Host]) -> list[Host]:
+    """*among*, first to leave first: cordoned, broken, from the most crowded zone, emptiest, oldest (rule 6).
+
+    Each one taken makes its zone less crowded for the next.
+    """
+    crowd = Counter(host.zone for host in fleet.live)
+    left = sorted(among, key=_emptiest)
+    order: list[Host] = []
+    while left:
+        first = min(left, key=lambda one: (not marked(one), not one.cordoned, not _broken(one), -crowd[one.zone]))
+        left.remove(first)
+        crowd[first.zone] -= 1
+        order.append(first)
+    return order
+
+
+def empty(host: Host) -> bool:
+    """Nothing runs there and no target points at it: it may go without a drain."""
+    return not host.open_tasks and all(target.state == "unused" for target in host.targets)
+
+
+def names(hosts: Sequence[Host]) -> str:
+    return ", ".join(host.id for host in hosts)
+
+
+def _broken(host: Host) -> bool:
+    """It joined and is not up; one that still boots is only empty."""
+    return not host.up and host.container_instance is not None
+
+
+def _emptiest(host: Host) -> tuple[int, float, str]:
+    return len(host.open_tasks), host.launched_at.timestamp() if host.launched_at else 0, host.id

@@ -1,0 +1,236 @@
+"""The hands of the random world: carry out moves call by call, as `rollout/fleet.py` does, and judge each call.
+
+Every check looks at the world itself, never at what `decide` counted. A controller may die between any two calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from controller.base.crumbs import BaselineCrumb, RollCrumb, stamp
+from controller.rollout.model import (
+    Cordon,
+    Done,
+    ForceDeregister,
+    Forget,
+    Halt,
+    MarkReady,
+    Move,
+    Policy,
+    Record,
+    Resume,
+    SetCapacity,
+    StopTasks,
+    Suspend,
+    Terminate,
+    Uncordon,
+    Unprotect,
+    Unready,
+    Wait,
+)
+from tests.rollout.worlds import NEVER, Box, World, moment
+
+Call = Callable[[], None]
+LOST = 300  # seconds an agent is away before its host counts as lost (rule 5)
+
+
+class Broken(AssertionError):  # noqa: N818  (a broken promise, not an error)
+    """A promise of DESIGN.md section 1 or a rule of section 5 was broken."""
+
+
+def require(condition: object, words: str) -> None:
+    if not condition:
+        raise Broken(words)
+
+
+def calls(world: World, policy: Policy, move: Move) -> Iterator[Call]:
+    """The API calls of *move*, in the order `rollout/fleet.py` makes them; each checks what must hold before it."""
+    boxes = {box.id: box for box in world.boxes}
+    match move:
+        case SetCapacity():
+            if move.max is not None:
+                yield lambda: _set_max(world, policy, move)
+            yield lambda: _set_desired(world, policy, move)
+        case Record():
+            yield lambda: world.tags.update(dict(move.tags))
+            for arn, text in move.services:
+                yield lambda arn=arn, text=text: _baseline(world, arn, text)
+        case Forget():
+            for name in move.hosts:
+                yield lambda name=name: _clear(boxes[name], world)
+            for arn in move.services:
+                yield lambda arn=arn: _baseline(world, arn, "")
+            for tag in move.tags:
+                yield lambda tag=tag: _drop(world, tag)
+        case Suspend():
+            require("AZRebalance" in world.tags.get("theseus:suspended", ""), "suspended before it was recorded")
+            yield lambda: world.suspended.add("AZRebalance")
+        case Resume():
+            yield lambda: _resume(world, policy, move)
+            yield lambda: _drop(world, "theseus:suspended")
+        case MarkReady():
+            require(world.active(boxes[move.host]), f"{move.host} marked ready and is not active")
+            yield lambda: setattr(boxes[move.host], "ready", stamp(move.at))
+            yield lambda: setattr(boxes[move.host], "protected", True)
+        case Unready():
+            yield lambda: setattr(boxes[move.host], "ready", "")
+        case Unprotect():
+            for name in move.hosts:
+                yield lambda name=name: setattr(boxes[name], "protected", False)
+        case Cordon():
+            yield lambda: setattr(boxes[move.host], "cordoned", stamp(move.at))
+            yield lambda: _cordon(world, policy, boxes[move.host])
+        case Uncordon():
+            require(boxes[move.host].cordoned, f"{move.host} uncordoned, and it was not we who cordoned it")
+            yield lambda: setattr(boxes[move.host], "node", "ACTIVE")
+            yield lambda: setattr(boxes[move.host], "cordoned", "")
+        case StopTasks():
+            for arn in move.tasks:
+                yield lambda arn=arn: [world.stop(job) for _, job in world.jobs() if job.arn == arn and job.wanted]
+        case Terminate():
+            yield lambda: _terminate(world, policy, boxes[move.host], move)
+        case ForceDeregister():
+            yield lambda: world.leftovers.clear()
+        case Wait() | Halt() | Done():
+            require(move.why, "a move without a reason")
+
+
+def serving(world: World, policy: Policy) -> list[Box]:
+    """The hosts that are truly ready: active, and up as long as a host that this roll brought must bake.
+
+    One second less than the bake is granted: crumbs are whole seconds.
+    """
+    bake = int(policy.bake.total_seconds()) - 1
+    return [
+        box
+        for box in world.boxes
+        if world.active(box)
+        and (box.generation != world.generation or box.born < world.turned or world.now - box.up_since >= bake)
+    ]
+
+
+def proven(world: World, policy: Policy) -> bool:
+    return any(box.generation == world.generation for box in serving(world, policy))
+
+
+def old(world: World) -> list[Box]:
+    return [box for box in world.boxes if not box.leaving and box.generation != world.generation]
+
+
+# ------------------------------------------------------------------------------------------------ one call each
+def _set_desired(world: World, policy: Policy, move: SetCapacity) -> None:
+    """Promise 2, the peak; rule 2, the first new host alone; rule 6, never down."""
+    if move.desired <= world.desired:
+        require(move.desired == world.desired, f"desired lowered from {world.desired} to {move.desired}")
+        return
+    room = policy.max_surge if old(world) or world.tags.get("theseus:roll") else 0
+    require(move.desired <= world.size + room, f"desired {move.desired} is above {world.size} + {room}")
+    require(move.desired <= world.max, "desired above MaxSize: AWS refuses")
+    live = [box for box in world.boxes if not box.leaving]
+    if old(world) and not proven(world, policy):
+        news = sum(box.generation == world.generation and box.node != "DRAINING" for box in live)
+        require(move.desired - len(live) + news <= 1, f"desired {move.desired}: the first new host is not alone")
+    world.desired = move.desired
+
+
+def _set_max(world: World, policy: Policy, move: SetCapacity) -> None:
+    assert move.max is not None
+    if move.max < world.desired:
+        raise Broken(f"MaxSize {move.max} below desired {world.desired}: AWS would kill hosts")
+    roll = RollCrumb.parse(world.tags.get("theseus:roll"))
+    if move.max > world.max and world.size <= world.max:
+        require(policy.allow_raise_max, "MaxSize raised though the policy forbids it")
+        require(roll is not None and roll.max == world.spec_max, "MaxSize raised before the old one was recorded")
+    world.max = move.max
+
+
+def _cordon(world: World, policy: Policy, box: Box) -> None:
+    """Promise 2, by hosts and by services; rule 2, surge first; the bookkeeping is there."""
+    up = serving(world, policy)
+    floor = world.size - policy.max_unavailable
+    if box in up:
+        require(len(up) - 1 >= floor, f"cordon of {box.id}: {len(up) - 1} hosts left, floor {floor}")
+    elif not world.dead(box) and box.node is not None and world.now < box.away_until:
+        require(len(up) >= floor, f"cordon of {box.id}: its agent may come back, and {len(up)} serve, floor {floor}")
+    _gates(world)
+    require(RollCrumb.parse(world.tags.get("theseus:roll")), "cordoned without a record of the roll")
+    require("AZRebalance" in world.suspended, "cordoned while AZRebalance is at work")
+    for service in world.services:
+        if any(job.service is service for _, job in world.jobs()):
+            crumb = BaselineCrumb.parse(service.baseline)
+            require(crumb, f"cordoned without a baseline of {service.name}")
+            if crumb and service.name in box.served:
+                short = world.running(service) < min(service.desired, crumb.running)
+                require(not short, f"cordon of {box.id} while {service.name} is short of its baseline")
+    surge = policy.max_surge and (policy.allow_raise_max or world.max > world.size) and world.size
+    if box.generation != world.generation and surge and box in up and not proven(world, policy):
+        staying = [one for one in world.boxes if not one.leaving and one.node != "DRAINING" and one is not box]
+        require(len(staying) >= world.size, f"cordon of {box.id} before a new host was proven")
+    box.node = "DRAINING"
+
+
+def _terminate(world: World, policy: Policy, box: Box, move: Terminate) -> None:
+    """Rules 5 and 6: only on evidence, and the decrement exactly where there are too many."""
+    low = max(world.size, world.min)
+    require(move.shrink == (world.desired > low), f"decrement {move.shrink}: desired {world.desired}, size {low}")
+    require(not box.leaving, f"{box.id} is leaving already")
+    halted = world.tags.get("theseus:halted", "").startswith(f"lt-1/{world.generation}:")
+    late = box.node is None and world.now - box.born > policy.ready_timeout.total_seconds()
+    require(halted or box.generation != world.generation or not late or world.desired > low, "late host, no halt noted")
+    if not halted:
+        _gates(world)
+    forced = box.cordoned and world.now - int(box.cordoned) + int(moment(0).timestamp())
+    overdue = forced and forced > policy.drain_timeout.total_seconds()
+    if not (policy.on_drain_timeout == "force" and overdue):
+        _drained(world, policy, box)
+    if not move.shrink and old(world) and not proven(world, policy):
+        news = [one for one in world.boxes if not one.leaving and one.generation == world.generation]
+        require(not news, f"{box.id} replaced by a second host of an unproven version")
+    world.desired -= move.shrink
+    box.state = "Terminating"
+
+
+def _drained(world: World, policy: Policy, box: Box) -> None:
+    """Nothing runs there, nothing points there, and what ran there runs elsewhere; a lost host need only the latter."""
+    away = box.away_until == NEVER and box.cordoned and world.now - (int(box.cordoned) - int(moment(0).timestamp()))
+    lost = world.dead(box) or (away and away > LOST)
+    left = [job for job in box.jobs if job.open and (job.service or policy.standalone != "ignore")]
+    require(lost or not left, f"{box.id} terminated with {[(job.arn, job.status) for job in left]}")
+    states = [job.target for job in box.jobs if job.target not in (None, "unused")]
+    require(not ("healthy" in states or (states and not lost)), f"{box.id} terminated with targets {states}")
+    for service in world.services:
+        crumb = BaselineCrumb.parse(service.baseline)
+        if service.name in box.served and crumb:
+            floor = min(service.desired, crumb.running)
+            require(world.running(service) >= floor, f"{box.id} gone, {service.name} runs {world.running(service)}")
+            healthy, low = world.healthy(service), min(service.desired, crumb.healthy)
+            require(healthy is None or healthy >= low, f"{box.id} gone, {service.name} has {healthy} healthy, {low}")
+
+
+def _gates(world: World) -> None:
+    require(not world.alarm, "a host taken away while an alarm is in ALARM")
+    busy = [one.name for one in world.services if one.deploying]
+    touched = {job.service.name for _, job in world.jobs() if job.service and job.open}
+    require(not touched & set(busy), f"a host taken away while {busy} deploys")
+
+
+def _resume(world: World, policy: Policy, move: Resume) -> None:
+    require(set(move.processes) == {"AZRebalance"}, f"{move.processes} resumed: not ours")
+    live = [box.zone for box in world.boxes if not box.leaving]
+    crowd = [live.count(zone) for zone in world.zones]
+    able = policy.max_unavailable or (policy.max_surge and (policy.allow_raise_max or world.size < world.max))
+    require(not able or max(crowd) - min(crowd) <= 1, f"AZRebalance resumed with zones {crowd}")
+    world.suspended.discard("AZRebalance")
+
+
+def _baseline(world: World, arn: str, text: str) -> None:
+    next(one for one in world.services if one.name == arn).baseline = text
+
+
+def _clear(box: Box, world: World) -> None:
+    require(not box.protected, f"{box.id}: the record of our protection dropped before the protection")
+    box.ready = box.cordoned = ""
+
+
+def _drop(world: World, tag: str) -> None:
+    world.tags.pop(tag, None)
