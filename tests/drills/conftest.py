@@ -1,0 +1,30 @@
+"""One sandbox and one stack for all drills: each leaves the stack as it found it, so their order does not matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from controller.rehearsal.drill import Drill, drill
+from tests.drills.stage import Stage, good
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Drill]:
+    with drill() as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def born(sandbox: Drill, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    return Stage(sandbox, "drill", tmp_path_factory.mktemp("drill")).birth()
+
+
+@pytest.fixture
+def stage(born: Stage) -> Iterator[Stage]:
+    """The shared stack, as its spec says, before and after."""
+    born.write()
+    yield born
+    born.write()
+    good(born.drill.run("apply", born.spec, "--yes"))
