@@ -18,7 +18,8 @@ def check_pool(pool: Pool, stack: Stack, one: Check) -> None:
     if not size.min <= size.desired <= size.max:
         numbers = f"min {size.min}, desired {size.desired}, max {size.max}"
         hint = f"desired from {size.min} to {size.max}" if size.min <= size.max else "raise max, or lower min"
-        one.fail((*path, "size"), f"expected min <= desired <= max, got {numbers}", hint)
+        wrong = "desired" if size.min <= size.max else "max"
+        one.fail((*path, "size", wrong), f"expected min <= desired <= max, got {numbers}", hint, ((*path, "size"),))
     _idle(pool, stack, one)
     _surge(pool, one)
     _times(pool, one)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from controller.base.errors import SpecError
 from controller.spec.parse import DEPTH_MAX, fragment, scalar
 from controller.spec.places import Document, Mark, Path, Problems
 
@@ -164,22 +165,20 @@ def _set(document: Document, steps: list[str], text: str, mark: Mark, problems: 
             at[step] = {}
             document.values[path] = document.keys[path] = mark
         at = at[key]
+    try:
+        value = fragment(text, path, mark, problems) if text[:1] in {"[", "{"} else _parsed(text)
+    except SpecError:
+        return  # and what is wrong was said
     document.forget(path)
-    document.spelled.pop(path, None)
     document.values[path] = document.keys[path] = mark
-    at[key] = _parsed(text, path, document, mark, problems)
+    document.spelled[path] = text
+    at[key] = value
 
 
-def _parsed(text: str, path: Path, document: Document, mark: Mark, problems: Problems) -> Any:
-    """A value as the file would spell it, lists and maps in flow style too."""
-    if text[:1] in {"[", "{"}:
-        return fragment(text, path, mark, problems)
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
-        return text[1:-1]
-    value = scalar(text)
-    if not isinstance(value, str):
-        document.spelled[path] = text
-    return value
+def _parsed(text: str) -> Any:
+    """A value as the file would spell it."""
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+    return text[1:-1] if quoted else scalar(text)
 
 
 def _put(data: Any, path: Path, value: Any) -> None:

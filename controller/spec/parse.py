@@ -9,7 +9,6 @@ from typing import Any
 
 import yaml
 
-from controller.base.errors import SpecError
 from controller.spec.places import Document, Mark, Path, Problems
 
 NODES_MAX = 50_000  # aliases of aliases grow without bound
@@ -32,12 +31,9 @@ def parse(name: str, text: str, problems: Problems) -> Document:
 
 
 def fragment(text: str, at: Path, mark: Mark, problems: Problems) -> Any:
-    """The value that *text* spells, for *at*; None when it is wrong, which is reported at *mark*."""
-    try:
-        node = _compose(mark.file, text, problems, mark)
-        return None if node is None else _Walk(mark.file, problems, mark).value(node, at)
-    except SpecError:
-        return None
+    """The value that *text* spells, for *at*. Raises: SpecError, when it spells none; that is reported at *mark*."""
+    node = _compose(mark.file, text, problems, mark)
+    return None if node is None else _Walk(mark.file, problems, mark).value(node, at)
 
 
 def _compose(name: str, text: str, problems: Problems, fixed: Mark | None = None) -> yaml.Node | None:
@@ -124,7 +120,8 @@ class _Walk:
                 continue
             if name in data:
                 first = self.keys[*path, name]
-                self._problems.add(self._mark(key), (*path, name), f"given twice; first on line {first.line}")
+                words = f"given twice; first on line {first.line}" if first.line else "given twice"
+                self._problems.add(self._mark(key), (*path, name), words)
                 continue
             self.keys[*path, name] = self._mark(key)
             data[name] = self.value(child, (*path, name))

@@ -61,7 +61,7 @@ def check(document: Document, looked: Looked, problems: Problems) -> set[Path]:
     """
     blank = set(looked.blank)
     validator = _validator()
-    for error in _errors(validator, document):
+    for error in _errors(validator, document) if looked.whole else ():
         path: Path = tuple(error.absolute_path)
         if path in looked.whole and error.validator == "type":
             _put(document.data, path, scalar(error.instance))
@@ -160,9 +160,8 @@ def _put(data: Any, path: Path, value: Any) -> None:
 # ------------------------------------------------------------------------------------------------ our words
 def _report(document: Document, error: Any, blank: set[Path], problems: Problems) -> None:
     path: Path = tuple(error.absolute_path)
-    foreign = (
-        path[:1] == ("network",) and "vpc" in document.data["network"] and error.validator != "additionalProperties"
-    )
+    network = document.data["network"] if path[:1] == ("network",) else None
+    foreign = isinstance(network, dict) and "vpc" in network and error.validator != "additionalProperties"
     emptied = error.validator == "minProperties" and any(one[: len(path)] == path for one in blank)
     if below(path, blank) or foreign or emptied:
         return  # what stands above it was reported, or it follows the other form of `network`

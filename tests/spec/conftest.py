@@ -74,7 +74,7 @@ def loads(write: Callable[..., None]) -> Callable[..., Loaded]:
 
 @pytest.fixture
 def judge(loads: Callable[..., Loaded]) -> Judge:
-    """The problems of a text: place, field and words of each, then ``| hint`` where there is one; the quotes left out."""
+    """The problems of a text: place, field and words of each, then ``| hint`` where there is one."""
 
     def one(text: str | bytes, *sets: str, **more: object) -> list[str]:
         try:

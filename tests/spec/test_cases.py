@@ -1,4 +1,4 @@
-"""Every kind of mistake, its place and our words: the tables in ``cases/``, one mistake (or two) in a spec that is right.
+"""Every kind of mistake, its place and our words: tables in ``cases/``, one mistake (or two) in a spec that is right.
 
 A case is a title, swaps of text (``-`` old, ``+`` new) in `conftest.GOOD`, and all that is said: ``=`` a problem with
 line, column, field and words, ``| hint`` behind it; ``~`` a warning. Nothing said means that the spec is accepted.
