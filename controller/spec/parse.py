@@ -48,10 +48,11 @@ def _compose(name: str, text: str, problems: Problems, fixed: Mark | None = None
         line = lines[at.line] if at and at.line < len(lines) else ""
         words = f"{error.context}, {error.problem}" if open_ended else error.problem or error.context
         problems.add(mark, (), f"not YAML: {words}", _advice(str(words), line))
-    except yaml.reader.ReaderError as error:
-        before = text[: error.position]
+    except yaml.reader.ReaderError:  # its position counts bytes or characters, by loader
+        found = yaml.reader.Reader.NON_PRINTABLE.search(text)
+        before, code = (text[: found.start()], f" (#x{ord(found[0]):04x})") if found else ("", "")
         mark = fixed or Mark(name, before.count("\n") + 1, len(before) - before.rfind("\n"))
-        problems.add(mark, (), f"not YAML: a character that no file should hold (#x{ord(text[error.position]):04x})")
+        problems.add(mark, (), f"not YAML: a character that no file should hold{code}")
     except (yaml.YAMLError, RecursionError, UnicodeError) as error:
         words = "nested too deeply" if isinstance(error, RecursionError) else str(error).split("\n", 1)[0]
         problems.add(fixed or Mark(name), (), f"not YAML: {words}")

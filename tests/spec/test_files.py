@@ -30,6 +30,7 @@ LONG = "is longer than a spec can be, 1048576 bytes | is it a spec at all?"
         pytest.param(b"version: 1\nstack: \xff\n", "2:8: is not UTF-8 | save the file as UTF-8", id="not UTF-8"),
         pytest.param("version: 1\n".encode("utf-16"), "1:1: is not UTF-8 | save the file as UTF-8", id="UTF-16"),
         pytest.param(b"stack: a\x01b\n", "1:9: not YAML: a character that no file should hold (#x0001)", id="control"),
+        pytest.param("a: é\n\xa0\0".encode(), "2:2: not YAML: a character that no file should hold (#x0000)", id="NUL"),
         pytest.param(b"a: 1\n---\nb: 2\n", "2:1: not YAML: but found another document", id="two documents"),
         pytest.param(b"a: *b\n", "1:4: not YAML: found undefined alias", id="an alias of nothing"),
         pytest.param(b"#" * (1 << 20) + b"\na: 1", f" {LONG}", id="too long"),
