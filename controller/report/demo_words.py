@@ -83,8 +83,6 @@ def faults(change: Change) -> list[str]:
 
 def _faults(change: Change) -> Iterator[str]:
     sent, failed = requests(change).get("sent"), requests(change).get("failed")
-    if change.get("outcome") != "succeeded":
-        yield f"it ended {str(change.get('outcome')).replace('_', ' ')}"
     if not sent:
         yield "no request was sent"
     if failed is None:
@@ -94,13 +92,15 @@ def _faults(change: Change) -> Iterator[str]:
     if not counts_agree(change):
         yield f"the counts differ ({counts(change)})"
     floor, ours, world = change.get("floor"), change.get("min_serving"), change.get("min_serving_world")
-    for value, who in ((ours, "by our count"), (world, "by the world's")):
+    for value, who in ((ours, "by our count"), (world, "by the world's count")):
         if value is None or floor is None:
             yield f"the fewest hosts serving {who} are not known"
         elif value < floor:
             yield f"only {number(value)} hosts served, {who}, with a floor of {number(floor)}"
     if ours != world:
         yield f"the fewest hosts serving are {number(ours)} by our count and {number(world)} by the world's"
+    if change.get("outcome") != "succeeded":
+        yield f"it ended {str(change.get('outcome')).replace('_', ' ')}"
 
 
 def doubts(document: Document) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import ssl
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ class Server:
     script: Script = lambda number, path: "ok"
     host: str = "127.0.0.1"
     port: int = 0
+    tls: ssl.SSLContext | None = None
     requests: list[str] = field(default_factory=list)  # X-Request-Id, in order
     paths: list[str] = field(default_factory=list)
     connections: int = 0
@@ -47,7 +49,7 @@ class Server:
         return f"http://{self.host}:{self.port}/"
 
     async def __aenter__(self) -> Server:
-        self._server = await asyncio.start_server(self._serve, self.host, self.port)
+        self._server = await asyncio.start_server(self._serve, self.host, self.port, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -186,7 +186,7 @@ def spoil(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("changes.0.outcome", "timed_out", "it ended timed out"),
         ("changes.0.counts.application", 8098, "the counts differ"),
         ("changes.2.min_serving", 2, "only 2 hosts served, by our count, with a floor of 3"),
-        ("changes.2.min_serving_world", 2, "only 2 hosts served, by the world's, with a floor of 3"),
+        ("changes.2.min_serving_world", 2, "only 2 hosts served, by the world's count, with a floor of 3"),
         ("changes.2.min_serving_world", 4, "3 by our count and 4 by the world's"),
         ("changes.2.min_serving", None, "the fewest hosts serving by our count are not known"),
         ("control.requests.failed", 0, "the load proves nothing"),

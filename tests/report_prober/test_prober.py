@@ -220,6 +220,31 @@ def test_a_client_out_of_sockets_says_unsent_and_blames_nobody(monkeypatch: pyte
     assert made == 50
 
 
+def test_addresses_that_come_and_go_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A load balancer moves: the name lists another address after a while, and requests go there."""
+
+    async def body() -> tuple[Result, int, int]:
+        async with Server() as one, Server(host="127.0.0.2", port=one.port) as two:
+            asked = 0
+
+            async def moving(origin: Any) -> list[str]:
+                nonlocal asked
+                asked += 1
+                return ["127.0.0.1"] if asked == 1 else ["127.0.0.2"]
+
+            monkeypatch.setattr(prober, "resolve", moving)
+            monkeypatch.setattr(prober, "RESOLVE_EVERY", 0.1)
+            options = replace(SHORT, rate=100, duration=timedelta(seconds=0.8))
+            result = await watch(one.url, options, asyncio.Event(), lambda sample: None)
+            return result, len(one.requests), len(two.requests)
+
+    result, before, after = asyncio.run(body())
+
+    assert (result.sent, result.failed) == (80, 0)
+    assert before + after == 80
+    assert 1 <= before <= 60
+
+
 @pytest.mark.parametrize(
     ("url", "text"),
     [
