@@ -17,6 +17,7 @@ import botocore.config
 import botocore.exceptions
 import botocore.session
 
+from controller.aws.models import loader
 from controller.base.errors import ControllerError, Gone, NotYet, Refused, Stale
 
 if TYPE_CHECKING:
@@ -186,6 +187,7 @@ def connect(region: str, profile: str | None) -> Aws:
     """AWS as the environment says. Raises Refused for a profile or region that does not exist."""
     try:
         session = botocore.session.Session(profile=profile)
+        session.register_component("data_loader", loader())
         if session.get_credentials() is None:
             raise Refused("no AWS credentials: set AWS_PROFILE, --profile or AWS_ACCESS_KEY_ID")
     except botocore.exceptions.BotoCoreError as error:

@@ -74,10 +74,10 @@ def _print(options: argparse.Namespace, seen: Tick, stack: Any, calls: dict[str,
 
         text = json.dumps(plan_document(seen, stack, calls), indent=2, default=str) + "\n"
     else:
-        from controller.report import text as words
+        from controller.report.text import plan_markdown, plan_text
 
         markdown = options.output == "markdown"
-        text = words.plan_markdown(seen, stack) if markdown else words.plan_text(seen, stack, color=colored(sys.stdout))
+        text = plan_markdown(seen, stack) if markdown else plan_text(seen, stack, color=colored(sys.stdout))
     sys.stdout.write(text)
 
 

@@ -11,10 +11,10 @@ from controller.report.prober import WatchOptions, run_watch
 def watch(options: argparse.Namespace) -> int:
     chosen = WatchOptions(
         rate=options.rate,
-        duration=options.duration.total_seconds() if options.duration else None,
+        duration=options.duration,
         slow_ratio=options.slow_ratio,
         slow_path=options.slow_path,
         fresh_ratio=options.fresh_ratio,
-        timeout=options.timeout.total_seconds(),
+        timeout=options.timeout,
     )
     return run_watch(options.url, chosen, as_json=options.output == "json", out=sys.stdout, err=sys.stderr)

@@ -63,7 +63,7 @@ def test_a_host_killed_outright_is_replaced_and_the_report_says_what_was_lost(st
 
 
 def test_an_image_that_never_joins_launches_one_host_and_is_remembered(stage: Stage) -> None:
-    """Twenty passes and more: one host, halted, the reason in status. A person's apply tries once more, no loop does."""
+    """Twenty passes and more: one host, halted, the reason in status. Only a person tries again."""
     image = f"image: {{ssm: {PARAMETER}, update: auto}}"
     stage.write(f"hosts: {{main: {{{image}, rollout: {{ready_timeout: 10s}}}}}}\n")
     good(stage.drill.run("apply", stage.spec, "--yes"))

@@ -1,0 +1,208 @@
+"""Every AWS operation this program calls, by client and method name. A test compares it with the source.
+
+What is not listed is not in the models that clients are made from (`models.py`).
+"""
+
+from __future__ import annotations
+
+OPERATIONS: dict[str, frozenset[str]] = {
+    "ec2": frozenset(
+        {
+            "associate_route_table",
+            "attach_internet_gateway",
+            "authorize_security_group_egress",
+            "authorize_security_group_ingress",
+            "create_internet_gateway",
+            "create_launch_template",
+            "create_launch_template_version",
+            "create_route",
+            "create_route_table",
+            "create_security_group",
+            "create_subnet",
+            "create_tags",
+            "create_vpc",
+            "delete_internet_gateway",
+            "delete_launch_template",
+            "delete_route_table",
+            "delete_security_group",
+            "delete_subnet",
+            "delete_tags",
+            "delete_vpc",
+            "describe_instance_type_offerings",
+            "describe_instance_types",
+            "describe_instances",
+            "describe_internet_gateways",
+            "describe_launch_template_versions",
+            "describe_launch_templates",
+            "describe_network_interfaces",
+            "describe_route_tables",
+            "describe_security_group_rules",
+            "describe_security_groups",
+            "describe_subnets",
+            "describe_vpc_attribute",
+            "describe_vpcs",
+            "detach_internet_gateway",
+            "disassociate_route_table",
+            "modify_subnet_attribute",
+            "modify_vpc_attribute",
+            "replace_route",
+            "replace_route_table_association",
+            "revoke_security_group_egress",
+            "revoke_security_group_ingress",
+        }
+    ),
+    "autoscaling": frozenset(
+        {
+            "create_auto_scaling_group",
+            "create_or_update_tags",
+            "delete_auto_scaling_group",
+            "delete_tags",
+            "describe_auto_scaling_groups",
+            "describe_instance_refreshes",
+            "describe_scaling_activities",
+            "resume_processes",
+            "set_desired_capacity",
+            "set_instance_protection",
+            "suspend_processes",
+            "terminate_instance_in_auto_scaling_group",
+            "update_auto_scaling_group",
+        }
+    ),
+    "ecs": frozenset(
+        {
+            "create_capacity_provider",
+            "create_cluster",
+            "create_service",
+            "delete_capacity_provider",
+            "delete_cluster",
+            "delete_service",
+            "deregister_container_instance",
+            "deregister_task_definition",
+            "describe_capacity_providers",
+            "describe_clusters",
+            "describe_container_instances",
+            "describe_service_deployments",
+            "describe_service_revisions",
+            "describe_services",
+            "describe_task_definition",
+            "describe_tasks",
+            "list_container_instances",
+            "list_service_deployments",
+            "list_task_definitions",
+            "list_tasks",
+            "put_cluster_capacity_providers",
+            "register_task_definition",
+            "stop_task",
+            "tag_resource",
+            "untag_resource",
+            "update_capacity_provider",
+            "update_cluster_settings",
+            "update_container_instances_state",
+            "update_service",
+        }
+    ),
+    "elbv2": frozenset(
+        {
+            "add_tags",
+            "create_listener",
+            "create_load_balancer",
+            "create_rule",
+            "create_target_group",
+            "delete_listener",
+            "delete_load_balancer",
+            "delete_rule",
+            "delete_target_group",
+            "describe_listeners",
+            "describe_load_balancer_attributes",
+            "describe_load_balancers",
+            "describe_rules",
+            "describe_tags",
+            "describe_target_group_attributes",
+            "describe_target_groups",
+            "describe_target_health",
+            "modify_listener",
+            "modify_load_balancer_attributes",
+            "modify_rule",
+            "modify_target_group",
+            "modify_target_group_attributes",
+            "set_rule_priorities",
+            "set_security_groups",
+            "set_subnets",
+        }
+    ),
+    "iam": frozenset(
+        {
+            "add_role_to_instance_profile",
+            "attach_role_policy",
+            "create_instance_profile",
+            "create_role",
+            "delete_instance_profile",
+            "delete_role",
+            "delete_role_policy",
+            "detach_role_policy",
+            "get_instance_profile",
+            "get_role",
+            "get_role_policy",
+            "list_attached_role_policies",
+            "list_role_policies",
+            "put_role_policy",
+            "remove_role_from_instance_profile",
+            "tag_instance_profile",
+            "tag_role",
+            "update_assume_role_policy",
+        }
+    ),
+    "ecr": frozenset(
+        {
+            "create_repository",
+            "delete_lifecycle_policy",
+            "delete_repository",
+            "describe_images",
+            "describe_repositories",
+            "get_lifecycle_policy",
+            "list_tags_for_resource",
+            "put_image_scanning_configuration",
+            "put_image_tag_mutability",
+            "put_lifecycle_policy",
+            "tag_resource",
+        }
+    ),
+    "logs": frozenset(
+        {
+            "create_log_group",
+            "delete_log_group",
+            "delete_retention_policy",
+            "describe_log_groups",
+            "describe_log_streams",
+            "list_tags_for_resource",
+            "put_retention_policy",
+            "tag_resource",
+        }
+    ),
+    "ssm": frozenset(
+        {
+            "get_parameters",
+        }
+    ),
+    "sts": frozenset(
+        {
+            "get_caller_identity",
+        }
+    ),
+    "cloudwatch": frozenset(
+        {
+            "describe_alarms",
+        }
+    ),
+    "dynamodb": frozenset(
+        {
+            "create_table",
+            "delete_item",
+            "delete_table",
+            "get_item",
+            "put_item",
+            "scan",
+            "update_item",
+        }
+    ),
+}
