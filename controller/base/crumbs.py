@@ -91,7 +91,8 @@ class SpecCrumb:
     @staticmethod
     def parse(text: str | None) -> SpecCrumb | None:
         serial, _, digest = (text or "").partition(":")
-        return SpecCrumb(int(serial), digest) if serial.isascii() and serial.isdigit() and digest else None
+        readable = serial.isascii() and serial.isdigit() and len(serial) < 20 and digest
+        return SpecCrumb(int(serial), digest) if readable else None
 
 
 def stamp(at: datetime) -> str:

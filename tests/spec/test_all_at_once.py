@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from conftest import GOOD, Judge, swapped
+from judging import GOOD, Judge, swapped
 
 from controller.base.errors import SpecError
 from controller.spec.load import Loaded

@@ -1,6 +1,6 @@
 """Every kind of mistake, its place and our words: tables in ``cases/``, one mistake (or two) in a spec that is right.
 
-A case is a title, swaps of text (``-`` old, ``+`` new) in `conftest.GOOD`, and all that is said: ``=`` a problem with
+A case is a title, swaps of text (``-`` old, ``+`` new) in `judging.GOOD`, and all that is said: ``=`` a problem with
 line, column, field and words, ``| hint`` behind it; ``~`` a warning. Nothing said means that the spec is accepted.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import GOOD, short, swapped
+from judging import GOOD, short, swapped
 
 from controller.base.errors import SpecError
 from controller.spec.load import Loaded

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import GOOD, Judge, short, swapped
+from judging import GOOD, Judge, short, swapped
 
 from controller.base.errors import SpecError
 from controller.spec.load import Loaded, load

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import pytest
-from conftest import GOOD, Judge, swapped
+from judging import GOOD, Judge, swapped
 
 from controller.spec.load import Loaded
 from controller.spec.types import Stack

@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from conftest import GOOD
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from judging import GOOD
 
 from controller.base.errors import SpecError
 from controller.spec.load import load
