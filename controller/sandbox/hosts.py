@@ -38,6 +38,7 @@ def launch(account: str, region: str, effect: LaunchHost) -> None:
     )
     instance = reservation.instances[0]
     instance.id = member.id
+    instance.launch_time = member.launched.replace(tzinfo=None)  # the world's clock; moto's times are naive UTC
     instance.add_tags(dict(effect.tags))
     instance._state = InstanceState("pending", 0)
 
