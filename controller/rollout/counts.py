@@ -122,7 +122,7 @@ def excess(fleet: Fleet, policy: Policy) -> int:
 
 
 def leaving_order(fleet: Fleet, among: Iterable[Host]) -> list[Host]:
-    """*among*, first to leave first: cordoned, broken, from the most crowded zone, emptiest, oldest (rule 6).
+    """*among*, first to leave first: cordoned, broken, from the most crowded zone, not yet up, emptiest, oldest.
 
     Each one taken makes its zone less crowded for the next.
     """
@@ -130,7 +130,7 @@ def leaving_order(fleet: Fleet, among: Iterable[Host]) -> list[Host]:
     left = sorted(among, key=_emptiest)
     order: list[Host] = []
     while left:
-        first = min(left, key=lambda one: (not marked(one), not one.cordoned, not _broken(one), -crowd[one.zone]))
+        first = min(left, key=lambda one: (*_unwanted(one), -crowd[one.zone], one.up))
         left.remove(first)
         crowd[first.zone] -= 1
         order.append(first)
@@ -146,9 +146,9 @@ def names(hosts: Sequence[Host]) -> str:
     return ", ".join(host.id for host in hosts)
 
 
-def _broken(host: Host) -> bool:
-    """It joined and is not up; one that still boots is only empty."""
-    return not host.up and host.container_instance is not None
+def _unwanted(host: Host) -> tuple[bool, bool, bool]:
+    """Cordoned by us, by anybody, or joined and not up any more: those sort first. One that boots is only empty."""
+    return not marked(host), not host.cordoned, host.up or host.container_instance is None
 
 
 def _emptiest(host: Host) -> tuple[int, float, str]:

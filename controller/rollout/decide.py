@@ -19,6 +19,7 @@ from controller.rollout.counts import ready as ready
 from controller.rollout.counts import serving as serving
 from controller.rollout.fit import drain_misfit
 from controller.rollout.model import (
+    LOST_AFTER,
     Cordon,
     Done,
     Fleet,
@@ -182,14 +183,18 @@ def _late(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
 
 
 def _overdue(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
-    """Rule 8: a drain past its deadline halts (and is undone), or is forced where the spec says so."""
+    """Rule 8: a drain past its deadline halts (and is undone), or is forced where the spec says so.
+
+    A host whose agent is away is given the time to count as lost: its drain ends by that rule.
+    """
     for host in fleet.live:
-        if host.cordoned_at is None or not marked(host) or now - host.cordoned_at <= policy.drain_timeout:
+        deadline = policy.drain_timeout if host.agent_connected else max(policy.drain_timeout, LOST_AFTER)
+        if host.cordoned_at is None or not marked(host) or now - host.cordoned_at <= deadline:
             continue
         why = drained.blocking(host, fleet, policy, now)
         if why is None:
             continue
-        late = f"{host.id} not drained after {_seconds(policy.drain_timeout)}: {why}{drained.last_words(host, fleet)}"
+        late = f"{host.id} not drained after {_seconds(deadline)}: {why}{drained.last_words(host, fleet)}"
         if policy.on_drain_timeout == "halt":
             return _remember(fleet, "drain_timeout", now, late)
         if closed := gates.before_terminating(fleet, policy, now):
@@ -317,7 +322,7 @@ def _cordon(fleet: Fleet, policy: Policy, now: datetime, broken: list[Host], sou
         return (Wait(f"gate closed: {why}"),)
     up = serving(fleet, policy, now)
     numbers = f"{len(up)} hosts serving, floor {floor(fleet, policy)}{_drained_by_others(fleet)}"
-    chosen = broken + sound[: _budget(fleet, policy, now)]
+    chosen = broken + sound[: _budget(fleet, policy, now, broken)]
     draining = [host for host in fleet.live if marked(host)]
     while chosen and (why := drain_misfit(draining + chosen, [host for host in up if host not in chosen])):
         chosen = chosen[:-1]
@@ -328,15 +333,17 @@ def _cordon(fleet: Fleet, policy: Policy, now: datetime, broken: list[Host], sou
     return _progress(fleet, policy, now) or (Wait(numbers),)
 
 
-def _budget(fleet: Fleet, policy: Policy, now: datetime) -> int:
-    """How many serving hosts may leave now. Until the wanted version is proven: those above the size, and where there
-    is no surge, one."""
+def _budget(fleet: Fleet, policy: Policy, now: datetime, broken: list[Host]) -> int:
+    """How many serving hosts may leave now, beside the *broken* ones.
+
+    Until the wanted version is proven: those above the size, and where there is no surge, one.
+    """
     room = max(0, len(serving(fleet, policy, now)) - floor(fleet, policy))
     if not fleet.old or counts.proven(fleet, policy, now):
         return room
     if counts.on_the_way(fleet, policy, now):
         return 0
-    out = sum(1 for host in fleet.live if marked(host))
+    out = len(broken) + sum(1 for host in fleet.live if marked(host))
     spare = len(fleet.live) - out - fleet.size
     if spare <= 0 and not out and counts.surge(fleet, policy) == 0:
         return min(room, 1)

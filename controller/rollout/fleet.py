@@ -114,7 +114,8 @@ def services(reads: Reads, stack: Stack, wanted: Mapping[str, str]) -> dict[str,
             continue
         target = wanted.get(service.name)
         history = reads.service_history(item["serviceName"]) if target and item["taskDefinition"] != target else []
-        found[service.name] = parse_state(service.name, item, history, service.cpu, service.memory)
+        state = parse_state(service.name, item, history, service.cpu, service.memory)
+        found[service.name] = replace(state, pool=service.pool)
     return found
 
 

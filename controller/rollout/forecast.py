@@ -44,13 +44,17 @@ def forecast(
     services: Sequence[Service],
     capacity: Resources | None,
     move: timedelta,
+    most: int | None = None,
 ) -> Forecast:
     """The forecast for replacing *old* of *live* hosts and ending at *size*.
 
     capacity  what one wanted host offers to tasks; None when unknown (then fit is not judged)
     move      the slowest service's time to be healthy elsewhere and leave (health checks, deregistration, stop)
+    most      MaxSize, which bounds the surge where the policy forbids to raise it
     """
-    surge = min(policy.max_surge, old)
+    surge = min(policy.max_surge, old) if size else 0
+    if most is not None and not policy.allow_raise_max:
+        surge = min(surge, max(0, most - size))
     per_wave = surge or policy.max_unavailable or 1
     waves = 0 if not old else (1 + math.ceil(max(0, old - 1) / per_wave) if surge > 1 else math.ceil(old / per_wave))
     shed = max(0, live - size) if not old else max(0, live - old - size)
@@ -72,14 +76,16 @@ def forecast(
         max(0, size - policy.max_unavailable),
         peak,
         total,
-        _binding(policy, surge, old),
+        _binding(policy, surge, old, most),
         infeasible,
     )
 
 
-def _binding(policy: Policy, surge: int, old: int) -> str:
+def _binding(policy: Policy, surge: int, old: int, most: int | None) -> str:
     if not old:
         return ""
+    if surge < min(policy.max_surge, old) and most is not None and not policy.allow_raise_max:
+        return f"max {most}, allow_raise_max false: {surge} above the size at a time"
     if surge == 0:
         return f"max_unavailable {policy.max_unavailable}, no surge"
     if surge < old:

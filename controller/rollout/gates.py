@@ -64,7 +64,7 @@ def probe_ok(fleet: Fleet, policy: Policy, now: datetime) -> str | None:
 def services_whole(fleet: Fleet, policy: Policy, now: datetime) -> str | None:
     """Every service stands where it stood when the roll began, by tasks and by healthy targets."""
     for service in fleet.services:
-        if service.daemon or not _concerned(fleet, service.name):
+        if service.daemon or not knows(fleet, service.name):
             continue
         if service.running < service.floor:
             return f"service {service.name}: {service.running} running, floor {service.floor}"

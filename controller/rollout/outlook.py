@@ -38,6 +38,7 @@ def outlook(stack: Stack, fleets: Iterable[Fleet], rolling: Collection[str], rea
                 services=_services(stack, pool),
                 capacity=_capacity(pool, fleet, reads),
                 move=_slowest_move(stack, pool),
+                most=pool.size.max,
             )
         )
     return tuple(found)

@@ -58,6 +58,7 @@ class ServiceState:
     events: tuple[str, ...] = ()
     task_cpu: int = 0
     task_memory: int = 0
+    pool: str = ""  # whose hosts it runs on; "" when that is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,22 +114,26 @@ def judge(service: ServiceState, wanted: str | None) -> Verdict:
     return Verdict(service.name, "in_progress", f"{revision}: {counts}{failed}{older}", primary.created_at)
 
 
+ROLLING_BACK = {"ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "STOP_REQUESTED"}
+ROLLED_BACK = {"ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED", "STOPPED"}
+
+
 def rolled_back(service: ServiceState, wanted: str | None) -> Verdict | None:
-    """The verdict that *wanted* was tried and rolled back; None when it was not, or was deployed well since."""
-    for deployment in service.deployments:
-        if (
-            deployment.task_definition == wanted
-            and deployment.rollout_state == "FAILED"
-            and deployment.status != "PRIMARY"
-        ):
-            why = f"{_short(deployment.task_definition)} was rolled back: {deployment.reason or 'failed'}"
-            return Verdict(service.name, "rolled_back", why, deployment.created_at)
+    """The verdict that *wanted* was tried and is rolled back, or is just being; None when it was not, or went well
+    since. AWS's history has the last word; without one, a failed deployment that another one replaces."""
     tried = [past for past in service.history if past.task_definition == wanted]
     newest = max(tried, key=lambda past: past.created_at.timestamp() if past.created_at else 0, default=None)
-    if newest is None or not newest.status.startswith(("ROLLBACK", "STOPPED")):
-        return None
-    why = f"{_short(newest.task_definition)} was rolled back: {newest.reason or newest.status}"
-    return Verdict(service.name, "rolled_back", why, newest.created_at)
+    if newest is not None:
+        why = f"{_short(newest.task_definition)} was rolled back: {newest.reason or newest.status}"
+        if newest.status in ROLLING_BACK:
+            why = f"{_short(newest.task_definition)} is being rolled back: {newest.reason or newest.status}"
+            return Verdict(service.name, "in_progress", why, newest.created_at)
+        return Verdict(service.name, "rolled_back", why, newest.created_at) if newest.status in ROLLED_BACK else None
+    for one in service.deployments:
+        if one.task_definition == wanted and one.rollout_state == "FAILED" and one.status != "PRIMARY":
+            why = f"{_short(one.task_definition)} was rolled back: {one.reason or 'failed'}"
+            return Verdict(service.name, "rolled_back", why, one.created_at)
+    return None
 
 
 def hold(
@@ -145,6 +150,8 @@ def hold(
     hosts_change   the plan still changes launch templates or groups: new hosts are coming
     """
     if (past := rolled_back(service, wanted)) is not None:
+        if past.state == "in_progress":
+            return Hold(past.why)
         retry = by_person and past.since is not None and past.since < started
         if not retry:
             return Hold(f"{past.why}; a new revision or a person's apply tries again", "rolled_back")
@@ -156,6 +163,8 @@ def hold(
         ]
         if draining:
             return Hold(f"{', '.join(draining)} drain tasks of {service.name}: one at a time")
+        if service.pool not in ("", fleet.pool):
+            continue
         biggest = max((host.registered.memory for host in fleet.live), default=0)
         widest = max((host.registered.cpu for host in fleet.live), default=0)
         too_big = biggest and (service.task_memory > biggest or service.task_cpu > widest)

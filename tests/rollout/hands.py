@@ -28,6 +28,7 @@ from controller.rollout.model import (
     Unready,
     Wait,
 )
+from tests.rollout.eyes import roll_of
 from tests.rollout.worlds import NEVER, Box, World, moment
 
 Call = Callable[[], None]
@@ -101,11 +102,14 @@ def serving(world: World, policy: Policy) -> list[Box]:
     One second less than the bake is granted: crumbs are whole seconds.
     """
     bake = int(policy.bake.total_seconds()) - 1
+    roll = roll_of(world)
+    began = int((roll.started - moment(0) - policy.ready_timeout).total_seconds()) if roll else -NEVER
+    known = max(world.turned, began)  # a host from before then has served long ago
     return [
         box
         for box in world.boxes
         if world.active(box)
-        and (box.generation != world.generation or box.born < world.turned or world.now - box.up_since >= bake)
+        and (box.generation != world.generation or box.born < known or world.now - box.up_since >= bake)
     ]
 
 

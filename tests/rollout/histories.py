@@ -15,7 +15,7 @@ from controller.rollout.decide import clear_halt, decide
 from controller.rollout.model import Done, Fleet, Halt, Move, Policy, Wait
 from tests.rollout.eyes import fleet_of, roll_of
 from tests.rollout.hands import Broken, calls, require
-from tests.rollout.worlds import Job, Svc, World, moment
+from tests.rollout.worlds import CPU, NEVER, Job, Svc, World, moment
 
 Decide = Callable[[Fleet, Policy, object], tuple[Move, ...]]
 PASSES = 700  # of one history; the longest honest one needs a third of it
@@ -81,6 +81,7 @@ EVENTS = {
     "cordon": 1,
     "silence": 1,
     "scale": 1,
+    "lose": 1,
 }
 
 
@@ -201,8 +202,15 @@ def _happen(play: Play, what: str, dice: random.Random) -> None:
         case "die" if one and play.deaths < 2:
             play.deaths += 1
             one.dead_at = world.now
-        case "blip" if one:
+        case "blip" if one and one.away_until != NEVER:
             one.away_until = world.now + dice.randint(2, 40)
+        case "lose" if one and play.deaths < 2:
+            play.deaths += 1
+            one.away_until = NEVER
+            play.script.append((world.now + 500, "bury"))
+        case "bury":  # a person terminates what is lost
+            for box in world.boxes:
+                box.dead_at = world.now if box.away_until == NEVER else box.dead_at
         case "alarm":
             world.alarm = True
             play.script.append((later, "calm"))
@@ -221,7 +229,8 @@ def _happen(play: Play, what: str, dice: random.Random) -> None:
             world.desired = max(world.min, min(world.max, world.desired + dice.choice([-1, 1])))
         case "scale" if world.services:
             service = dice.choice(world.services)
-            service.desired = max(1, service.desired + (-1 if service.static else dice.choice([-1, 1])))
+            more = not service.static and roomy(play, world.size, service.cpu) and dice.random() < 0.5
+            service.desired = max(1, service.desired + (1 if more else -1))
         case "standalone" if one:
             world.serial += 1
             end = world.now + dice.choice([20, 100])
@@ -240,11 +249,17 @@ def resize(play: Play, dice: random.Random, step: int) -> None:
     world = play.world
     least = 1 + play.policy.max_unavailable if world.services else play.policy.max_unavailable
     least = max(least, 2 + max((one.desired for one in world.services if one.static), default=-2))
-    if world.size + step < least:
+    if world.size + step < least or not roomy(play, world.size + step, 0):
         return
     world.size += step
     world.spec_min = dice.choice([0, min(world.size, 1), world.size])
     world.spec_max = max(world.size, world.spec_max + dice.choice([-1, 0, 1]))
+
+
+def roomy(play: Play, size: int, more: int) -> bool:
+    """Whether plan would call it feasible: the tasks and *more* on so few hosts, with a fifth to spare."""
+    needs = sum(one.desired * one.cpu for one in play.world.services) + more
+    return not needs or needs <= 0.8 * CPU * (size - play.policy.max_unavailable)
 
 
 # ------------------------------------------------------------------------------------------------ the end

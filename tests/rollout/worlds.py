@@ -18,7 +18,6 @@ from functools import cache
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 NEVER = 10**9
 CPU = 1000  # of one host
-KEPT = 3  # stopped tasks per host that are still listed
 NOTICE = 2  # seconds until the group sees that a host is dead
 
 
@@ -170,9 +169,7 @@ class World:
         for job in box.jobs:
             if job.at <= self.now:
                 self._step(box, job)
-        stopped = [job for job in box.jobs if not job.open]
-        for job in stopped[:-KEPT]:
-            box.jobs.remove(job)
+        self._forget_stopped(box)
         if box.leaving and box.node == "ACTIVE":
             box.node = "DRAINING"  # managed draining: the hook waits for the tasks (aws.md 1.6)
         idle = not any(job.open and job.service for job in box.jobs) or self.now < box.away_until
@@ -182,6 +179,14 @@ class World:
             self.boxes.remove(box)
             if box.node and (self.dead(box) or self.now < box.away_until):
                 self.leftovers.append(f"ci-{box.id}")
+
+    def _forget_stopped(self, box: Box) -> None:
+        """Stopped tasks stay listed for an hour: here, the last one of each service."""
+        listed: set[int] = set()
+        for job in [job for job in reversed(box.jobs) if not job.open]:
+            if id(job.service) in listed:
+                box.jobs.remove(job)
+            listed.add(id(job.service))
 
     def _step(self, box: Box, job: Job) -> None:
         """The life of a task; what its agent would do waits while the agent is away."""

@@ -1,0 +1,209 @@
+"""How `decide` waits, halts, restores and ends: the second half of its tables, and what its words must say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from controller.base.crumbs import BaselineCrumb, HaltCrumb, RollCrumb
+from controller.rollout.decide import clear_halt, decide
+from controller.rollout.model import (
+    Cordon,
+    Fleet,
+    Forget,
+    Halt,
+    Move,
+    Policy,
+    Record,
+    Resume,
+    SetCapacity,
+    Terminate,
+    Uncordon,
+    Unprotect,
+    Wait,
+)
+from tests.rollout.builders import (
+    HALTED,
+    NOW,
+    ROLL,
+    ago,
+    bare,
+    booting,
+    draining,
+    fleet,
+    fresh,
+    host,
+    olds,
+    policy,
+    service,
+    task,
+)
+from tests.rollout.test_decide import SURGED
+from tests.rollout.test_decide import TABLE as EARLIER
+
+WEB = service()
+BUSY = (task(), task("api"))
+NEW = fresh("i-9")
+LATE = booting("i-9", age=700)
+
+TABLE = [
+    # ------------------------------------------------------------------------------------------ gates, deadlines, halts
+    pytest.param(
+        fleet((*olds(3, tasks=(task(),)), NEW), services=(service(running=3),)), policy(), [(Wait,)],
+        id="rule 7: a service below its baseline closes the gate",
+    ),
+    pytest.param(
+        fleet((*olds(3), NEW, fresh("i-8", agent_connected=False, ready_since=None))), policy(max_unavailable=1),
+        [(Wait,)], id="rule 7: an unhealthy new host shrinks the budget to zero",
+    ),
+    pytest.param(
+        fleet(SURGED, no_data=("5xx",), no_data_since=(("5xx", ago(200)),)), policy(), [(Record, "halted")],
+        id="rule 7: no data for too long halts",
+    ),
+    pytest.param(
+        fleet(SURGED, no_data=("5xx",), no_data_since=(("5xx", ago(9999)),)), policy(), [(Cordon, "i-1")],
+        id="rule 7: no data since before the start passes",
+    ),
+    pytest.param(
+        fleet((draining("i-1", since=1000, tasks=(task(),)), *olds(3)[1:], NEW)), policy(), [(Record, "halted")],
+        id="rule 8: a drain past its deadline is noted first",
+    ),
+    pytest.param(
+        fleet((draining("i-1", since=1000, tasks=(task(),)), *olds(3)[1:], NEW)), policy(on_drain_timeout="force"),
+        [(Terminate, "i-1", True)], id="rule 8: force is an explicit choice",
+    ),
+    pytest.param(
+        fleet((draining("i-1", since=200, agent_connected=False, tasks=(task(),)), *olds(3)[1:], NEW)),
+        policy(drain_timeout=timedelta(seconds=60)), [(Wait,)], id="rule 5: an absent agent gets its five minutes",
+    ),
+    pytest.param(
+        fleet((draining("i-1", tasks=(task(),)), *olds(3)[1:], NEW), halted=HALTED), policy(), [(Uncordon, "i-1")],
+        id="rule 8: halted: the drain is undone",
+    ),
+    pytest.param(
+        fleet((*olds(3), LATE), halted=HALTED), policy(), [(Terminate, "i-9", True)],
+        id="rule 3: halted: the late host is removed",
+    ),
+    pytest.param(
+        fleet((*olds(2), LATE), halted=HALTED, suspended=(), suspended_by_us=()), policy(), [(Halt, "ready_timeout")],
+        id="rule 3: but not where the group would launch another like it",
+    ),
+    pytest.param(
+        fleet((*olds(3), replace(LATE, container_instance="ci-9", tasks=(task(),))), halted=HALTED), policy(),
+        [(Halt, "ready_timeout")], id="promise 1: a late host that runs a task is not killed",
+    ),
+    pytest.param(
+        fleet(halted=HALTED), policy(), [(Resume, "AZRebalance")], id="rule 9: a halted roll suspends nothing"
+    ),
+    pytest.param(
+        fleet(halted=HALTED, suspended=(), suspended_by_us=()), policy(), [(Halt, "ready_timeout")],
+        id="rule 12: then nothing moves",
+    ),
+    pytest.param(
+        fleet(halted=HaltCrumb("lt-1/1", "ready_timeout", ago(60))), policy(), [(Forget, "halted")],
+        id="rule 12: a new generation clears it",
+    ),
+    pytest.param(
+        fleet(launch_failure="InvalidIamInstanceProfile", launch_failure_final=True, desired=4), policy(),
+        [(Record, "halted")], id="a launch that can never work halts",
+    ),
+    pytest.param(
+        fleet(launch_failure="InsufficientInstanceCapacity", desired=4), policy(), [(Wait,)],
+        id="a launch without capacity is waited for",
+    ),
+    # ------------------------------------------------------------------------------------------ the end
+    pytest.param(
+        fleet(tuple(fresh(f"i-{n}") for n in range(3)), max=7), policy(), [(SetCapacity, 3, 6)],
+        id="rule 2: MaxSize goes back to what was recorded",
+    ),
+    pytest.param(
+        fleet(tuple(fresh(f"i-{n}") for n in range(3))), policy(), [(Unprotect, "i-0", "i-1", "i-2")],
+        id="rule 9: our protection is taken off",
+    ),
+    pytest.param(
+        fleet(tuple(fresh(f"i-{n}", protected=False) for n in range(3))), policy(), [(Resume, "AZRebalance")],
+        id="rule 9: AZRebalance resumes",
+    ),
+    pytest.param(
+        fleet(tuple(fresh(f"i-{n}", protected=False) for n in range(3)), suspended=(), suspended_by_us=(),
+              services=(WEB, service("other", baseline=BaselineCrumb(1, 1, 1, ago(5))))),
+        policy(), [(Forget, "roll", "i-0", "i-1", "i-2", "arn:service/web")],
+        id="every crumb of this roll goes at once, another roll's baseline stays",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("seen", "allowed", "expected"), TABLE)
+def test_decide_knows_how_to_end(seen: Fleet, allowed: Policy, expected: list[tuple[object, ...]]) -> None:
+    """Each row is a situation, the rule that binds there, and the moves that follow: one kind, each with its why."""
+    decided = decide(seen, allowed, NOW)
+
+    assert expected == [bare(move) for move in decided]
+    assert len({type(move) for move in decided}) == 1
+    assert all(move.why for move in decided)
+
+
+def test_every_kind_of_move_has_a_row() -> None:
+    """A move nobody decides is dead code; one nobody tests is worse."""
+    decided = {kind for row in [*EARLIER, *TABLE] for kind, *_ in row.values[2]}  # type: ignore[union-attr]
+
+    assert set(Move.__args__) == decided
+
+
+def test_a_halt_for_a_drain_names_the_service_and_why() -> None:
+    """Rule 8: the operator reads what blocks, and what ECS last said about it."""
+    stuck = draining("i-1", since=1000, tasks=(task(),))
+    web = service(last_event="unable to place a task: no container instance met all of its requirements")
+    (note,) = decide(fleet((stuck, *olds(3)[1:], NEW), services=(web,)), policy(), NOW)
+
+    assert "i-1 not drained after 900 s: 1 tasks left (web RUNNING)" in note.why
+    assert web.last_event in note.why
+
+
+def test_a_person_clears_a_halt_once() -> None:
+    """Rule 12: the tag goes, and nothing else moves in that tick."""
+    assert [(Forget, "halted")] == [bare(move) for move in clear_halt(fleet(halted=HALTED))]
+    assert clear_halt(fleet()) == ()
+
+
+def test_a_new_generation_keeps_the_bounds_and_the_baselines() -> None:
+    """What the first roll found is what the second puts back; only its start and its aim are new."""
+    older = replace(ROLL, generation="lt-1/1")
+    seen = fleet(olds(3, tasks=(task(),)), roll=older, max=9, services=(service(running=1, healthy=1),))
+    (record,) = decide(seen, policy(), NOW)
+    assert isinstance(record, Record)
+    crumb = RollCrumb.parse(dict(record.tags)["theseus:roll"])
+    assert crumb == replace(ROLL, started=NOW)
+
+    (carried,) = decide(replace(seen, roll=crumb), policy(), NOW)
+    assert isinstance(carried, Record)
+    assert carried.services == (("arn:service/web", BaselineCrumb(4, 4, 4, NOW).text()),)
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        pytest.param(fleet((*olds(3), booting())), "not registered with the cluster yet", id="booting"),
+        pytest.param(fleet((*olds(3), fresh(ready_since=ago(10)))), "i-9 baking, 20 s left", id="baking"),
+        pytest.param(fleet(desired=4), "3 of 4 hosts launched", id="launching"),
+        pytest.param(
+            fleet((draining("i-1", tasks=(task(status="STOPPING"),)), *olds(3)[1:], NEW)),
+            "i-1 draining: 1 tasks left (web STOPPING)",
+            id="draining",
+        ),
+        pytest.param(fleet(SURGED, alarms=("5xx",)), "alarm 5xx is in ALARM", id="gated"),
+        pytest.param(
+            fleet((host("i-1"), *(host(f"i-{n}", agent_connected=False) for n in (2, 3)), NEW)),
+            "2 hosts serving, floor 3",
+            id="at the floor",
+        ),
+    ],
+)
+def test_a_wait_has_its_numbers(seen: Fleet, words: str) -> None:
+    """Promise 8: every wait says why, with the numbers."""
+    (wait,) = decide(seen, policy(), NOW)
+
+    assert isinstance(wait, Wait)
+    assert words in wait.why

@@ -1,0 +1,97 @@
+"""A host is drained on evidence only: every task stopped, every target unused, every service whole elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from controller.base.crumbs import BaselineCrumb
+from controller.rollout import drained
+from controller.rollout.model import Host, Policy, Service
+from tests.rollout.builders import NOW, ROLL, draining, fleet, policy, service, target, task
+
+GONE = task(status="STOPPED")
+SHORT = service(running=1, healthy=1, baseline=BaselineCrumb(1, 4, 1, ROLL.started))
+
+BLOCKED = [
+    *[
+        pytest.param(draining(tasks=(task(status=status),)), (service(),), policy(), status, id=f"a task {status}")
+        for status in ("PROVISIONING", "PENDING", "ACTIVATING", "RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING")
+    ],
+    *[
+        pytest.param(draining(targets=(target(state),)), (), policy(), state, id=f"a target {state}")
+        for state in ("initial", "healthy", "unhealthy", "unhealthy.draining", "draining", "unavailable")
+    ],
+    pytest.param(draining(tasks=(task(None),)), (), policy(), "standalone RUNNING", id="a standalone task"),
+    pytest.param(
+        draining(tasks=(task("log", "STOPPING", daemon=True),)), (), policy(), "1 daemon tasks", id="a daemon"
+    ),
+    pytest.param(
+        draining(tasks=(GONE,)), (service(running=3),), policy(), "web runs 3, floor 4", id="a task not yet elsewhere"
+    ),
+    pytest.param(
+        draining(tasks=(GONE,)), (service(healthy=3),), policy(), "3 healthy targets, floor 4", id="a target short"
+    ),
+    pytest.param(
+        draining(healthy=False, targets=(target(),)), (), policy(), "lost host still healthy", id="lost, yet it answers"
+    ),
+    pytest.param(
+        draining(healthy=False, tasks=(task(),)), (service(running=2),), policy(), "floor 4", id="lost, services short"
+    ),
+    pytest.param(
+        draining(since=299, agent_connected=False, tasks=(task(),)), (service(),), policy(), "1 tasks left",
+        id="away for less than five minutes is not lost",
+    ),
+]  # fmt: skip
+
+FREE = [
+    pytest.param(draining(), (), policy(), id="nothing was there"),
+    pytest.param(draining(tasks=(GONE,)), (service(),), policy(), id="stopped, and whole elsewhere"),
+    pytest.param(draining(targets=(target("unused"),)), (), policy(), id="a target that is unused"),
+    pytest.param(draining(tasks=(task(None),)), (), policy(standalone="ignore"), id="a standalone task, ignored"),
+    pytest.param(draining(tasks=(task("log", daemon=True),)), (), policy(), id="a daemon that still may run"),
+    pytest.param(draining(tasks=(GONE,)), (service(running=0, daemon=True),), policy(), id="daemon service"),
+    pytest.param(draining(), (service(running=0),), policy(), id="a service that had nothing here"),
+    pytest.param(draining(healthy=False, tasks=(task(),)), (service(),), policy(), id="lost: its tasks cannot stop"),
+    pytest.param(
+        draining(healthy=False, targets=(target("unhealthy"),)), (), policy(), id="lost: no target serves"
+    ),
+    pytest.param(
+        draining(since=301, agent_connected=False, tasks=(task(),)), (service(),), policy(), id="away for long: lost"
+    ),
+    pytest.param(
+        draining(tasks=(GONE,)), (service(desired=2, running=2, healthy=2),), policy(), id="scaled in since"
+    ),
+    pytest.param(
+        draining(tasks=(GONE,)), (SHORT,), policy(),
+        id="a service that was short at the start need not be whole",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "services", "allowed", "words"), BLOCKED)
+def test_what_blocks_is_named(one: Host, services: tuple[Service, ...], allowed: Policy, words: str) -> None:
+    """Rule 5: `runningTasksCount` and desired RUNNING are no evidence; lastStatus and target states are."""
+    seen = fleet((one,), services=services)
+
+    assert words in (drained.blocking(one, seen, allowed, NOW) or "drained")
+
+
+@pytest.mark.parametrize(("one", "services", "allowed"), FREE)
+def test_drained_is_none(one: Host, services: tuple[Service, ...], allowed: Policy) -> None:
+    """What can never be fulfilled must not be waited for."""
+    assert drained.blocking(one, fleet((one,), services=services), allowed, NOW) is None
+
+
+def test_a_standalone_task_is_stopped_once() -> None:
+    """One that was told to stop is waited for, not told again every tick."""
+    one = draining(tasks=(task(None), task(None, "STOPPING"), task()))
+
+    assert drained.standalone(one) == ("arn:task/None-RUNNING",)
+
+
+def test_last_words_are_those_of_services_with_a_task_there() -> None:
+    """Rule 8: the service that blocks, and no other."""
+    one = draining(tasks=(task(),))
+    seen = fleet((one,), services=(service(last_event="no room"), service("api", last_event="fine")))
+
+    assert drained.last_words(one, seen) == "; web: no room"

@@ -1,0 +1,111 @@
+"""Will the tasks fit, and can a drain progress at all? The arithmetic, and that it errs on the safe side."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.rollout.fit import Need, drain_misfit, misfit, needs_of, percent_deadlock, pool_misfit
+from controller.rollout.model import Resources
+from tests.rollout.builders import draining, host, service, task
+
+ROOM = Resources(1024, 2048)
+NONE: frozenset[int] = frozenset()
+
+
+@pytest.mark.parametrize(
+    ("needs", "hosts", "words"),
+    [
+        pytest.param([], [], None, id="nothing fits anywhere"),
+        pytest.param([Need("web", 256, 512)], [], "no host", id="something does not fit nowhere"),
+        pytest.param([Need("web", 512, 1024)] * 2, [(ROOM, NONE)], None, id="exactly full"),
+        pytest.param([Need("web", 512, 256)] * 3, [(ROOM, NONE)], "2 of 3 tasks fit; web needs 512 cpu", id="cpu"),
+        pytest.param([Need("web", 1, 1025)] * 2, [(ROOM, NONE)], "1 of 2", id="memory"),
+        pytest.param([Need("web", 1, 1, (80,))], [(ROOM, frozenset({80}))], "ports [80]", id="a port that is taken"),
+        pytest.param([Need("web", 1, 1, (80,))] * 2, [(ROOM, NONE)], "1 of 2", id="a port wanted twice"),
+        pytest.param([Need("web", 1, 1, (80,))] * 2, [(ROOM, NONE)] * 2, None, id="a port on each of two hosts"),
+        pytest.param([Need("a", 1, 1200), Need("b", 1, 800)], [(ROOM, NONE)], None, id="the biggest first"),
+    ],
+)
+def test_misfit_counts(needs: list[Need], hosts: list[tuple[Resources, frozenset[int]]], words: str | None) -> None:
+    """The refusal carries the numbers; None only when every task has its place."""
+    found = misfit(needs, hosts)
+
+    assert (words is None) == (found is None)
+    assert (words or "") in (found or "")
+
+
+SIZES = st.integers(1, 1024)
+
+
+@given(st.lists(st.tuples(SIZES, SIZES), max_size=12), st.integers(0, 6))
+def test_fitting_is_never_promised_beyond_the_sum(sizes: list[tuple[int, int]], hosts: int) -> None:
+    """First fit may refuse what would fit; it must never accept what cannot."""
+    needs = [Need(f"s{n}", cpu, memory) for n, (cpu, memory) in enumerate(sizes)]
+    if misfit(needs, [(ROOM, NONE)] * hosts) is None:
+        assert sum(cpu for cpu, _ in sizes) <= hosts * ROOM.cpu
+        assert sum(memory for _, memory in sizes) <= hosts * ROOM.memory
+
+
+def test_only_what_must_run_elsewhere_needs_room() -> None:
+    """A task told to stop has its replacement already; daemons stay with their hosts."""
+    tasks = [task(), task("api", "DEACTIVATING"), task("old", "STOPPED"), task("log", daemon=True), task(None)]
+
+    assert [need.name for need in needs_of(tasks)] == ["web", "None-RUNNING"]
+
+
+@pytest.mark.parametrize(
+    ("ports", "memory", "fits"),
+    [
+        pytest.param((), 512, True, id="room enough"),
+        pytest.param((), 511, False, id="a MiB short"),
+        pytest.param((8080,), 512, False, id="its port is taken on the host that stays"),
+    ],
+)
+def test_a_drain_needs_room_on_those_that_stay(ports: tuple[int, ...], memory: int, fits: bool) -> None:
+    """Rule 1: no cordon whose tasks could go nowhere."""
+    leaving = draining(tasks=(task(static_ports=ports),))
+    staying = host("i-2", free=Resources(256, memory), tasks=(task("api", static_ports=(8080,)),))
+
+    assert fits == (drain_misfit([leaving], [staying]) is None)
+
+
+@pytest.mark.parametrize(
+    ("desired", "low", "high", "stuck"),
+    [
+        pytest.param(4, 100, 200, False, id="may start before it stops"),
+        pytest.param(3, 100, 125, True, id="125 % of three is three"),
+        pytest.param(4, 100, 125, False, id="125 % of four is five"),
+        pytest.param(3, 75, 100, True, id="75 % of three is three, rounded up"),
+        pytest.param(4, 75, 100, False, id="75 % of four is three"),
+        pytest.param(1, 50, 100, True, id="half of one task is one"),
+        pytest.param(1, 0, 100, False, id="one task may be missing"),
+        pytest.param(0, 100, 100, False, id="nothing runs, nothing moves"),
+    ],
+)
+def test_percentages_that_can_never_move_are_found(desired: int, low: int, high: int, stuck: bool) -> None:
+    """aws.md 1.1: max is rounded down, min up; when neither leaves a task of room, a drain hangs for ever."""
+    found = percent_deadlock(service(desired=desired, min_percent=low, max_percent=high))
+
+    assert stuck == (found is not None)
+
+
+def test_a_daemon_service_never_deadlocks() -> None:
+    """Its hosts take it along."""
+    assert percent_deadlock(service(daemon=True, min_percent=100, max_percent=100)) is None
+
+
+@pytest.mark.parametrize(
+    ("hosts", "fits"),
+    [
+        pytest.param(2, True, id="two hosts hold four tasks of half a host"),
+        pytest.param(1, False, id="one does not"),
+        pytest.param(0, False, id="none holds nothing"),
+    ],
+)
+def test_a_pool_is_judged_as_it_will_be(hosts: int, fits: bool) -> None:
+    """Rule 1: with the old hosts gone the tasks fit, or the plan is refused; daemons come with each host."""
+    web, log = service(cpu=512, memory=1024), service("log", cpu=9999, memory=9999, daemon=True)
+
+    assert fits == (pool_misfit(hosts, ROOM, [web, log]) is None)
