@@ -82,6 +82,8 @@ def test_a_long_line_is_shown_around_the_place(loads: Callable[..., Loaded]) -> 
         pytest.param({"  listeners: {http: {port: 80}}": "  listeners: http"}, 1, id="listeners that are text"),
         pytest.param({"  cidr: 10.0.0.0/16": "  cidr: ten"}, 1, id="a network that cannot be reckoned with"),
         pytest.param({"stop_timeout: 30s": "stop_timeout: long"}, 1, id="a length that cannot be reckoned with"),
+        pytest.param({"{max_surge: 1, drain_timeout: 5m, bake: 30s}": "fast", "stop_timeout: 30s": "stop_timeout: 20m"},
+                     1, id="defaults of a rollout that is text"),
         pytest.param({"{repository: shop, tag: v1}": "[a]"}, 1, id="an image that is a list"),
     ],
 )  # fmt: skip
