@@ -142,7 +142,7 @@ def _outputs_after(step: Step, volatile: tuple[str, ...]) -> Mapping[str, str]:
     """The outputs dependents may rely on while planning: none of what is about to change."""
     if step.observed is None or step.action in {"create", "replace", "read"}:
         return {}
-    if step.action == "update":
+    if step.action == "update" and step.risk != "cosmetic":  # a tag makes no new version
         return {name: value for name, value in step.observed.outputs.items() if name not in volatile}
     return step.observed.outputs
 

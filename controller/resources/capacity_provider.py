@@ -80,8 +80,12 @@ class CapacityProviderKind:
 
     def delete(self, aws: Aws, observed: Observed[CapacityProvider]) -> None:
         name = observed.as_desired.name
-        if not observed.gone:
-            aws.ecs.delete_capacity_provider(capacityProvider=name)
+        try:
+            if not observed.gone:
+                aws.ecs.delete_capacity_provider(capacityProvider=name)
+        except Refused as refusal:
+            if "does not exist" not in str(refusal):  # ECS says so in words only
+                raise
         found = aws.ecs.describe_capacity_providers(capacityProviders=[name])["capacityProviders"]
         for item in found:
             if item.get("status") != "INACTIVE":

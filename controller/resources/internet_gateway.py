@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
-from controller.base.errors import Gone
+from controller.base.errors import Gone, Refused
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
@@ -48,7 +48,7 @@ class InternetGatewayKind:
         made = found or [aws.ec2.create_internet_gateway(TagSpecifications=born)["InternetGateway"]]
         gateway = min(made, key=lambda one: one["InternetGatewayId"])
         if not gateway.get("Attachments"):
-            aws.ec2.attach_internet_gateway(InternetGatewayId=gateway["InternetGatewayId"], VpcId=str(desired.vpc))
+            _attach(aws, gateway["InternetGatewayId"], str(desired.vpc))
         return {"id": gateway["InternetGatewayId"]}
 
     def update(
@@ -59,7 +59,7 @@ class InternetGatewayKind:
             if change.field == "vpc":
                 if change.before:
                     _detach(aws, gateway, str(change.before))
-                aws.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=str(desired.vpc))
+                _attach(aws, gateway, str(desired.vpc))
             if change.field == "tags":
                 aws.ec2.create_tags(Resources=[gateway], Tags=tags.pascal(desired.tags))
         return {}
@@ -77,6 +77,17 @@ def parse_gateway(
     attached = [one["VpcId"] for one in item.get("Attachments", []) if one.get("State") in {"available", "attached"}]
     as_desired = InternetGateway(attached[0] if attached else "", lasting_tags(live))
     return Observed(as_desired, {"id": item["InternetGatewayId"]}, live.get(OWNER_TAG), notes=notes)
+
+
+def _attach(aws: Aws, gateway: str, vpc: str) -> None:
+    """Attach it; that it is attached already (a lost answer) is success, another one in its place is not."""
+    try:
+        aws.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    except Refused:
+        held: Any = [{"Name": "attachment.vpc-id", "Values": [vpc]}]
+        found = aws.ec2.describe_internet_gateways(Filters=held)["InternetGateways"]
+        if [one["InternetGatewayId"] for one in found] != [gateway]:
+            raise
 
 
 def _detach(aws: Aws, gateway: str, vpc: str) -> None:

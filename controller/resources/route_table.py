@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.base.errors import Refused
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, key_of, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
 
@@ -115,9 +115,9 @@ def _send(aws: Aws, table: str, desired: RouteTable, *, replacing: bool) -> None
 
 def _order(wanted: RouteTable | None, reads: Reads) -> dict[str, int]:
     """The ids of the wanted subnets by their place in the spec."""
-    names = [ref.key for ref in wanted.subnets if isinstance(ref, Ref)] if wanted else []
-    ids = {key_of(tags.read(item.get("Tags")), "subnet"): item["SubnetId"] for item in reads.subnets()}
-    return {ids[key]: place for place, key in enumerate(names) if key in ids}
+    ids = {key: item["SubnetId"] for key, item, _, _ in tags.owned(reads.subnets(), "subnet", "SubnetId")}
+    subnets = [ids.get(one.key, "") if isinstance(one, Ref) else one for one in (wanted.subnets if wanted else ())]
+    return {subnet: place for place, subnet in enumerate(subnets) if subnet}
 
 
 def _associate(aws: Aws, table: str, subnet: str) -> None:

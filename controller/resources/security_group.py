@@ -44,7 +44,7 @@ EVERYTHING_OUT = Rule("egress", "-1", -1, -1, "0.0.0.0/0")
 
 @dataclass(frozen=True, slots=True)
 class SecurityGroup:
-    rules: tuple[Rule, ...]
+    rules: tuple[Rule, ...] = spec(unordered=True)  # a peer that is known by its id only sorts elsewhere
     name: str = spec(compare=False)
     description: str = spec(immutable=True)
     vpc: str | Ref = spec(immutable=True)

@@ -155,7 +155,6 @@ class ServiceKind:
         try:
             if not observed.gone:
                 aws.ecs.delete_service(cluster=cluster, service=name, force=True)
-                raise NotYet(f"service {name}: its tasks are stopping")
         except Gone:
             pass
         if left := sum(1 for task in _tasks(aws, cluster) if _open(task, name)):

@@ -13,8 +13,10 @@ from moto.backends import get_backend
 from moto.core.responses import ActionResult
 from moto.ec2.models.amis import AmiBackend
 from moto.ec2.models.instances import InstanceBackend
+from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.responses.internet_gateways import InternetGateways
 from moto.ec2.responses.launch_templates import LaunchTemplates
+from moto.ec2.responses.route_tables import RouteTables
 from moto.ec2.responses.security_groups import SecurityGroups
 from moto.ec2.responses.subnets import Subnets
 from moto.ec2.responses.vpcs import VPCs
@@ -32,6 +34,7 @@ def install(current: Callable[[], Backing]) -> None:
     _launch_templates()
     _deletes(current)
     _instances(current)
+    _pages()
     _parse_images_once()
 
 
@@ -65,6 +68,9 @@ def _before(cls: type, method: str, check: Callable[[Any], None]) -> None:
 
 # ------------------------------------------------------------------------------------------------ launch templates
 def _launch_templates() -> None:
+    LaunchTemplate.tags = property(
+        lambda self: self.get_tags(), lambda *_: None
+    )  # moto shows those of its birth for ever
     create, create_version = LaunchTemplates.create_launch_template, LaunchTemplates.create_launch_template_version
 
     def created(self: Any) -> Any:
@@ -125,10 +131,18 @@ def _launch_templates() -> None:
             answer["NextToken"] = str(start + page)
         return ActionResult(answer)
 
+    def listed(self: Any) -> Any:
+        """All of them; moto stops at fifteen and gives no token."""
+        names, idents = self._get_param("LaunchTemplateNames", []), self._get_param("LaunchTemplateIds", [])
+        filters = self._filters_from_querystring()
+        found = self.ec2_backend.describe_launch_templates(names, idents, filters)
+        return ActionResult({"LaunchTemplates": [_summary(one) for one in found]})
+
     original = LaunchTemplates.describe_launch_template_versions
     LaunchTemplates.create_launch_template = created
     LaunchTemplates.create_launch_template_version = versioned
     LaunchTemplates.describe_launch_template_versions = described
+    LaunchTemplates.describe_launch_templates = listed
     _before(LaunchTemplates, "describe_launch_templates", _known_templates)
 
 
@@ -174,6 +188,36 @@ def _version(template: Any, version: Any) -> dict[str, Any]:
         "VersionDescription": version.description,
         "VersionNumber": version.number,
     }
+
+
+# ------------------------------------------------------------------------------------------------ pages
+def _pages() -> None:
+    """MaxResults and NextToken (aws.md 6.3); moto shows everything at once here (reference/moto.md 4)."""
+    _paged(VPCs, "describe_vpcs", "Vpcs")
+    _paged(Subnets, "describe_subnets", "Subnets")
+    _paged(SecurityGroups, "describe_security_groups", "SecurityGroups")
+    _paged(SecurityGroups, "describe_security_group_rules", "SecurityGroupRules")
+    _paged(RouteTables, "describe_route_tables", "RouteTables", most=100)
+    _paged(InternetGateways, "describe_internet_gateways", "InternetGateways")
+    _paged(LaunchTemplates, "describe_launch_templates", "LaunchTemplates", most=PAGE)
+
+
+def _paged(cls: type, method: str, rows: str, most: int = 1000) -> None:
+    original = getattr(cls, method)
+
+    def paged(self: Any) -> Any:
+        size = self._get_int_param("MaxResults", 0)
+        if size and not 5 <= size <= most:
+            raise ApiError("InvalidParameterValue", f"MaxResults must be between 5 and {most}, got {size}")
+        answer = original(self)
+        start = int(self._get_param("NextToken") or 0)
+        found = list(answer.result[rows])
+        result = {**answer.result, rows: found[start : start + size] if size else found[start:]}
+        if size and start + size < len(found):
+            result["NextToken"] = str(start + size)
+        return ActionResult(result)
+
+    setattr(cls, method, paged)
 
 
 # ------------------------------------------------------------------------------------------------ deletes
