@@ -1,0 +1,287 @@
+"""For every comparable field of every kind, something else it could be. The contract fails where one is missing.
+
+A sample is a value, or a function of the world and the desired state: it may make what it needs by hand (a third
+subnet, another revision), and answers the edited desired state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from controller.aws.client import Aws
+from controller.base.keys import NAME_TAG, Key
+from controller.engine.reconciler import Observed
+from controller.resources import internet_gateway
+from controller.resources.listener_rule import Forward
+from controller.resources.role import Grant
+from controller.resources.security_group import EVERYTHING_OUT, Rule
+from controller.resources.target_group import HealthCheck
+from tests.resources.stacks import World
+
+Make = Callable[[World, Any], Any]
+
+SUBJECTS = {  # which resource of the rich stack is edited
+    "auto_scaling_group": "main",
+    "capacity_provider": "main",
+    "cluster": "main",
+    "cluster_capacity_providers": "main",
+    "instance_profile": "hosts-main",
+    "internet_gateway": "sample",
+    "launch_template": "main",
+    "listener": "admin",
+    "listener_rule": "web",
+    "load_balancer": "main",
+    "log_group": "web",
+    "repository": "shop",
+    "role": "execution-web",
+    "route_table": "public",
+    "security_group": "load-balancer",
+    "service": "web",
+    "subnet": "public-1",
+    "target_group": "web-blue",
+    "task_definition": "worker",
+    "vpc": "main",
+}
+
+
+def subject(world: World, kind: str, wanted: Mapping[Key, Any]) -> tuple[Key, Any]:
+    """The resource to edit and what it should be. A gateway in use cannot move: that one gets a stack of its own."""
+    key = Key(kind, SUBJECTS[kind])
+    if kind != "internet_gateway":
+        return key, wanted[key]
+    born = tuple((k, str(key) if k == NAME_TAG else v) for k, v in wanted[Key(kind, "main")].tags)
+    desired = internet_gateway.InternetGateway(_vpc(world), born)
+    internet_gateway.KIND.create(world.aws, key, desired)
+    return key, desired
+
+
+def _vpc(world: World) -> str:
+    return world.aws.ec2.create_vpc(CidrBlock="10.99.0.0/16")["Vpc"]["VpcId"]
+
+
+def _subnet(world: World) -> str:
+    """A third subnet of the stack's VPC, made by hand in a zone of its own."""
+    vpc = world.see("vpc")[Key("vpc", "main")].outputs["id"]
+    found = world.aws.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]
+    by_hand = [one["SubnetId"] for one in found if one["CidrBlock"] == "10.60.9.0/24"]
+    if by_hand:
+        return by_hand[0]
+    zone = "us-east-1f"
+    made = world.aws.ec2.create_subnet(VpcId=vpc, CidrBlock="10.60.9.0/24", AvailabilityZone=zone)
+    return made["Subnet"]["SubnetId"]
+
+
+def _gateway(world: World) -> str:
+    return world.aws.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+
+
+def _with(field: str, make: Callable[[World], Any]) -> Make:
+    return lambda world, desired: replace(desired, **{field: make(world)})
+
+
+def _added(field: str, make: Callable[[World], Any]) -> Make:
+    return lambda world, desired: replace(desired, **{field: (*getattr(desired, field), make(world))})
+
+
+def _output(key: Key, name: str) -> Callable[[World], str]:
+    return lambda world: world.see(key.kind)[key].outputs[name]
+
+
+def _version(world: World) -> str:
+    """A version made by hand."""
+    for name in ("rich-main", "rich-spare"):
+        made = world.aws.ec2.create_launch_template_version(
+            LaunchTemplateName=name, SourceVersion="1", LaunchTemplateData={"InstanceType": "t3.large"}
+        )
+    return str(made["LaunchTemplateVersion"]["VersionNumber"])
+
+
+def _certified(world: World, desired: Any) -> Any:
+    """Somebody made the listener HTTPS by hand; the spec still says HTTP."""
+    aws, key = world.aws, Key("listener", "admin")
+    certificate = aws.iam.upload_server_certificate(ServerCertificateName="x", CertificateBody="x", PrivateKey="x")
+    arn = certificate["ServerCertificateMetadata"]["Arn"]
+    listener = world.see("listener")[key].outputs["arn"]
+    aws.elbv2.modify_listener(ListenerArn=listener, Protocol="HTTPS", Certificates=[{"CertificateArn": arn}])
+    return desired
+
+
+def _definition(world: World, port: int = 8080) -> str:
+    """A task definition made by hand."""
+    ports: Any = [{"containerPort": port, "hostPort": 0}]
+    container: Any = {"name": "app", "image": "nginx:1", "memory": 64, "portMappings": ports}
+    made = world.aws.ecs.register_task_definition(family="by-hand", containerDefinitions=[container])
+    return made["taskDefinition"]["taskDefinitionArn"]
+
+
+def _provider(world: World, desired: Any) -> Any:
+    """A third provider, with a group of its own."""
+    subnet = world.see("subnet")[Key("subnet", "public-1")].outputs["id"]
+    template = {"LaunchTemplateName": "rich-main", "Version": "1"}
+    call: Any = world.aws.autoscaling.create_auto_scaling_group
+    call(AutoScalingGroupName="third", MinSize=0, MaxSize=0, LaunchTemplate=template, VPCZoneIdentifier=subnet)
+    found = world.aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=["third"])["AutoScalingGroups"]
+    group: Any = {"autoScalingGroupArn": found[0]["AutoScalingGroupARN"]}
+    world.aws.ecs.create_capacity_provider(name="third", autoScalingGroupProvider=group)
+    return replace(desired, providers=(*desired.providers, "third"), names=(*desired.names, "third"))
+
+
+TAGS: Make = lambda _, desired: replace(desired, tags=tuple(sorted({**dict(desired.tags), "team": "other"}.items())))  # noqa: E731
+
+SAMPLES: dict[str, dict[str, Any]] = {
+    "auto_scaling_group": {
+        "template": _with("template", _output(Key("launch_template", "spare"), "id")),
+        "version": _with("version", _version),
+        "subnets": lambda _, desired: replace(desired, subnets=desired.subnets[:1]),
+        "min": 2,
+        "max": 5,
+        "tags": TAGS,
+    },
+    "capacity_provider": {
+        "group": "arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:1:autoScalingGroupName/x",
+        "managed_draining": False,
+        "managed_scaling": True,
+        "tags": TAGS,
+    },
+    "cluster": {"container_insights": True, "tags": TAGS},
+    "cluster_capacity_providers": {"cluster": "other", "providers": _provider},
+    "container_image": {},
+    "image": {},
+    "instance_profile": {"role": _with("role", _output(Key("role", "hosts-spare"), "name")), "tags": TAGS},
+    "internet_gateway": {"vpc": _with("vpc", _vpc), "tags": TAGS},
+    "launch_template": {
+        "image": "ami-0123456789abcdef0",
+        "instance_type": "t3.large",
+        "profile": _with("profile", _output(Key("instance_profile", "hosts-spare"), "name")),
+        "security_groups": _added("security_groups", _output(Key("security_group", "load-balancer"), "id")),
+        "user_data": "#!/bin/bash\ntrue\n",
+        "http_tokens": "optional",
+        "hop_limit": 2,
+        "tags": TAGS,
+    },
+    "listener": {
+        "load_balancer": "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/x/1",
+        "port": 8444,
+        "protocol": _certified,
+        "default": "503 text/plain come back later",
+        "tags": TAGS,
+    },
+    "listener_rule": {
+        "listener": "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/x/1/2",
+        "priority": 300,
+        "paths": ("/b",),
+        "hosts": (),
+        "forwards": lambda _, desired: replace(
+            desired, forwards=tuple(Forward(one.group, 50) for one in desired.forwards)
+        ),
+        "tags": TAGS,
+    },
+    "load_balancer": {
+        "subnets": _added("subnets", _subnet),
+        "security_groups": _added("security_groups", _output(Key("security_group", "hosts-main"), "id")),
+        "idle_timeout": 30,
+        "scheme": "internal",
+        "tags": TAGS,
+    },
+    "log_group": {"retention_days": 0, "tags": TAGS},
+    "repository": {"scan_on_push": False, "immutable": True, "keep_images": 0, "tags": TAGS},
+    "role": {
+        "trust": "ec2.amazonaws.com",
+        "policies": ("arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore",),
+        "grants": (Grant(("s3:GetObject", "s3:ListBucket"), ("arn:aws:s3:::b", "arn:aws:s3:::b/*")),),
+        "tags": TAGS,
+    },
+    "route_table": {
+        "gateway": _with("gateway", _gateway),
+        "subnets": _added("subnets", _subnet),
+        "vpc": "vpc-0",
+        "tags": TAGS,
+    },
+    "security_group": {
+        "rules": (
+            EVERYTHING_OUT,
+            Rule("ingress", "tcp", 80, 90, "10.0.0.0/8"),
+            Rule("ingress", "-1", -1, -1, "10.7.0.0/16"),
+        ),
+        "description": "other words",
+        "vpc": "vpc-0",
+        "tags": TAGS,
+    },
+    "service": {
+        "cluster": "other",
+        "task_definition": _with("task_definition", _definition),
+        "provider": _with("provider", _output(Key("capacity_provider", "spare"), "name")),
+        "target_group": _with("target_group", _output(Key("target_group", "web-green"), "arn")),
+        "port": lambda world, desired: replace(desired, port=90, task_definition=_definition(world, 90)),
+        "desired": 3,
+        "min_percent": 100,
+        "max_percent": 150,
+        "circuit_breaker": True,
+        "grace": 60,
+        "zone_rebalancing": "ENABLED",
+        "placement": (("binpack", "memory"),),
+        "tags": TAGS,
+    },
+    "subnet": {"vpc": "vpc-0", "cidr": "10.60.8.0/24", "tags": TAGS, "zone": "us-east-1a", "public_ip": False},
+    "target_group": {
+        "vpc": "vpc-0",
+        "protocol": "HTTPS",
+        "target_type": "ip",
+        "health": HealthCheck("/up", 30, 6, 4, 5, "200-399", "8081"),
+        "deregistration_delay": 120,
+        "tags": TAGS,
+    },
+    "task_definition": {
+        "image": "busybox:2",
+        "cpu": 64,
+        "memory": 200,
+        "port": 9000,
+        "environment": (("A", "1"), ("B", "2")),
+        "secrets": (("KEY", "arn:aws:ssm:us-east-1:123456789012:parameter/key"),),
+        "command": ("true",),
+        "execution_role": _with("execution_role", _output(Key("role", "execution-web"), "arn")),
+        "log_group": _with("log_group", _output(Key("log_group", "web"), "name")),
+        "stop_timeout": 60,
+        "network_mode": "host",
+        "tags": TAGS,
+    },
+    "vpc": {"cidr": "10.61.0.0/16", "tags": TAGS, "dns_hostnames": False},
+}
+
+
+def retag(aws: Aws, key: Key, have: Observed[Any], lost: str, foreign: tuple[str, str]) -> None:
+    """Somebody removes one tag of a resource and adds one of theirs, with the calls of its service."""
+    name, arn = have.outputs.get("name", ""), have.outputs.get("arn", "")
+    pascal: Any = [{"Key": foreign[0], "Value": foreign[1]}]
+    camel: Any = [{"key": foreign[0], "value": foreign[1]}]
+    match key.kind:
+        case "vpc" | "subnet" | "internet_gateway" | "route_table" | "security_group" | "launch_template":
+            aws.ec2.delete_tags(Resources=[have.outputs["id"]], Tags=[{"Key": lost}])
+            aws.ec2.create_tags(Resources=[have.outputs["id"]], Tags=pascal)
+        case "load_balancer" | "target_group" | "listener" | "listener_rule":
+            aws.elbv2.remove_tags(ResourceArns=[arn], TagKeys=[lost])
+            aws.elbv2.add_tags(ResourceArns=[arn], Tags=pascal)
+        case "cluster" | "capacity_provider" | "service" | "task_definition":
+            aws.ecs.untag_resource(resourceArn=arn, tagKeys=[lost])
+            aws.ecs.tag_resource(resourceArn=arn, tags=camel)
+        case "role":
+            aws.iam.untag_role(RoleName=name, TagKeys=[lost])
+            aws.iam.tag_role(RoleName=name, Tags=pascal)
+        case "instance_profile":
+            aws.iam.untag_instance_profile(InstanceProfileName=name, TagKeys=[lost])
+            aws.iam.tag_instance_profile(InstanceProfileName=name, Tags=pascal)
+        case "repository":
+            aws.ecr.untag_resource(resourceArn=arn, tagKeys=[lost])
+            aws.ecr.tag_resource(resourceArn=arn, tags=pascal)
+        case "log_group":
+            aws.logs.untag_resource(resourceArn=arn, tagKeys=[lost])
+            aws.logs.tag_resource(resourceArn=arn, tags=dict([foreign]))
+        case "auto_scaling_group":
+            place: Any = {"ResourceId": name, "ResourceType": "auto-scaling-group"}
+            aws.autoscaling.delete_tags(Tags=[{**place, "Key": lost}])
+            tag = {**place, "Key": foreign[0], "Value": foreign[1], "PropagateAtLaunch": False}
+            aws.autoscaling.create_or_update_tags(Tags=[tag])
+        case kind:
+            raise AssertionError(f"nobody knows how to untag a {kind}")

@@ -1,0 +1,151 @@
+"""Stacks in the simulated sandbox, for the tests of kinds and reads: built, looked at, torn down, killed on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+
+from controller.aws.client import Aws
+from controller.aws.reads import Reads
+from controller.base.errors import Missing, Refused
+from controller.base.keys import Key
+from controller.engine.graph import resolve
+from controller.engine.observe import declare, names_of
+from controller.engine.reconciler import Observed, Reconciler
+from controller.report.seen import Tick
+from controller.resources import RECONCILERS
+from controller.sandbox.simulated import Simulated
+from controller.spec.load import load
+from controller.spec.types import Stack
+from controller.tick import Options, Want, tick
+
+SPECS = Path(__file__).parents[2] / "specs"
+RICH = Path(__file__).parent / "rich.yaml"
+KINDS: dict[str, Reconciler[Any]] = {kind.kind: kind for kind in RECONCILERS}
+LIVES = 400  # ticks or lives of one history; more means that it never ends
+MODELS = botocore.session.Session().get_component("data_loader")  # AWS's service models, read once for all sessions
+
+Live = dict[Key, Observed[Any]]
+
+
+class Killed(Exception):  # noqa: N818 - what happens to the process, not an error of ours
+    """The controller died here."""
+
+
+@dataclass
+class World:
+    """One stack in one sandbox, and a controller's connection to it."""
+
+    sim: Simulated
+    stack: Stack
+    aws: Aws = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """A new process: new clients, nothing remembered."""
+        session = self.sim.session()
+        session.register_component("data_loader", MODELS)
+        self.aws = Aws(session, self.stack.region)
+
+    def tick(self, want: Want = "converge", *, act: bool = False) -> Tick:
+        options = Options(by_person=True, started=self.sim.now())
+        return tick(self.stack, self.aws, self.sim, want=want, act=act, options=options)
+
+    def desired(self) -> dict[Key, Any]:
+        return declare(self.stack, RECONCILERS)
+
+    def see(self, *kinds: str, wanted: Mapping[Key, Any] | None = None) -> Live:
+        """What is live, of the named kinds or of all; *wanted* takes the place of what the spec says."""
+        desired = self.desired() | dict(wanted or {})
+        found: Live = {}
+        with ThreadPoolExecutor(4) as pool:
+            reads = Reads(self.aws, self.stack.name, names_of(desired), pool)
+            for name in kinds or KINDS:
+                asked = {key: one for key, one in desired.items() if key.kind == name}
+                found |= KINDS[name].observe(reads, asked, self.stack.name)
+        return found
+
+    def resolved(self, live: Live) -> dict[Key, Any]:
+        """What the spec asks for, every reference replaced by what is live."""
+        outputs = {key: one.outputs for key, one in live.items()}
+        return {key: resolve(one, outputs) for key, one in self.desired().items()}
+
+    def left(self) -> dict[str, list[str]]:
+        """What exists in the account, by kind."""
+        return {kind: sorted(names) for kind, names in self.sim.door("GET", "left").items() if names}
+
+    def push(self) -> None:
+        """Push the images the stack asks for, where their repository is there already."""
+        images = {(f"{self.stack.name}/{one.image.repository}", one.image.tag) for one in self.stack.services}
+        for name, tag in images:
+            if name in self.left().get("repository", []):
+                self.sim.door("POST", "image", repository=name, tag=tag)
+
+
+def stack_of(path: Path, *overrides: str) -> Stack:
+    return load(str(path), overrides).stack
+
+
+def begin(path: Path, *overrides: str) -> World:
+    """An empty account, and the stack that is to be built in it."""
+    return World(Simulated(), stack_of(path, *overrides))
+
+
+def built(path: Path, *overrides: str) -> World:
+    world = begin(path, *overrides)
+    converge(world)
+    return world
+
+
+def converge(world: World, want: Want = "converge") -> Tick:
+    """Ticks until one is quiet; images are pushed when they are missed. What AWS refuses for good fails the test."""
+    for _ in range(LIVES):
+        seen = world.tick(want, act=True)
+        missed = [error for error in seen.failed.values() if isinstance(error, Missing)]
+        if missed:
+            world.push()
+        refused = {str(key): str(error) for key, error in seen.failed.items() if isinstance(error, Refused)}
+        assert refused == {}, refused
+        if seen.quiet and not missed:
+            return seen
+        world.sim.sleep(seen.requeue_after)
+    raise AssertionError(f"not quiet after {LIVES} ticks: {seen.failed}")
+
+
+def in_short_lives(world: World, want: Want, calls: int) -> int:
+    """Like `converge`, but the controller dies before its mutating call number *calls* + 1, is started again, and so on
+    until a tick is quiet. How often it died."""
+    deaths = 0
+    for _ in range(LIVES):
+        world.aws.guard = mortal(calls)
+        try:
+            seen = world.tick(want, act=True)
+        except Killed:
+            deaths += 1
+            world.sim.sleep(timedelta(seconds=0.5))
+            continue
+        if any(isinstance(error, Missing) for error in seen.failed.values()):
+            world.push()
+        elif seen.quiet:
+            return deaths
+        world.sim.sleep(seen.requeue_after)
+    raise AssertionError(f"not quiet after {LIVES} lives")
+
+
+def mortal(calls: int) -> Callable[[], None]:
+    """A guard that lets *calls* mutating calls pass and none after: a dead process makes no call in any thread."""
+    made = iter(range(calls))
+
+    def guard() -> None:
+        if next(made, None) is None:
+            raise Killed
+
+    return guard
