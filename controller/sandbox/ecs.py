@@ -7,6 +7,7 @@ are missing, and both happen only within the bounds (aws.md 1.1).
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -109,12 +110,25 @@ def _leaving(draft: Draft, service: Service, opened: Sequence[Task]) -> list[Tas
         or _sick(draft, service, task)
     ]
     good = [task for task in wanted if task not in bad]
-    surplus = sorted(good, key=lambda t: (t.last == "RUNNING", -_crowd(good, t), -t.created.timestamp(), t.arn))
-    return bad + surplus[: max(0, len(good) - service.desired)]
+    return bad + _surplus(draft, good, len(good) - service.desired)
 
 
-def _crowd(tasks: Sequence[Task], task: Task) -> int:
-    return sum(1 for one in tasks if one.node == task.node)
+def _surplus(draft: Draft, tasks: Sequence[Task], count: int) -> list[Task]:
+    """*count* of *tasks* to give up: what does not run yet, then from the fullest zone and host, newest first."""
+    left = list(tasks)
+    chosen: list[Task] = []
+    zones = {node.arn: node.zone for node in draft.nodes.values()}
+    while len(chosen) < count:
+        by_zone, by_node = Counter(zones.get(t.node, "") for t in left), Counter(t.node for t in left)
+        victim = min(
+            left,
+            key=lambda t: (
+                t.last == "RUNNING", -by_zone[zones.get(t.node, "")], -by_node[t.node], -t.created.timestamp(), t.arn
+            ),
+        )  # fmt: skip
+        left.remove(victim)
+        chosen.append(victim)
+    return chosen
 
 
 def _draining(draft: Draft, task: Task) -> bool:

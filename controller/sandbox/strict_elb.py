@@ -47,6 +47,7 @@ def install(current: Callable[[], Backing]) -> None:
     _load_balancers(current)
     _target_groups()
     _listeners()
+    _rules()
 
 
 def groups_of(action: dict[str, Any]) -> list[tuple[str, int]]:
@@ -219,7 +220,6 @@ def _target_groups() -> None:
 # ------------------------------------------------------------------------------------------------ listeners
 def _listeners() -> None:
     create = ELBv2Backend.create_listener
-    modify = ELBv2Backend.modify_listener
     initial = FakeListener.__init__
 
     def created(self: Any, load_balancer_arn: str, protocol: str, port: Any, *args: Any, **kw: Any) -> Any:
@@ -229,12 +229,7 @@ def _listeners() -> None:
         certificate = kw.get("certificate", args[1] if len(args) > 1 else None)
         if protocol == "HTTPS" and not certificate:
             raise ApiError("ValidationError", "A certificate must be specified for HTTPS listeners")
-        _check_weights(self, kw.get("actions", args[2] if len(args) > 2 else []))
         return create(self, load_balancer_arn, protocol, port, *args, **kw)
-
-    def modified(self: Any, arn: str, *args: Any, **kw: Any) -> Any:
-        _check_weights(self, kw.get("actions") or [])
-        return modify(self, arn, *args, **kw)
 
     def born(self: Any, *args: Any, **kw: Any) -> None:
         initial(self, *args, **kw)
@@ -242,14 +237,59 @@ def _listeners() -> None:
             self.ssl_policy, self.alpn_policy = None, None
 
     ELBv2Backend.create_listener = created
-    ELBv2Backend.modify_listener = modified
     FakeListener.__init__ = born
-    _before(
-        ELBV2Response, "create_rule", lambda self: _check_weights(self.elbv2_backend, self._get_param("Actions", []))
-    )
-    _before(
-        ELBV2Response, "modify_rule", lambda self: _check_weights(self.elbv2_backend, self._get_param("Actions", []))
-    )
+    _before(ELBV2Response, "modify_listener", _port_is_free)
+    for action in ("create", "modify"):
+        _before(ELBV2Response, f"{action}_listener", _weights_of("DefaultActions"))
+        _before(ELBV2Response, f"{action}_rule", _weights_of("Actions"))
+
+
+def _weights_of(parameter: str) -> Callable[[Any], None]:
+    return lambda self: _check_weights(self.elbv2_backend, self._get_param(parameter, []))
+
+
+def _port_is_free(self: Any) -> None:
+    """A listener that moves must not land on another one (aws.md 4.6, 5.2)."""
+    arn, port = self._get_param("ListenerArn"), self._get_param("Port")
+    for balancer in self.elbv2_backend.load_balancers.values():
+        others = [one for one in balancer.listeners.values() if one.arn != arn]
+        if port and arn in balancer.listeners and any(int(one.port) == int(port) for one in others):
+            raise ApiError("DuplicateListener", "A listener already exists on this port for this load balancer")
+
+
+def _rules() -> None:
+    create, modify = ELBv2Backend.create_rule, ELBv2Backend.modify_rule
+
+    def created(self: Any, **kw: Any) -> Any:
+        rule = create(self, **kw)
+        rule.conditions = _both_spellings(rule.conditions)
+        return rule
+
+    def modified(self: Any, **kw: Any) -> Any:
+        rule = modify(self, **kw)
+        rule.conditions = _both_spellings(rule.conditions)
+        return rule
+
+    def kept(self: Any) -> None:
+        """The default rule goes with its listener only (aws.md 2.4)."""
+        arn = self._get_param("RuleArn")
+        for rule in self.elbv2_backend.describe_rules(None, [arn]):
+            if rule.is_default:
+                raise ApiError("OperationNotPermitted", f"Default rule '{arn}' cannot be deleted")
+
+    ELBv2Backend.create_rule = created
+    ELBv2Backend.modify_rule = modified
+    _before(ELBV2Response, "delete_rule", kept)
+
+
+def _both_spellings(conditions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Values of paths and hosts read back twice, plain and in their Config, however they were given (aws.md 9.4)."""
+    shown = []
+    for one in conditions:
+        config = {"path-pattern": "PathPatternConfig", "host-header": "HostHeaderConfig"}.get(one.get("Field", ""))
+        values = one.get("Values") or (one.get(config) or {}).get("Values", []) if config else []
+        shown.append({**one, "Values": list(values), config: {"Values": list(values)}} if config else one)
+    return shown
 
 
 def _check_weights(backend: Any, actions: list[dict[str, Any]]) -> None:

@@ -131,6 +131,7 @@ class Stack:
         actions = [{"Type": "forward", "TargetGroupArn": self.target_group}]
         made = elb.create_listener(LoadBalancerArn=self.balancer, Protocol="HTTP", Port=80, DefaultActions=actions)
         self.listener = made["Listeners"][0]["ListenerArn"]
+        self.until(lambda: self.balancer_state() == "active")
         return self
 
     def make_target_group(self, name: str, delay: int = 5, **settings: Any) -> str:
@@ -257,6 +258,10 @@ class Stack:
 
     def events(self, name: str = "web") -> list[str]:
         return [one["message"] for one in self.shown(name)["events"]]
+
+    def balancer_state(self) -> str:
+        found = self.aws.elbv2.describe_load_balancers(LoadBalancerArns=[self.balancer])
+        return str(found["LoadBalancers"][0]["State"]["Code"])
 
     def health(self, group: str = "", **targets: Any) -> dict[tuple[str, int], tuple[str, str]]:
         """(instance, port) -> (state, reason)."""
