@@ -18,7 +18,7 @@ def ready(host: Host, policy: Policy, now: datetime) -> bool:
 
 
 def must_bake(fleet: Fleet, host: Host, policy: Policy) -> bool:
-    """Whether *host* counts only once baked: it runs the wanted version, and this roll brought it.
+    """Whether *host* must bake to prove the wanted version: it runs that, and is new.
 
     One that was there before has served long ago (the spec went back, or only the size changes). While old hosts are
     left, one launched so shortly before the record that its ready timeout still ran is as new as those after it.
@@ -30,8 +30,13 @@ def must_bake(fleet: Fleet, host: Host, policy: Policy) -> bool:
 
 
 def serving(fleet: Fleet, policy: Policy, now: datetime) -> tuple[Host, ...]:
-    """The hosts that count for the floor: ACTIVE, and baked where they must."""
-    return tuple(h for h in fleet.live if (ready(h, policy, now) if must_bake(fleet, h, policy) else h.active))
+    """The hosts that count for the floor: ACTIVE, and baked if this roll brought them."""
+    return tuple(host for host in fleet.live if (ready(host, policy, now) if _brought(fleet, host) else host.active))
+
+
+def _brought(fleet: Fleet, host: Host) -> bool:
+    started = fleet.roll.started if fleet.roll is not None and host.current else None
+    return started is not None and (host.launched_at is None or host.launched_at >= started)
 
 
 def floor(fleet: Fleet, policy: Policy) -> int:
@@ -52,13 +57,16 @@ def surge(fleet: Fleet, policy: Policy) -> int:
 
 def proven(fleet: Fleet, policy: Policy, now: datetime) -> bool:
     """Rule 2: a host of the wanted version is ready and baked, so more may follow."""
-    return any(host.current for host in serving(fleet, policy, now))
+    return any(_proves(fleet, host, policy, now) for host in fleet.new)
 
 
 def on_the_way(fleet: Fleet, policy: Policy, now: datetime) -> bool:
     """A host of the wanted version is being launched, boots or bakes."""
-    up = serving(fleet, policy, now)
-    return fleet.desired > len(fleet.live) or any(host not in up for host in fleet.new)
+    return fleet.desired > len(fleet.live) or any(not _proves(fleet, host, policy, now) for host in fleet.new)
+
+
+def _proves(fleet: Fleet, host: Host, policy: Policy, now: datetime) -> bool:
+    return ready(host, policy, now) if must_bake(fleet, host, policy) else host.active
 
 
 def first_alone(fleet: Fleet, policy: Policy, now: datetime) -> bool:

@@ -103,7 +103,7 @@ def serving(world: World, policy: Policy) -> list[Box]:
     """
     bake = int(policy.bake.total_seconds()) - 1
     roll = roll_of(world)
-    began = int((roll.started - moment(0) - policy.ready_timeout).total_seconds()) if roll else -NEVER
+    began = int((roll.started - moment(0)).total_seconds()) if roll else -NEVER
     known = max(world.turned, began)  # a host from before then has served long ago
     return [
         box
@@ -183,6 +183,7 @@ def _terminate(world: World, policy: Policy, box: Box, move: Terminate) -> None:
     require(halted or box.generation != world.generation or not late or world.desired > low, "late host, no halt noted")
     if not halted:
         _gates(world)
+        _unwanted(world, box)
     forced = box.cordoned and world.now - int(box.cordoned) + int(moment(0).timestamp())
     overdue = forced and forced > policy.drain_timeout.total_seconds()
     if not (policy.on_drain_timeout == "force" and overdue):
@@ -192,6 +193,15 @@ def _terminate(world: World, policy: Policy, box: Box, move: Terminate) -> None:
         require(not news, f"{box.id} replaced by a second host of an unproven version")
     world.desired -= move.shrink
     box.state = "Terminating"
+
+
+def _unwanted(world: World, box: Box) -> None:
+    """Tasks move once (rule 4): a host of the wanted version goes only as a surplus, or to even out the zones."""
+    live = [one.zone for one in world.boxes if not one.leaving]
+    lopsided = max(live.count(zone) for zone in world.zones) - min(live.count(zone) for zone in world.zones) > 1
+    surplus = len(live) > max(world.size, world.min) or lopsided
+    stays = box.generation == world.generation and (old(world) or not surplus)
+    require(not stays, f"{box.id} runs the wanted version and is no surplus")
 
 
 def _drained(world: World, policy: Policy, box: Box) -> None:

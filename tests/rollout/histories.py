@@ -14,7 +14,7 @@ from datetime import timedelta
 from controller.rollout.decide import clear_halt, decide
 from controller.rollout.model import Done, Fleet, Halt, Move, Policy, Wait
 from tests.rollout.eyes import fleet_of, roll_of
-from tests.rollout.hands import Broken, calls, require
+from tests.rollout.hands import LOST, Broken, calls, require
 from tests.rollout.worlds import CPU, NEVER, Job, Svc, World, moment
 
 Decide = Callable[[Fleet, Policy, object], tuple[Move, ...]]
@@ -82,6 +82,7 @@ EVENTS = {
     "silence": 1,
     "scale": 1,
     "lose": 1,
+    "minimum": 1,
 }
 
 
@@ -132,12 +133,23 @@ def one_pass(play: Play, choose: Decide, dice: random.Random, *, crash: bool) ->
     for call in acts[: dice.randint(0, len(acts)) if crash else None]:
         call()
     if isinstance(moves[0], Wait | Halt | Done):
+        in_time(play)
         if play.fault and not play.script and world.now > 2500:
             return True
         world.advance(max(1, min(world.next_event() - world.now, 20)))
     else:
         world.advance(dice.randint(1, 3))
     return False
+
+
+def in_time(play: Play) -> None:
+    """Rule 8: nobody waits for a drain beyond its deadline, or beyond what makes a host lost."""
+    longest = max(LOST, play.policy.drain_timeout.total_seconds()) + 60
+    for box in play.world.boxes:
+        busy = box.node == "DRAINING" and box.cordoned and not box.leaving and any(job.open for job in box.jobs)
+        since = play.world.now - int(box.cordoned or 0) + int(moment(0).timestamp())
+        ignored = play.world.alarm or any(one.deploying for one in play.world.services)
+        require(not busy or ignored or since <= longest, f"{box.id} has been draining for {since} s")
 
 
 def answer_halt(play: Play, fleet: Fleet) -> bool:
@@ -227,13 +239,16 @@ def _happen(play: Play, what: str, dice: random.Random) -> None:
                 service.deploying = False
         case "desired":
             world.desired = max(world.min, min(world.max, world.desired + dice.choice([-1, 1])))
+        case "minimum":  # a person raises MinSize: the record of a roll hides it from the spec
+            world.min = min(world.max, world.size + 1)
+            world.desired = max(world.min, world.desired)
         case "scale" if world.services:
             service = dice.choice(world.services)
             more = not service.static and roomy(play, world.size, service.cpu) and dice.random() < 0.5
             service.desired = max(1, service.desired + (1 if more else -1))
         case "standalone" if one:
             world.serial += 1
-            end = world.now + dice.choice([20, 100])
+            end = world.now + dice.choice([20, 100, 900])
             one.jobs.append(Job(f"run-{world.serial}", None, "RUNNING", end))
         case "cordon" if one and one.node == "ACTIVE":
             one.node = "DRAINING"

@@ -11,7 +11,10 @@ from collections import Counter
 
 import pytest
 
-from tests.rollout.histories import EVENTS, history, setting
+from controller.rollout.decide import decide
+from tests.rollout.builders import policy
+from tests.rollout.histories import EVENTS, history, one_pass, setting
+from tests.rollout.worlds import Svc, World
 
 HISTORIES = int(os.environ.get("THESEUS_HISTORIES", "2000"))
 FIRST = int(os.environ.get("THESEUS_SEED", "0"))
@@ -42,3 +45,22 @@ def test_the_same_seed_is_the_same_history() -> None:
     first, again = history(11), history(11)
 
     assert list(first.log) == list(again.log)
+
+
+@pytest.mark.parametrize("surge", [1, 2, 3])
+def test_twenty_ticks_with_hosts_that_never_join_launch_exactly_one(surge: int) -> None:
+    """Rule 12: the loop removes the one, remembers the halt, puts everything back, and leaves the old hosts alone."""
+    play = setting(0)
+    play.world, play.policy, play.script = World(surge, 3, 2, [Svc("web", 4)]), policy(max_surge=surge), []
+    play.world.generation, play.world.stubborn = 2, {2: "never"}
+    play.world.spec_max = play.world.max = 3
+    play.fault = "hosts of this version never join, and nobody answers the halt"
+    for _ in range(400):
+        one_pass(play, decide, play.world.dice, crash=False)
+        play.world.advance(5)
+
+    assert play.world.launched[2] == 1
+    assert [box.generation for box in play.world.boxes if play.world.active(box)] == [1, 1, 1]
+    assert (play.world.max, play.world.desired) == (3, 3)
+    assert not play.world.suspended
+    assert play.world.tags["theseus:halted"].startswith("lt-1/2:ready_timeout:")

@@ -118,9 +118,10 @@ class World:
             box.born = box.up_at = box.joins_at = -3600
         for _ in range(3):
             self.schedule()
-            for _, job in self.jobs():
+            for box, job in self.jobs():
                 job.status, job.at = "RUNNING", NEVER
                 job.target = "healthy" if job.target else None
+                box.served |= {job.service.name} if job.service else set()
 
     # -------------------------------------------------------------------------------------------- AWS itself
     def advance(self, seconds: int) -> None:
@@ -183,7 +184,7 @@ class World:
     def _forget_stopped(self, box: Box) -> None:
         """Stopped tasks stay listed for an hour: here, the last one of each service."""
         listed: set[int] = set()
-        for job in [job for job in reversed(box.jobs) if not job.open]:
+        for job in [job for job in reversed(box.jobs) if not job.open and not job.target]:
             if id(job.service) in listed:
                 box.jobs.remove(job)
             listed.add(id(job.service))
@@ -203,7 +204,10 @@ class World:
             case "STOPPING":
                 job.status = "STOPPED" if self.now >= box.away_until else "STOPPING"
                 job.at = NEVER if job.status == "STOPPED" else box.away_until
-                job.target = None if job.status == "STOPPED" else job.target
+                if job.target and job.service and job.status == "STOPPED":  # its registration may outlive it
+                    job.target, job.at = "draining", self.now + self.dice.choice([0, job.service.delay])
+            case "STOPPED":
+                job.target = None
             case "RUNNING" if job.service is None:
                 self.stop(job)
 
