@@ -12,6 +12,7 @@ from controller.rehearsal.drill import Drill, Ended
 from controller.rehearsal.load import Load, load
 
 Change = dict[str, Any]
+SURGE = 1  # max_surge of the specs that are rehearsed
 RETURNS = ("launched", "ready", "cordoned", "drained", "terminated")
 
 
@@ -25,6 +26,7 @@ class Scene:
     group: str  # the auto scaling group of the pool that rolls
     service: str  # the live name of the service that is watched
     rate: float = 100.0
+    zero: float = 0.0  # seconds since 1970 that the report's times count from; 0: the start of each load
 
     def apply(self, *arguments: str) -> Ended:
         return self.drill.run("apply", self.spec, "--yes", "-o", "json", *arguments)
@@ -39,30 +41,30 @@ def change(scene: Scene, name: str, act: Callable[[], Ended], *, expect: str = "
     document: Change = {"outcome": f"exit {ended.code}: {ended.err[-2000:]}"}
     if ended.out.startswith("{"):
         document = ended.json()
-    rolls = document.get("rollouts") or [{}]
-    roll = rolls[0]
+    pool: Change = next(iter(document.get("pools") or [{}]))
+    roll: Change = next(iter(document.get("rollouts") or [{}]))
+    zero = scene.zero or one.began
     row: Change = {
         "name": name,
         "outcome": document["outcome"],
         **measured(one, scene),
-        "size": roll.get("size"),
-        "floor": roll.get("floor"),
-        "min_serving": roll.get("min_serving"),
-        "peak": roll.get("peak"),
+        "size": pool.get("size"),
+        "floor": pool.get("floor"),
+        "min_serving": pool.get("min_serving"),
+        "peak": pool.get("peak"),
         "moves_per_task": roll.get("moves_per_task"),
         "duration_s": round(took, 1),
-        "from_s": round(began - one.began, 1),
-        "to_s": round(began - one.began + took, 1),
-        "hosts": [_host(host, one.began) for host in roll.get("hosts", [])],
+        "from_s": round(began - zero, 1),
+        "to_s": round(began - zero + took, 1),
+        "hosts": [_host(host, zero) for host in roll.get("hosts", [])],
     }
-    surge = roll.get("size") is not None and row["peak_world"] > max(roll["size"], row["members_before"]) + 1
-    row["broken"] = [*broken(row, one, expect), *(["more hosts than size + max_surge"] if surge else [])]
+    row["broken"] = broken(row, one, expect)
     return row
 
 
 def measured(one: Load, scene: Scene) -> Change:
     """What the prober, the balancer, the application and the world have to say."""
-    probe = one.probe
+    probe, shift = one.probe, one.began - (scene.zero or one.began)
     members = [moment[2].get(scene.group, 0) for moment in one.timeline]
     return {
         "requests": {name: probe[name] for name in ("sent", "failed", "p50_ms", "p99_ms", "longest_gap_ms")},
@@ -77,9 +79,9 @@ def measured(one: Load, scene: Scene) -> Change:
         "min_healthy_world": one.lowest["healthy"].get(scene.service),
         "peak_world": one.lowest["peak"].get(scene.group, 0),
         "members_before": members[0] if members else 0,
-        "seconds": probe["seconds"],
+        "seconds": [{**row, "second": round(row["second"] + shift, 1)} for row in probe["seconds"]],
         "serving": [
-            [round(at - one.began, 1), hosts.get(scene.group, 0), members.get(scene.group, 0)]
+            [round(at - one.began + shift, 1), hosts.get(scene.group, 0), members.get(scene.group, 0)]
             for at, hosts, members, _ in one.timeline
         ],
     }
@@ -97,16 +99,19 @@ def broken(row: Change, one: Load, expect: str) -> list[str]:
     low, world = row["min_serving"], row["min_serving_world"]
     if row["floor"] is not None and world is not None and world < row["floor"]:
         found.append(f"{world} hosts serving, floor {row['floor']}")
-    if low is not None and world is not None and low < world:
+    if low != world:
         found.append(f"the controller reports {low} hosts serving at least, the world counted {world}")
+    most = max(row["size"] or 0, row["members_before"]) + SURGE
+    if row["peak_world"] > most:
+        found.append(f"{row['peak_world']} hosts at once, size + max_surge is {most}")
     return found
 
 
-def _host(host: dict[str, Any], began: float) -> dict[str, Any]:
-    """A host's timeline in seconds since the load began; None for what did not happen in it."""
-    seen = {key: _seconds(host.get(key), began) for key in RETURNS}
+def _host(host: dict[str, Any], zero: float) -> dict[str, Any]:
+    """A host's timeline in seconds since *zero*; None for what did not happen."""
+    seen = {key: _seconds(host.get(key), zero) for key in RETURNS}
     return {"id": host["id"], "zone": host.get("zone"), "version": host.get("version"), **seen}
 
 
-def _seconds(moment: str | None, began: float) -> float | None:
-    return None if moment is None else round(datetime.fromisoformat(moment).timestamp() - began, 1)
+def _seconds(moment: str | None, zero: float) -> float | None:
+    return None if moment is None else round(datetime.fromisoformat(moment).timestamp() - zero, 1)

@@ -59,6 +59,17 @@ def apply_document(journal: Journal, outcome: str, calls: Mapping[str, int], dur
         "duration_s": duration_s,
         "steps": [_record(one) for one in (*journal.done, *journal.open)],
         "rollouts": [_rolled(one, journal) for one in journal.rollouts],
+        "pools": [
+            {
+                "pool": one.pool,
+                "size": one.size,
+                "floor": one.floor,
+                "serving_at_start": one.serving_at_start,
+                "min_serving": one.min_serving,
+                "peak": one.peak,
+            }
+            for one in journal.pools
+        ],
         "services": [
             {"service": one.service, "state": one.state, "why": values.printable(one.why), "since": iso(one.since)}
             for one in journal.verdicts

@@ -16,7 +16,7 @@ from typing import Any, assert_never
 from controller.base.errors import ControllerError, Missing, NotYet, Stale
 from controller.base.keys import HALTED_TAG, ROLL_TAG, Key
 from controller.engine.plan import Step
-from controller.report.rolls import PoolWatch, Rolled, Timeline
+from controller.report.rolls import Figures, PoolWatch, Rolled, Timeline
 from controller.report.seen import Tick
 from controller.rollout import model
 from controller.rollout.model import Fleet, Move
@@ -73,6 +73,11 @@ class Journal:
     def rollouts(self) -> tuple[Rolled, ...]:
         """Every roll that was seen, in the order they began; the last of a pool may still be under way."""
         return tuple(self._rolls)
+
+    @property
+    def pools(self) -> tuple[Figures, ...]:
+        """Every pool that was seen, over all ticks."""
+        return tuple(watch.figures for _, watch in sorted(self._pools.items()))
 
     def add(self, seen: Tick) -> tuple[str, ...]:
         """Take in one tick; what is new, one line per change."""

@@ -114,6 +114,31 @@ class Rolled:
             self.min_serving = up if self.min_serving is None else min(self.min_serving, up)
 
 
+@dataclass(slots=True)
+class Figures:
+    """One pool over a whole apply, whether or not its hosts were rolled.
+
+    floor   hosts that must serve whatever we do: the spec's floor, or what served at the first look if that was less
+            (a pool that grows, or one that was broken, is not taken below where it stood)
+    """
+
+    pool: str
+    size: int = 0
+    floor: int | None = None
+    serving_at_start: int | None = None
+    min_serving: int | None = None
+    peak: int = 0
+
+    def add(self, fleet: Fleet, policy: Policy | None, now: datetime) -> None:
+        self.size, self.peak = fleet.size, max(self.peak, len(fleet.live))
+        if policy is None:
+            return
+        up = len(serving(fleet, policy, now))
+        self.serving_at_start = up if self.serving_at_start is None else self.serving_at_start
+        self.min_serving = up if self.min_serving is None else min(self.min_serving, up)
+        self.floor = min(floor(fleet, policy), self.serving_at_start)
+
+
 class PoolWatch:
     """What was seen of one pool. `add` returns what is new of its hosts, one line each."""
 
@@ -121,6 +146,7 @@ class PoolWatch:
         """*from_start*: hosts there at the first look were there before us, which is not news."""
         self.pool = pool
         self.roll: Rolled | None = None
+        self.figures = Figures(pool)
         self._hosts: dict[str, Timeline] = {}
         self._first = from_start
 
@@ -134,6 +160,7 @@ class PoolWatch:
             self._begin(fleet, now)
         if self.roll is not None:
             self.roll.add(fleet, policy, now)
+        self.figures.add(fleet, policy, now)
         for move in moves:
             lines += self._moved(move, fleet, now)
         self._first = False
