@@ -77,7 +77,7 @@ class Live:
         from rich.text import Text
 
         for line in lines:
-            self._rich.console.print(Text(_stamped(seen, line), overflow="fold"))
+            self._rich.console.print(Text(_stamped(seen, line)), soft_wrap=True)  # a command can be copied
         self._rich.update(self._screen(seen), refresh=True)
 
     def _screen(self, seen: Tick) -> RenderableType:

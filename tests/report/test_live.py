@@ -114,3 +114,14 @@ def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
 
     assert "\x1b[33m" not in shown(monkeypatch, seen(OLD))
+
+
+def test_a_long_line_is_left_to_the_terminal_to_wrap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command somebody is told to run can be copied as one line."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "80")
+    stream, command = Terminal(), "docker push " + "x" * 120
+    with Live(stream, Journal()) as live:
+        live.update(seen(OLD), (command,))
+
+    assert command in stream.getvalue()
