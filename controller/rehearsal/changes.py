@@ -73,7 +73,7 @@ def measured(one: Load, scene: Scene) -> Change:
         "counts": {
             "sent": one.counts["sent"],
             "balancer": one.counts["accepted"],
-            "application": one.counts["application"],
+            "application": None if one.counts["unknown"] else one.counts["application"],
         },
         "min_serving_world": one.lowest["hosts"].get(scene.group),
         "min_healthy_world": one.lowest["healthy"].get(scene.service),

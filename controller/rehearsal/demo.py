@@ -67,7 +67,7 @@ def play(one: Drill, rate: float, say: Callable[[str], None], zero: float) -> di
     """The whole rehearsal; its document."""
     born = birth(one, say)
     scene = Scene(one, SPEC, one.address(), "demo-main", "demo-web", rate, zero)
-    changes = [_told(say, one_of) for one_of in rolling(scene, say)]
+    changes = rolling(scene, say)
     say("planning again: nothing should be left to do")
     second = one.run("plan", SPEC, *NEWER, "--detailed-exitcode")
     empty = second.code == 0
@@ -112,7 +112,7 @@ def rolling(scene: Scene, say: Callable[[str], None]) -> list[Change]:
 
     def act(words: str, name: str, do: Callable[[], Ended]) -> Change:
         say(words)
-        return change(scene, name, do)
+        return _told(say, change(scene, name, do))
 
     def newer_image() -> Ended:
         scene.drill.door("POST", "ami", parameter=PARAMETER)

@@ -186,7 +186,8 @@ class PoolWatch:
             if self.roll is not None:
                 self.roll.hosts.append(known)
             if self._first:
-                known.was_active, known.ready = host.active or host.cordoned, host.ready_since
+                known.was_active = host.active or host.cordoned
+                known.ready = host.ready_since or (now if known.was_active else None)
             else:
                 lines.append(f"host {host.id} launched ({host.zone}, version {known.version})")
         if host.active and not known.was_active:
