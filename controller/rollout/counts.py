@@ -116,8 +116,9 @@ def lopsided(fleet: Fleet) -> bool:
 
 
 def one_more(fleet: Fleet, policy: Policy) -> bool:
-    """Whether a host above the size may be launched to even out the zones."""
-    return policy.max_surge > 0 and (policy.allow_raise_max or fleet.size < fleet.max)
+    """Whether a host above the size may be launched to even out the zones; not where MinSize takes that place."""
+    room = fleet.min <= fleet.size and (policy.allow_raise_max or fleet.size < fleet.max)
+    return policy.max_surge > 0 and room
 
 
 def excess(fleet: Fleet, policy: Policy) -> int:

@@ -232,7 +232,8 @@ def _resume(world: World, policy: Policy, move: Resume) -> None:
     require(set(move.processes) == {"AZRebalance"}, f"{move.processes} resumed: not ours")
     live = [box.zone for box in world.boxes if not box.leaving]
     crowd = [live.count(zone) for zone in world.zones]
-    able = policy.max_unavailable or (policy.max_surge and (policy.allow_raise_max or world.size < world.max))
+    above = world.min <= world.size and (policy.allow_raise_max or world.size < world.max)
+    able = policy.max_unavailable or (policy.max_surge and above)
     require(not able or max(crowd) - min(crowd) <= 1, f"AZRebalance resumed with zones {crowd}")
     world.suspended.discard("AZRebalance")
 
