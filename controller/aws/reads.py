@@ -526,13 +526,11 @@ class Reads:
     def log_group_tags(self, arn: str) -> dict[str, str]:
         """The tags of one log group, by its arn without the trailing ``:*``."""
         call = self.aws.logs.list_tags_for_resource
-        return self.once(("log_group_tags", arn), lambda: dict(call(resourceArn=arn)["tags"]))
+        return self.once(("log_group_tags", arn), lambda: dict(call(resourceArn=arn).get("tags", {})))
 
     def repository(self, name: str) -> Item | None:
         call = self.aws.ecr.describe_repositories
-        return self._or_gone(
-            ("repository", name), lambda: cast("Item", call(repositoryNames=[name])["repositories"][0])
-        )
+        return self._or_gone(("repository", name), lambda: _first(call(repositoryNames=[name])["repositories"]))
 
     def repository_tags(self, arn: str) -> dict[str, str]:
         def ask() -> dict[str, str]:
@@ -560,7 +558,7 @@ class Reads:
         call = self.aws.ecr.describe_images
         return self._or_gone(
             ("image", repository, tag),
-            lambda: cast("Item", call(repositoryName=repository, imageIds=[{"imageTag": tag}])["imageDetails"][0]),
+            lambda: _first(call(repositoryName=repository, imageIds=[{"imageTag": tag}])["imageDetails"]),
         )
 
     # ------------------------------------------------------------------------------------------------ cloudwatch
@@ -595,6 +593,11 @@ def _arns(call: Callable[..., Any], result: str, **request: Any) -> list[str]:
         if not answer.get("nextToken"):
             return found
         request["nextToken"] = answer["nextToken"]
+
+
+def _first(items: Sequence[Any]) -> Item | None:
+    """The one item that was asked for by name; None when the list is empty instead of the call refused."""
+    return cast("Item", items[0]) if items else None
 
 
 def _or_none(call: Callable[..., Any], result: str, name: str) -> list[Item]:

@@ -1,0 +1,165 @@
+"""A cold pass over a converged stack: which calls it makes, what each is for, and that it cannot be left out.
+
+A new call must be argued for here. terraform's plan of the same stack makes 53.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from controller.base.errors import ControllerError, Gone
+from controller.base.keys import OWNER_TAG
+from controller.report.seen import Tick
+from controller.resources.load_balancer import IDLE_TIMEOUT
+from controller.spec.build import DEFAULT_IMAGE
+from tests.resources.stacks import SPECS, World, built
+
+MOST = 45
+NEEDED = {  # operation: (calls, the field or rule it serves)
+    "autoscaling:DescribeAutoScalingGroups": (1, "the group; the fleet's members"),
+    "ec2:DescribeInstances": (1, "hosts: ready-since and cordoned-at, launch time"),
+    "ec2:DescribeInternetGateways": (1, "internet_gateway"),
+    "ec2:DescribeLaunchTemplateVersions": (1, "launch_template: its data; image: what is live"),
+    "ec2:DescribeLaunchTemplates": (1, "launch_template: whose it is, its tags"),
+    "ec2:DescribeRouteTables": (1, "route_table"),
+    "ec2:DescribeSecurityGroupRules": (1, "security_group.rules, which are ours"),
+    "ec2:DescribeSecurityGroups": (1, "security_group"),
+    "ec2:DescribeSubnets": (1, "subnet"),
+    "ec2:DescribeVpcAttribute": (1, "vpc.dns_hostnames"),
+    "ec2:DescribeVpcs": (1, "vpc"),
+    "ecr:DescribeImages": (1, "container_image: whether the tag was pushed"),
+    "ecr:DescribeRepositories": (1, "repository"),
+    "ecr:GetLifecyclePolicy": (1, "repository.keep_images"),
+    "ecr:ListTagsForResource": (1, "repository: whose it is"),
+    "ecs:DescribeCapacityProviders": (1, "capacity_provider"),
+    "ecs:DescribeClusters": (1, "cluster; which providers are attached"),
+    "ecs:DescribeContainerInstances": (1, "hosts: agent and status"),
+    "ecs:DescribeServices": (1, "service; deployments; the fleet's floors"),
+    "ecs:DescribeTaskDefinition": (1, "task_definition: the newest revision of the family"),
+    "ecs:DescribeTasks": (1, "hosts: what runs where, with its ports"),
+    "ecs:ListContainerInstances": (1, "hosts: whose agents registered"),
+    "ecs:ListTasks": (2, "hosts: desiredStatus RUNNING, and STOPPED for what still stops"),
+    "elbv2:DescribeListeners": (1, "listener"),
+    "elbv2:DescribeLoadBalancerAttributes": (1, "load_balancer.idle_timeout"),
+    "elbv2:DescribeLoadBalancers": (1, "load_balancer"),
+    "elbv2:DescribeRules": (1, "listener_rule"),
+    "elbv2:DescribeTags": (1, "whose load balancer, listeners, rules and target groups they are"),
+    "elbv2:DescribeTargetGroupAttributes": (2, "target_group.deregistration_delay, blue and green"),
+    "elbv2:DescribeTargetGroups": (1, "target_group"),
+    "elbv2:DescribeTargetHealth": (2, "hosts: healthy targets, blue and green"),
+    "iam:GetInstanceProfile": (1, "instance_profile"),
+    "iam:GetRole": (2, "role: hosts and execution"),
+    "iam:GetRolePolicy": (1, "role.grants of the execution role"),
+    "iam:ListAttachedRolePolicies": (2, "role.policies; what others attached is reported"),
+    "logs:DescribeLogGroups": (1, "log_group"),
+    "logs:ListTagsForResource": (1, "log_group: whose it is"),
+    "ssm:GetParameters": (1, "image: a newer AMI is reported"),
+}
+BLANK: dict[str, Any] = {  # where empty lists are no answer, or what a kind takes for AWS's default: another one
+    "ec2:DescribeVpcAttribute": {"EnableDnsHostnames": {"Value": False}},
+    "ecr:GetLifecyclePolicy": {"lifecyclePolicyText": '{"rules": []}'},
+    "ecs:DescribeTaskDefinition": {"taskDefinition": {"family": "x", "taskDefinitionArn": "x"}, "tags": []},
+    "elbv2:DescribeLoadBalancerAttributes": {"Attributes": [{"Key": IDLE_TIMEOUT, "Value": "4000"}]},
+    "ssm:GetParameters": {"Parameters": [{"Name": DEFAULT_IMAGE, "Value": "ami-of-tomorrow"}]},
+    "iam:GetInstanceProfile": None,
+    "iam:GetRole": None,
+    "iam:GetRolePolicy": {"PolicyDocument": {"Statement": []}},
+}
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return built(SPECS / "demo.yaml")
+
+
+def test_a_cold_pass_makes_the_calls_of_the_table_and_no_other(world: World) -> None:
+    world.restart()
+
+    seen = world.tick()
+
+    assert (seen.quiet, seen.plan.pending) == (True, ())
+    assert dict(world.aws.calls) == {operation: calls for operation, (calls, _) in NEEDED.items()}
+    assert sum(world.aws.calls.values()) <= MOST
+
+
+def test_no_call_grows_with_the_account(world: World) -> None:
+    """Sixty of others that look like ours, names and prefixes included: not one call more, and nobody touches them."""
+    strangers(world, 60)
+    before = world.left()
+    world.restart()
+
+    seen = world.tick(act=True)
+
+    assert (seen.plan.pending, seen.plan.problems, seen.plan.notes) == ((), (), ())
+    assert sum(world.aws.calls.values()) == sum(calls for calls, _ in NEEDED.values())
+    assert world.left() == before
+
+
+@pytest.mark.parametrize("operation", sorted(NEEDED))
+def test_no_call_is_superfluous(operation: str, world: World) -> None:
+    """With its answer blanked the pass sees something else: another plan, other notes, or another fleet."""
+    plain = picture(world.tick())
+    with blanked(world, operation):
+        try:
+            told = picture(world.tick())
+        except ControllerError as error:  # a pass that cannot go on needs the call, too
+            told = str(error)
+    assert plain != told
+
+
+def picture(seen: Tick) -> str:
+    """Everything a pass learned that decides something, or that a reader is told."""
+    steps = [
+        (step.key, step.action, step.changes, step.observed and (step.observed.as_desired, step.observed.owner))
+        for step in seen.plan.steps
+    ]
+    return repr((steps, seen.plan.problems, seen.plan.notes, seen.fleets, seen.verdicts))
+
+
+@contextmanager
+def blanked(world: World, operation: str) -> Iterator[None]:
+    """Meanwhile *operation* answers nothing: its lists are empty, its single values missing or as in `BLANK`."""
+    service, name = operation.split(":")
+    client = getattr(world.aws, service)
+    method = next(python for python, api in client.meta.method_to_api_mapping.items() if api == name)
+    members = client.meta.service_model.operation_model(name).output_shape.members
+
+    def call(**_: Any) -> Any:
+        if operation not in BLANK:
+            return {key: [] for key, shape in members.items() if shape.type_name == "list"}
+        if BLANK[operation] is None:
+            raise Gone(operation)
+        return BLANK[operation]
+
+    vars(client)[method] = call
+    try:
+        yield
+    finally:
+        del vars(client)[method]
+
+
+def strangers(world: World, number: int) -> None:
+    """What a busy account holds beside the stack: other owners' things with our prefix, some inside our own VPC."""
+    aws = world.aws
+    owner = [{"Key": OWNER_TAG, "Value": "demo2"}]
+    vpc = aws.ec2.create_vpc(
+        CidrBlock="10.77.0.0/16", TagSpecifications=[{"ResourceType": "vpc", "Tags": owner}]
+    )["Vpc"]["VpcId"]  # fmt: skip
+    for place in range(number):
+        name = f"demo-web-{place:02d}"
+        aws.logs.create_log_group(logGroupName=f"/ecs/demo/web-{place:02d}")
+        aws.ecs.create_cluster(clusterName=name)
+        aws.iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+        aws.ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)
+        aws.ecr.create_repository(repositoryName=f"demo/shop-{place:02d}")
+        if place < 20:
+            aws.elbv2.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=vpc, TargetType="instance")
+            aws.ecs.register_task_definition(
+                family=name, containerDefinitions=[{"name": "x", "image": "x", "memory": 9}]
+            )
+            aws.ec2.create_vpc(CidrBlock="10.78.0.0/16")
+            aws.ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData={"InstanceType": "t3.nano"})

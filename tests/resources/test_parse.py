@@ -1,0 +1,219 @@
+"""What AWS fills in, leaves out or shuffles is not a difference (aws.md section 9); what others changed is one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from controller.resources import (
+    auto_scaling_group,
+    capacity_provider,
+    cluster,
+    listener,
+    listener_rule,
+    repository,
+    role,
+    route_table,
+    security_group,
+    service,
+    target_group,
+    task_definition,
+)
+
+ALB = "arn:aws:elasticloadbalancing:us-east-1:1:"
+
+
+def definition(**container: Any) -> Any:
+    return task_definition.parse_definition(
+        {"family": "f", "taskDefinitionArn": "a", "networkMode": "bridge", "containerDefinitions": [container]}, "s"
+    )
+
+
+def ecs_service(**more: Any) -> Any:
+    return service.parse_service(
+        {"clusterArn": "x/c", "serviceName": "s", "serviceArn": "a", "status": "ACTIVE", "taskDefinition": "t",
+         "desiredCount": 1, **more}
+    )  # fmt: skip
+
+
+def rule(*conditions: Any, actions: Any = ()) -> Any:
+    return listener_rule.parse_rule(
+        {"ListenerArn": "l", "RuleArn": "r", "Priority": "7", "Conditions": [*conditions], "Actions": [*actions]}, {}
+    )
+
+
+def group(**more: Any) -> Any:
+    return auto_scaling_group.parse_group(
+        {
+            "AutoScalingGroupName": "g",
+            "AutoScalingGroupARN": "a",
+            "MinSize": 1,
+            "MaxSize": 2,
+            "DesiredCapacity": 1,
+            **more,
+        }
+    )
+
+
+def table(*routes: Any, associations: Any = ()) -> Any:
+    item = {"RouteTableId": "t", "VpcId": "v", "Routes": [*routes], "Associations": [*associations]}
+    return route_table.parse_table(item, {}, {"s1": 0, "s2": 1})
+
+
+PATHS = {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/a", "/b"]}, "Values": ["/b", "/a"]}
+HOSTS = {"Field": "host-header", "HostHeaderConfig": {"Values": ["h"]}}
+ONE = [{"TargetGroupArn": "t1", "Weight": 1}]
+TWO = [{"TargetGroupArn": "t1", "Weight": 100}, {"TargetGroupArn": "t2", "Weight": 0}]
+ALLOW = {"Effect": "Allow", "Action": "a:B", "Resource": "*"}
+DENY = {**ALLOW, "Effect": "Deny"}
+PORT = {"IsEgress": False, "IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "CidrIpv4": "10.1.2.3/8"}
+BARE = {"TargetGroupArn": "a", "TargetGroupName": "n"}
+DEFAULT = {"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-1"}
+KEEP = '{"rules": [{"rulePriority": 1, "selection": {"tagStatus": "%s", "countType": "imageCountMoreThan", '
+KEEP += '"countNumber": 5}, "action": {"type": "expire"}}]}'
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param(
+            definition(cpu=0, environment=[], portMappings=[], mountPoints=[], essential=True), definition(), id="fills"
+        ),
+        pytest.param(
+            definition(environment=[{"name": "B", "value": "2"}, {"name": "A", "value": "1"}]),
+            definition(environment=[{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]),
+            id="environment in any order",
+        ),
+        pytest.param(
+            definition(portMappings=[{"containerPort": 80, "hostPort": 0, "protocol": "tcp"}]),
+            definition(portMappings=[{"containerPort": 80}]),
+            id="dynamic host port, said or not",
+        ),
+        pytest.param(
+            ecs_service(
+                deploymentConfiguration={
+                    "maximumPercent": 200,
+                    "minimumHealthyPercent": 100,
+                    "strategy": "ROLLING",
+                    "deploymentCircuitBreaker": {"enable": False, "rollback": False},
+                },
+                healthCheckGracePeriodSeconds=0,
+                loadBalancers=[],
+                placementStrategy=[],
+            ),
+            ecs_service(),
+            id="service defaults",
+        ),
+        pytest.param(ecs_service(healthCheckGracePeriodSeconds=30), ecs_service(), id="grace without a load balancer"),
+        pytest.param(rule(PATHS, HOSTS), rule(HOSTS, {**PATHS, "Values": []}), id="conditions in any order, mirrored"),
+        pytest.param(
+            rule(actions=[{"Type": "forward", "TargetGroupArn": "t1", "Order": 1}]),
+            rule(actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": ONE}}]),
+            id="one group, short and long",
+        ),
+        pytest.param(
+            rule(actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": TWO}}]),
+            rule(actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": TWO[::-1]}}]),
+            id="groups in any order",
+        ),
+        pytest.param(group(VPCZoneIdentifier="s2,s1"), group(VPCZoneIdentifier="s1,s2"), id="subnets in any order"),
+        pytest.param(
+            group(Tags=[{"Key": "AmazonECSManaged", "Value": ""}, {"Key": "aws:x", "Value": "1"}]),
+            group(),
+            id="tags of AWS itself",
+        ),
+        pytest.param(
+            table(
+                DEFAULT,
+                {"DestinationCidrBlock": "10.0.0.0/8", "GatewayId": "local"},
+                associations=[{"SubnetId": "s2"}, {"SubnetId": "s1"}, {"Main": True}],
+            ),
+            table(DEFAULT, associations=[{"SubnetId": "s1"}, {"SubnetId": "s2"}]),
+            id="local routes, main association, order",
+        ),
+    ],
+)
+def test_what_aws_fills_in_or_shuffles_is_equal(one: Any, other: Any) -> None:
+    assert one.as_desired == other.as_desired
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param(
+            definition(portMappings=[{"containerPort": 80, "hostPort": 80}]),
+            definition(portMappings=[{"containerPort": 80}]),
+            id="a fixed host port",
+        ),
+        pytest.param(
+            definition(portMappings=[{"containerPort": 80}, {"containerPort": 81}]), definition(), id="two ports, none"
+        ),
+        pytest.param(rule(PATHS, {"Field": "http-header"}), rule(PATHS), id="a condition that narrows the rule"),
+        pytest.param(table({**DEFAULT, "GatewayId": "", "NatGatewayId": "n"}), table(), id="a route elsewhere"),
+        *(
+            pytest.param(
+                ecs_service(deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": False}}),
+                ecs_service(deploymentConfiguration={"deploymentCircuitBreaker": {"enable": on, "rollback": on}}),
+                id=f"half a circuit breaker, {on}",
+            )
+            for on in (True, False)
+        ),
+    ],
+)
+def test_what_others_changed_differs(one: Any, other: Any) -> None:
+    assert one.as_desired != other.as_desired
+
+
+@pytest.mark.parametrize(
+    ("parsed", "expected"),
+    [
+        pytest.param(security_group.parse_rule(PORT).peer, "10.0.0.0/8", id="a block is its network address"),
+        pytest.param(security_group.parse_rule({**PORT, "IpProtocol": "6"}).protocol, "tcp", id="protocol 6"),
+        pytest.param(security_group.parse_rule({**PORT, "IpProtocol": "-1"}).to_port, -1, id="all has no ports"),
+        pytest.param(
+            role.parse_grants({"Statement": ALLOW}),
+            role.parse_grants({"Statement": [{**ALLOW, "Action": ["a:B"], "Resource": ["*"], "Sid": ""}]}),
+            id="a scalar is a list of one",
+        ),
+        pytest.param(role.parse_grants({"Statement": DENY})[0].actions, ("Deny", "a:B"), id="Deny"),
+        pytest.param(
+            role.parse_trust({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]})[0],
+            "{",
+            id="anybody is no service",
+        ),
+        pytest.param(
+            role.parse_trust(
+                {"Statement": {"Effect": "Allow", "Principal": {"Service": ["x"]}, "Action": ["sts:AssumeRole"]}}
+            ),
+            "x",
+            id="trust of one service",
+        ),
+        pytest.param(repository.parse_lifecycle(KEEP % "any"), 5, id="our rule, whatever its description"),
+        pytest.param(repository.parse_lifecycle(KEEP % "untagged"), -1, id="a rule for other images"),
+        pytest.param(repository.parse_lifecycle('{"rules": []}'), -1, id="a policy without rules"),
+        pytest.param(listener.parse_default([{"Type": "forward"}]), "forward", id="any other action is its type"),
+        pytest.param(
+            target_group.parse_group(
+                {"TargetGroupArn": "a", "TargetGroupName": "n"}, {}, {}
+            ).as_desired.deregistration_delay,
+            300,
+            id="AWS's default delay",
+        ),
+        pytest.param(
+            cluster.parse_cluster({"clusterName": "c", "clusterArn": "a"}).as_desired.container_insights,
+            False,
+            id="no settings, no insights",
+        ),
+        pytest.param(
+            capacity_provider.parse_provider(
+                {"name": "n", "capacityProviderArn": "a", "updateStatus": "DELETE_FAILED", "status": "ACTIVE"}
+            ).gone,
+            False,
+            id="a failed delete is not gone",
+        ),
+        pytest.param(ecs_service(status="DRAINING").gone, True, id="a draining service is on its way out"),
+    ],
+)
+def test_parsed_forms_are_canonical(parsed: Any, expected: Any) -> None:
+    assert parsed == expected
