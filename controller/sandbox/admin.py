@@ -166,7 +166,11 @@ class Admin:
         }
         with self._cloud.lock:
             ecr = get_backend("ecr")[where[0]][where[1]]
-            ecr.put_image(body["repository"], json.dumps(manifest), body["tag"])
+            if body["repository"] not in ecr.repositories:
+                raise ValueError(f"there is no repository {body['repository']}")
+            there = ecr.repositories[body["repository"]].images
+            if not any(body["tag"] in image.image_tags for image in there):
+                ecr.put_image(body["repository"], json.dumps(manifest), body["tag"])
         return {"image": f"{body['repository']}:{body['tag']}"}
 
     def _host(self, where: Where, body: dict[str, Any]) -> Any:
