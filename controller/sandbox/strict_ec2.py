@@ -5,7 +5,6 @@ Line numbers of moto's faults: reference/moto.md sections 4, 9 and 12.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from moto.ec2.responses.subnets import Subnets
 from moto.ec2.responses.vpcs import VPCs
 from moto.ec2.utils import parse_user_data
 
+from controller.sandbox.strict_iam import twin
 from controller.sandbox.world import ApiError, HostDied
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _parse_images_once() -> None:
             parsed[self.region_name] = (dict(self.amis), dict(self.snapshots))
         for mine, known in zip((self.amis, self.snapshots), parsed[self.region_name], strict=True):
             for name, one in known.items():
-                mine[name] = copy.copy(one)
+                mine[name] = twin(one)
                 mine[name].ec2_backend = self
 
     AmiBackend._load_amis = loaded

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import botocore.session
 import pytest
@@ -18,21 +18,30 @@ from controller.sandbox.simulated import Simulated
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 IMAGE_PARAMETER = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
 IMAGES: list[str] = []
-LOADER = botocore.session.Session().get_component("data_loader")  # parsed service models, shared by all tests
 
 
 class Aws:
-    """One client per service, by name, all of them talking to one simulated sandbox."""
+    """One client per service, by name, all of them talking to the newest simulated sandbox.
+
+    Clients are made once for all tests: parsing their models takes longer than a test.
+    """
+
+    _clients: ClassVar[dict[str, Any]] = {}
+    _session: ClassVar[Any] = None
+    _sim: ClassVar[Simulated]
 
     def __init__(self, sim: Simulated) -> None:
-        self._session = sim.session()
-        self._session.register_component("data_loader", LOADER)
-        self._clients: dict[str, Any] = {}
+        Aws._sim = sim
+        if Aws._session is None:
+            Aws._session = botocore.session.Session()
+            Aws._session.set_credentials("sandbox", "sandbox")
+            Aws._session.set_config_variable("region", "us-east-1")
+            Aws._session.register("before-send", lambda request, **more: Aws._sim._send(request, **more))
 
     def __getattr__(self, service: str) -> Any:
-        if service not in self._clients:
-            self._clients[service] = self._session.create_client(service)
-        return self._clients[service]
+        if service not in Aws._clients:
+            Aws._clients[service] = Aws._session.create_client(service)
+        return Aws._clients[service]
 
 
 def refused(code: str, call: Callable[..., Any], **params: Any) -> str:
@@ -131,7 +140,8 @@ class Stack:
         actions = [{"Type": "forward", "TargetGroupArn": self.target_group}]
         made = elb.create_listener(LoadBalancerArn=self.balancer, Protocol="HTTP", Port=80, DefaultActions=actions)
         self.listener = made["Listeners"][0]["ListenerArn"]
-        self.until(lambda: self.balancer_state() == "active")
+        self.sleep(6.5)  # its provisioning
+        assert self.balancer_state() == "active"
         return self
 
     def make_target_group(self, name: str, delay: int = 5, **settings: Any) -> str:
