@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 
 from controller.base.errors import ControllerError, Gone
-from controller.base.keys import OWNER_TAG
 from controller.report.seen import Tick
 from controller.resources.load_balancer import IDLE_TIMEOUT
 from controller.spec.build import DEFAULT_IMAGE
-from tests.resources.stacks import SPECS, World, built
+from tests.resources.stacks import SPECS, World, built, strangers
 
 MOST = 45
 NEEDED = {  # operation: (calls, the field or rule it serves)
@@ -140,26 +139,3 @@ def blanked(world: World, operation: str) -> Iterator[None]:
         yield
     finally:
         del vars(client)[method]
-
-
-def strangers(world: World, number: int) -> None:
-    """What a busy account holds beside the stack: other owners' things with our prefix, some inside our own VPC."""
-    aws = world.aws
-    owner = [{"Key": OWNER_TAG, "Value": "demo2"}]
-    vpc = aws.ec2.create_vpc(
-        CidrBlock="10.77.0.0/16", TagSpecifications=[{"ResourceType": "vpc", "Tags": owner}]
-    )["Vpc"]["VpcId"]  # fmt: skip
-    for place in range(number):
-        name = f"demo-web-{place:02d}"
-        aws.logs.create_log_group(logGroupName=f"/ecs/demo/web-{place:02d}")
-        aws.ecs.create_cluster(clusterName=name)
-        aws.iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
-        aws.ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)
-        aws.ecr.create_repository(repositoryName=f"demo/shop-{place:02d}")
-        if place < 20:
-            aws.elbv2.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=vpc, TargetType="instance")
-            aws.ecs.register_task_definition(
-                family=name, containerDefinitions=[{"name": "x", "image": "x", "memory": 9}]
-            )
-            aws.ec2.create_vpc(CidrBlock="10.78.0.0/16")
-            aws.ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData={"InstanceType": "t3.nano"})

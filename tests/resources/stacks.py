@@ -14,7 +14,7 @@ import botocore.session
 from controller.aws.client import Aws
 from controller.aws.reads import Reads
 from controller.base.errors import Missing, Refused
-from controller.base.keys import Key
+from controller.base.keys import OWNER_TAG, Key
 from controller.engine.graph import resolve
 from controller.engine.observe import declare, names_of
 from controller.engine.reconciler import Observed, Reconciler
@@ -149,3 +149,26 @@ def mortal(calls: int) -> Callable[[], None]:
             raise Killed
 
     return guard
+
+
+def strangers(world: World, number: int) -> None:
+    """What a busy account holds beside the stack: things of others whose names begin as ours do."""
+    aws = world.aws
+    owner = [{"Key": OWNER_TAG, "Value": f"{world.stack.name}2"}]
+    vpc = aws.ec2.create_vpc(
+        CidrBlock="10.77.0.0/16", TagSpecifications=[{"ResourceType": "vpc", "Tags": owner}]
+    )["Vpc"]["VpcId"]  # fmt: skip
+    for place in range(number):
+        name = f"{world.stack.name}-web-{place:02d}"
+        aws.logs.create_log_group(logGroupName=f"/ecs/{world.stack.name}/web-{place:02d}")
+        aws.ecs.create_cluster(clusterName=name)
+        aws.iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+        aws.ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)
+        aws.ecr.create_repository(repositoryName=f"{world.stack.name}/shop-{place:02d}")
+        if place < 20:
+            aws.elbv2.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=vpc, TargetType="instance")
+            aws.ecs.register_task_definition(
+                family=name, containerDefinitions=[{"name": "x", "image": "x", "memory": 9}]
+            )
+            aws.ec2.create_vpc(CidrBlock="10.78.0.0/16")
+            aws.ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData={"InstanceType": "t3.nano"})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.resources.stacks import SPECS, Killed, World, begin, built, converge, in_short_lives, mortal
+from tests.resources.stacks import SPECS, Killed, World, begin, built, converge, in_short_lives, mortal, strangers
 
 MINIMAL = SPECS / "minimal.yaml"
 ONE_OF_EACH = {
@@ -72,11 +72,14 @@ def test_a_controller_that_dies_again_and_again_builds_one_of_each(calls: int) -
     assert world.tick().plan.pending == ()
 
 
-def test_a_controller_that_dies_at_every_call_of_a_destroy_ends_clean() -> None:
-    world = built(MINIMAL)
+def test_a_controller_that_dies_at_every_call_of_a_destroy_ends_clean_and_touches_nothing_foreign() -> None:
+    world = begin(MINIMAL)
+    strangers(world, 3)
+    foreign = world.left()
+    converge(world)
 
     assert in_short_lives(world, "destroy", 1) > 25
-    assert world.left() == {}
+    assert world.left() == foreign
 
 
 def test_an_apply_whose_every_first_answer_is_lost_doubles_nothing() -> None:
