@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from types import FunctionType
 from typing import Any, Protocol
 
 import moto.backends as moto_backends
@@ -81,6 +82,8 @@ def install() -> None:
     for service, actions in ACTIONS.items():
         for action in actions:
             setattr(RESPONSES[service], camelcase_to_underscores(action), _routed(service, action))
+    for service in ("autoscaling", "ecs"):
+        _close_the_rest(RESPONSES[service], {camelcase_to_underscores(action) for action in ACTIONS[service]})
     # moto rewrites its own ECS attributes on the way out; ours are spelled as AWS does.
     EC2ContainerServiceResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER = {}
     _remember_slow_lookups()
@@ -95,6 +98,18 @@ def _routed(service: str, action: str) -> Callable[[BaseResponse], ActionResult]
         return ActionResult(current().call(self.current_account, self.region, service, action, params))
 
     return method
+
+
+def _close_the_rest(cls: type[BaseResponse], served: set[str]) -> None:
+    """What the world does not serve of its services is refused: moto would answer from groups and clusters of its own,
+    of which there are none."""
+
+    def refuse(_self: BaseResponse) -> ActionResult:
+        raise NotImplementedError
+
+    for name, method in list(vars(cls).items()):
+        if isinstance(method, FunctionType) and not name.startswith("_") and name not in {*served, "call_action"}:
+            setattr(cls, name, refuse)
 
 
 def _remember_slow_lookups() -> None:

@@ -220,16 +220,22 @@ def test_tasks_that_never_ran_are_held_back_longer_and_longer(hosts: Stack) -> N
 
 
 def test_failures_are_counted_in_a_row(hosts: Stack) -> None:
-    """failedTasks falls back once a task is healthy (aws.md 4.1)."""
-    hosts.service(1)
-    break_new(hosts)
-    update(hosts, taskDefinition=hosts.definition())
-    hosts.until(lambda: primary(hosts)["failedTasks"] >= 2)
+    """failedTasks falls back once a task is healthy (aws.md 4.1): two of three fail, and the breaker never trips."""
+    hosts.service(4, deploymentConfiguration={**STALLING, "maximumPercent": 125})
+    started: list[str] = []
 
-    hosts.sim.machine.crash = lambda _task, _definition: None
+    def crash(task: Any, definition: dict[str, Any]) -> int | None:
+        if definition["revision"] == 1:
+            return None
+        started.append(task.arn)
+        return None if len(started) % 3 == 0 else 1
+
+    hosts.sim.machine.crash = crash
+    update(hosts, taskDefinition=hosts.definition())
 
     hosts.until(hosts.completed)
-    assert primary(hosts)["failedTasks"] == 0
+    assert len(started) == 12
+    assert (hosts.shown()["taskDefinition"].rsplit(":", 1)[1], primary(hosts)["failedTasks"]) == ("2", 0)
 
 
 def test_a_task_that_fails_its_health_checks_is_replaced_after_the_grace_period(hosts: Stack) -> None:

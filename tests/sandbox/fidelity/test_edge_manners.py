@@ -13,6 +13,8 @@ from .stack import Aws, Stack, refused
 @pytest.mark.parametrize(
     ("service", "call", "params"),
     [
+        pytest.param("ecs", "start_task", {"cluster": "web", "containerInstances": ["x"], "taskDefinition": "web"},
+                     id="known to moto only"),
         pytest.param("ecs", "execute_command", {"cluster": "web", "command": "ls", "interactive": True, "task": "t"},
                      id="JSON"),
         pytest.param("autoscaling", "attach_traffic_sources", {"AutoScalingGroupName": "web", "TrafficSources": []},
