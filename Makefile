@@ -21,13 +21,14 @@ demo: $(READY) ## the main job, from nothing, under load, in the sandbox; report
 
 test: $(READY) ## everything: check, then every test, the live sandbox included
 	$(MAKE) --no-print-directory check
+	$(BIN)/python -m pytest -n 2 -m simulated
 	$(BIN)/python -m pytest -m sandbox
 
 check: $(READY) ## format, lint, types, fast tests: under a minute
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 -m 'not sandbox'
+	THESEUS_HISTORIES=$${THESEUS_HISTORIES:-1000} $(BIN)/python -m pytest -n 2 -m 'not sandbox and not simulated'
 
 bench: $(READY) ## a cold no-op plan and an apply from nothing, beside terraform where it is installed
 	$(BIN)/python -m tests.bench

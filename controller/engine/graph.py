@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
+from graphlib import TopologicalSorter
 from typing import Any
 
 from controller.base.keys import Key, Ref, refs
@@ -21,6 +22,11 @@ def edges(desired: Mapping[Key, Any]) -> dict[Key, set[Key]]:
             raise KeyError(f"{key} refers to {', '.join(map(str, sorted(missing)))}, which nothing declares")
         found[key] = targets
     return found
+
+
+def ordered(graph: Mapping[Key, set[Key]]) -> tuple[Key, ...]:
+    """The keys, parents first, and in the same order every time: a plan must not read differently when repeated."""
+    return tuple(TopologicalSorter({key: sorted(graph[key]) for key in sorted(graph)}).static_order())
 
 
 def live_edges(observed: Mapping[Key, Observed[Any]]) -> dict[Key, set[Key]]:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
 from typing import Any, Literal
 
 from controller.base.keys import Key, refs
 from controller.engine.compare import compare
-from controller.engine.graph import edges, live_edges, resolve
+from controller.engine.graph import edges, live_edges, ordered, resolve
 from controller.engine.reconciler import RISKS, Change, Observed, Reconciler, Risk
 
 Action = Literal["none", "read", "create", "update", "replace", "delete"]
@@ -84,7 +83,7 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
     known: dict[Key, Mapping[str, str]] = {}
     steps: list[Step] = []
     problems: list[str] = []
-    for key in TopologicalSorter(graph).static_order():
+    for key in ordered(graph):
         have = observed.get(key)
         step = _step(key, desired[key], have, known, data=kinds[key.kind].data)
         if have is not None and have.owner != owner and not kinds[key.kind].data:
@@ -150,7 +149,7 @@ def _outputs_after(step: Step, volatile: tuple[str, ...]) -> Mapping[str, str]:
 def _deletions(live: Live, declared: Mapping[Key, set[Key]]) -> list[Step]:
     """A delete step for each resource, children first; kept ones become a step that does nothing and says why."""
     parents = _merged({k: v for k, v in declared.items() if k in live}, live_edges(live))
-    order = [key for key in TopologicalSorter(parents).static_order() if key in live]
+    order = [key for key in ordered(parents) if key in live]
     return [
         Step(key, "none", None, live[key], reason=f"kept: {live[key].kept}")
         if live[key].kept

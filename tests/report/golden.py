@@ -11,6 +11,8 @@ from typing import Any
 
 HERE = Path(__file__).parent / "golden"
 ID = re.compile(r"\b(i|vpc|subnet|sg|igw|rtb|rtbassoc|lt|ami)-[0-9a-f]{8,17}\b")
+ONE = r"(?:i|vpc|subnet|sg|igw|rtb|rtbassoc|lt|ami)-[0-9a-f]{8,17}"
+SEVERAL = re.compile(rf'"?{ONE}"?(?:,\s+"?{ONE}"?)+')
 LONG = re.compile(r"(:loadbalancer/app/[\w-]+|:listener/app/[\w-]+|:targetgroup/[\w-]+)/[0-9a-f/]+")
 
 
@@ -37,4 +39,10 @@ def settled(text: str) -> str:
             numbers[match[0]] = f"{match[1]}-{next(counts[match[1]]):0{width}d}"
         return numbers[match[0]]
 
-    return ID.sub(numbered, LONG.sub(r"\1/0", text))
+    return SEVERAL.sub(_sorted, ID.sub(numbered, LONG.sub(r"\1/0", text)))
+
+
+def _sorted(match: re.Match[str]) -> str:
+    """A list of ids in the order of their numbers: the real ones are in the order of AWS's random ids."""
+    names = iter(sorted(one[0] for one in ID.finditer(match[0])))
+    return ID.sub(lambda _: next(names), match[0])

@@ -269,7 +269,7 @@ def test_the_timeline_of_a_host_has_its_times() -> None:
     old, fresh = found["hosts"]  # type: ignore[misc]
 
     assert [old[key] for key in ("ready", "cordoned", "drained", "terminated")] == [  # type: ignore[has-type]
-        None,
+        "2026-01-01T00:00:00Z",
         "2026-01-01T00:00:02Z",
         "2026-01-01T00:00:05Z",
         "2026-01-01T00:00:09Z",

@@ -81,7 +81,11 @@ def test_an_unknown_load_balancer_fails_the_whole_call_and_its_deletion_succeeds
     arn = create(stack)["LoadBalancerArn"]
     elb = stack.aws.elbv2
 
-    refused("LoadBalancerNotFound", elb.describe_load_balancers, LoadBalancerArns=[arn, arn[:-1] + "0"])
+    refused(
+        "LoadBalancerNotFound",
+        elb.describe_load_balancers,
+        LoadBalancerArns=[arn, arn[:-1] + ("1" if arn.endswith("0") else "0")],
+    )
     refused("LoadBalancerNotFound", elb.describe_load_balancers, Names=["none"])
     elb.delete_load_balancer(LoadBalancerArn=arn)
     elb.delete_load_balancer(LoadBalancerArn=arn)
@@ -233,7 +237,7 @@ def test_weights_go_from_0_to_999(stack: Stack, weight: int, code: str) -> None:
 def test_an_action_names_groups_that_are_there(stack: Stack) -> None:
     """TargetGroupNotFound (aws.md 5.2)."""
     stack.front()
-    missing = stack.target_group[:-1] + "0"
+    missing = stack.target_group[:-1] + ("1" if stack.target_group.endswith("0") else "0")
 
     refused(
         "TargetGroupNotFound",

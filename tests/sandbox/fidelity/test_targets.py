@@ -212,7 +212,7 @@ def test_the_target_of_an_ended_instance_stays_healthy_until_it_is_noticed(front
 
 def test_an_unknown_target_group_is_an_error_to_all(front: Stack) -> None:
     """TargetGroupNotFound (aws.md 5.2)."""
-    arn = front.target_group[:-1] + "0"
+    arn = front.target_group[:-1] + ("1" if front.target_group.endswith("0") else "0")
     elb = front.aws.elbv2
 
     refused("TargetGroupNotFound", elb.describe_target_health, TargetGroupArn=arn)

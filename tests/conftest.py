@@ -1,0 +1,26 @@
+"""Which tests are slow: those that drive a whole stack are marked by where they stand, so that none is forgotten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SLOW = (
+    "aws/test_reads_needed.py",
+    "report/test_golden_reports.py",
+    "report_prober/",
+    "resources/",
+    "rollout/test_mutants.py",
+    "sandbox/fidelity/",
+    "simulated/",
+)
+FAST = ("resources/test_parse.py", "report_prober/test_probe_result.py", "report_prober/test_demo_page.py")
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        place = item.path.relative_to(HERE).as_posix()
+        if place.startswith(SLOW) and not place.startswith(FAST) and not item.get_closest_marker("sandbox"):
+            item.add_marker(pytest.mark.simulated)
