@@ -22,13 +22,15 @@ demo: $(READY) ## the main job, from nothing, under load, in the sandbox; report
 test: $(READY) ## everything: check, then every test, the live sandbox included
 	$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -n 2 -m simulated
+	THESEUS_HISTORIES=3000 THESEUS_SEED=500 $(BIN)/python -m pytest -n 2 tests/rollout/test_worlds.py
 	$(BIN)/python -m pytest -m sandbox
 
 check: $(READY) ## format, lint, types, fast tests: under a minute
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
-	THESEUS_HISTORIES=$${THESEUS_HISTORIES:-1000} $(BIN)/python -m pytest -n 2 -m 'not sandbox and not simulated'
+	@$(BIN)/mypy > $(VENV)/mypy.log 2>&1 & types=$$!; \
+	  THESEUS_HISTORIES=$${THESEUS_HISTORIES:-500} $(BIN)/python -m pytest -n 2 -m 'not sandbox and not simulated'; \
+	  tests=$$?; wait $$types; types=$$?; cat $(VENV)/mypy.log; exit $$((tests || types))
 
 bench: $(READY) ## a cold no-op plan and an apply from nothing, beside terraform where it is installed
 	$(BIN)/python -m tests.bench
