@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from botocore import xform_name
 from botocore.exceptions import DataNotFoundError
 
 from controller.aws.operations import OPERATIONS
+from controller.base.cache import cached, keep
 
 SCHEME = "v1"
 SHARED = ("endpoints", "partitions")  # not of a service: where regions and partitions are described
@@ -57,12 +56,12 @@ def loader() -> botocore.loaders.Loader:
     own = botocore.loaders.Loader()
     if any(Path(own.CUSTOMER_DATA_PATH, service).exists() for service in OPERATIONS):
         return own  # the user's own models come first, as for any AWS tool
-    path = _folder() / f"models-{_key()}.json"
+    path = cached(f"models-{_key()}.json")
     try:
         return CutLoader(json.loads(path.read_bytes()))
     except (OSError, ValueError):
         files = cut(own, OPERATIONS)
-        _keep(path, files)
+        keep(path, json.dumps(files, separators=(",", ":")))
         return CutLoader(files)
 
 
@@ -122,19 +121,3 @@ def _key() -> str:
     wanted = {service: sorted(methods) for service, methods in OPERATIONS.items()}
     text = json.dumps([SCHEME, botocore.__version__, wanted], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "theseus"
-
-
-def _keep(path: Path, files: Json) -> None:
-    """Write the whole file or none of it; a cache that cannot be written is nobody's problem."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(handle, "w") as stream:
-            json.dump(files, stream, separators=(",", ":"))
-        Path(draft).replace(path)
-    except (OSError, RuntimeError):
-        return

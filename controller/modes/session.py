@@ -17,6 +17,7 @@ from controller.aws.client import Aws, connect
 from controller.base.clock import SystemClock
 from controller.base.errors import Interrupted, Locked, NotYet, Refused, SpecError
 from controller.engine.plan import Scope
+from controller.modes.known import KnownSpecs
 from controller.spec.load import Loaded, load
 from controller.spec.lookups import Parameters
 from controller.spec.types import Stack
@@ -67,7 +68,7 @@ def read(path: str, options: argparse.Namespace, env: Mapping[str, str] | None) 
 
     Raises: SpecError, Refused (credentials, region, another account).
     """
-    draft = load(path, tuple(options.set), env)
+    draft = load(path, tuple(options.set), env, known=KnownSpecs())
     aws = connect(options.region or draft.stack.region, options.profile)
     loaded = load(path, tuple(options.set), env, parameters_of(aws)) if draft.unresolved else draft
     if options.region:
