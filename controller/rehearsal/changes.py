@@ -22,7 +22,7 @@ class Scene:
 
     drill: Drill
     spec: str
-    url: str
+    urls: tuple[str, ...]  # watched; the first one's figures are shown
     group: str  # the auto scaling group of the pool that rolls
     service: str  # the live name of the service that is watched
     rate: float = 100.0
@@ -34,7 +34,7 @@ class Scene:
 
 def change(scene: Scene, name: str, act: Callable[[], Ended], *, expect: str = "succeeded") -> Change:
     """Do it under load; the row of the report. `broken` lists the promises that did not hold."""
-    with load(scene.drill, scene.url, rate=scene.rate) as one:
+    with load(scene.drill, *scene.urls, rate=scene.rate) as one:
         began = time.time()
         ended = act()
         took = time.time() - began
@@ -92,10 +92,13 @@ def broken(row: Change, one: Load, expect: str) -> list[str]:
     found = list(one.problems)
     if row["outcome"] != expect:
         found.append(f"outcome {row['outcome']}, expected {expect}")
-    if row["requests"]["failed"]:
-        found.append(f"{row['requests']['failed']} requests failed: {row['failures_by_kind']}")
-    if row["unsent"]:
-        found.append(f"the prober fell behind by {row['unsent']} requests: this machine is too slow for the claim")
+    for url, probe in one.probes.items():
+        if probe["failed"]:
+            found.append(f"{url}: {probe['failed']} requests failed: {probe['failures_by_kind']}")
+        if probe["unsent"]:
+            found.append(
+                f"{url}: the prober fell behind by {probe['unsent']} requests: this machine is too slow for it"
+            )
     low, world = row["min_serving"], row["min_serving_world"]
     if row["floor"] is not None and world is not None and world < row["floor"]:
         found.append(f"{world} hosts serving, floor {row['floor']}")

@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> int:
 def play(one: Drill, rate: float, say: Callable[[str], None], zero: float) -> dict[str, Any]:
     """The whole rehearsal; its document."""
     born = birth(one, say)
-    scene = Scene(one, SPEC, one.address(), "demo-main", "demo-web", rate, zero)
+    scene = Scene(one, SPEC, (one.address(),), "demo-main", "demo-web", rate, zero)
     changes = rolling(scene, say)
     say("planning again: nothing should be left to do")
     second = one.run("plan", SPEC, *NEWER, "--detailed-exitcode")
@@ -136,7 +136,7 @@ def without_drain(scene: Scene) -> Change:
     """What the same replacement costs without a drain: each host is terminated as a console would, and replaced."""
     ec2 = scene.drill.client("ec2")
     hosts = [host["id"] for host in scene.drill.door("GET", "state")["hosts"]]
-    with load(scene.drill, scene.url, rate=scene.rate) as one:
+    with load(scene.drill, *scene.urls, rate=scene.rate) as one:
         began = time.time()
         for host in hosts:
             ec2.terminate_instances(InstanceIds=[host])

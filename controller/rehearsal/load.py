@@ -21,15 +21,16 @@ FIRST_ANSWERS = 1.5  # seconds of load before and after the change
 
 @dataclass
 class Load:
-    """What was measured. Everything but `began` is filled in when the block of `load` ends.
+    """What was measured. Everything but `began` and `mark` is filled in when the block of `load` ends.
 
-    probe      the prober's report           counts   {"sent", "answered", "balancer", "application"}
-    lowest     the world's own minima and peaks, by group and service
+    probe      the report of the first prober    probes   of all of them, by URL
+    counts     what all parties counted          lowest   the world's own minima and peaks, by group and service
     """
 
     began: float
     mark: str
     probe: dict[str, Any] = field(default_factory=dict)
+    probes: dict[str, dict[str, Any]] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     lowest: dict[str, Any] = field(default_factory=dict)
     timeline: list[Any] = field(default_factory=list)
@@ -37,17 +38,16 @@ class Load:
 
     @property
     def failed(self) -> int:
-        return int(self.probe["failed"])
+        return sum(int(probe["failed"]) for probe in self.probes.values())
 
 
 @contextlib.contextmanager
-def load(drill: Drill, url: str, *, rate: float = 100.0, slow: float = 0.1) -> Iterator[Load]:
-    """*rate* requests a second at *url*, a share of *slow* ones among them, for as long as the block lasts."""
+def load(drill: Drill, *urls: str, rate: float = 100.0, slow: float = 0.1) -> Iterator[Load]:
+    """*rate* requests a second at each of *urls*, a share of *slow* ones among them, for as long as the block lasts."""
     before = _quiet_counts(drill)
     mark = drill.door("POST", "mark")
-    watching = drill.start(
-        "watch", url, "--rate", str(rate), "--slow-ratio", str(slow), "--fresh-ratio", "0.3", "-o", "json"
-    )
+    choices = ("--rate", str(rate), "--slow-ratio", str(slow), "--fresh-ratio", "0.3", "-o", "json")
+    watching = {url: drill.start("watch", url, *choices) for url in urls}
     one = Load(time.time(), mark["at"])
     try:
         time.sleep(FIRST_ANSWERS)
@@ -57,16 +57,20 @@ def load(drill: Drill, url: str, *, rate: float = 100.0, slow: float = 0.1) -> I
         _finish(drill, watching, one, before)
 
 
-def _finish(drill: Drill, watching: Running, one: Load, before: dict[str, int]) -> None:
-    watching.signal(signal.SIGINT)
-    ended = watching.wait(120)
-    try:
-        one.probe = json.loads(ended.out)
-    except ValueError as error:
-        raise RuntimeError(f"the prober said nothing useful: {ended.err}") from error
+def _finish(drill: Drill, watching: dict[str, Running], one: Load, before: dict[str, int]) -> None:
+    for running in watching.values():
+        running.signal(signal.SIGINT)
+    for url, running in watching.items():
+        ended = running.wait(120)
+        try:
+            one.probes[url] = json.loads(ended.out)
+        except ValueError as error:
+            raise RuntimeError(f"the prober of {url} said nothing useful: {ended.err}") from error
+    one.probe = next(iter(one.probes.values()))
     after = _quiet_counts(drill)
     delta = {name: after[name] - before[name] for name in after}
-    one.counts = {"sent": one.probe["sent"], "answered": one.probe["answered"], **delta}
+    ours = {name: sum(int(probe[name]) for probe in one.probes.values()) for name in ("sent", "answered")}
+    one.counts = {**ours, **delta}
     one.lowest = drill.door("POST", "since", at=one.mark)
     one.timeline = drill.door("GET", "timeline")
     one.problems = disagreements(one.counts)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,15 @@ SPECS = Path(__file__).parents[2] / "specs"
 PARAMETER = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Stage:
-    """One stack by name: its own spec file over a shipped one, its live names."""
+    """One stack by name: its own spec file over a shipped one, its live names. `choices` stay until changed again."""
 
     drill: Drill
     name: str
     folder: Path
     base: str = "demo.yaml"
+    choices: dict[str, Any] = field(default_factory=dict)
 
     @property
     def spec(self) -> str:
@@ -32,30 +34,48 @@ class Stage:
     def group(self) -> str:
         return f"{self.name}-main"
 
-    def write(self, more: str = "") -> str:
-        """The spec: the shipped one under this stack's name, with *more* over it."""
-        Path(self.spec).write_text(f"extends: {SPECS / self.base}\nstack: {self.name}\n{more}")
-        return self.spec
+    def choose(self, **fields: Any) -> Stage:
+        """Write the spec: the shipped one under this stack's name, with all choices so far over it.
+
+        A field is spelled with double underscores: ``hosts__main__instance_type="t3.large"``.
+        """
+        self.choices |= fields
+        document: dict[str, Any] = {"extends": str(SPECS / self.base), "stack": self.name}
+        for name, value in self.choices.items():
+            *path, last = name.split("__")
+            at = document
+            for part in path:
+                at = at.setdefault(part, {})
+            at[last] = value
+        Path(self.spec).write_text(json.dumps(document))  # JSON is YAML
+        return self
 
     def birth(self) -> Stage:
         """From nothing to serving; the image is pushed as soon as its repository exists."""
-        self.write()
+        self.choose()
         good(self.drill.run("apply", self.spec, "--yes", "--target", "repository/shop"))
-        self.drill.door("POST", "image", repository=f"{self.name}/shop", tag="v1")
+        self.push("v1")
         good(self.drill.run("apply", self.spec, "--yes"))
         return self
 
-    def url(self) -> str:
+    def push(self, tag: str) -> None:
+        self.drill.door("POST", "image", repository=f"{self.name}/shop", tag=tag)
+
+    def another_type(self) -> str:
+        """An instance type that the hosts are not of."""
+        return next(kind for kind in ("t3.large", "t3.small") if kind not in self.types())
+
+    def url(self, path: str = "") -> str:
         found = self.drill.client("elbv2").describe_load_balancers(Names=[self.name])["LoadBalancers"]
-        return f"http://{found[0]['DNSName']}"
+        return f"http://{found[0]['DNSName']}{path}"
 
-    def scene(self, rate: float = 100.0) -> Scene:
-        return Scene(self.drill, self.spec, self.url(), self.group, f"{self.name}-web", rate)
+    def scene(self, *also: str, rate: float = 100.0) -> Scene:
+        return Scene(self.drill, self.spec, (self.url(), *also), self.group, f"{self.name}-web", rate)
 
-    def roll(self, *arguments: str, rate: float = 100.0, name: str = "roll") -> Change:
+    def roll(self, *arguments: str, also: tuple[str, ...] = (), rate: float = 100.0) -> Change:
         """One apply under load; the report's row."""
-        scene = self.scene(rate)
-        return change(scene, name, lambda: scene.apply(*arguments))
+        scene = self.scene(*also, rate=rate)
+        return change(scene, "roll", lambda: scene.apply(*arguments))
 
     def live_group(self) -> dict[str, Any]:
         found = self.drill.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[self.group])
