@@ -120,6 +120,7 @@ def _forecast(one: Forecast, seen: Tick) -> dict[str, Any]:
         "peak": one.peak,
         "duration_s": one.duration.total_seconds(),
         "binding": one.binding,
+        "one_more_if_zones_end_uneven": one.uneven,
         "infeasible": one.infeasible,
         "halted": halts[0].why if halts else None,
         "paused": fleet.paused or None if fleet else None,

@@ -186,6 +186,8 @@ def _rollout(seen: Tick, paint: Paint) -> Iterator[str]:
         yield f"  {one.pool}: {_pace(one, seen)}"
         if one.binding and not one.infeasible:
             yield f"      paced by {one.binding}" if not one.binding.startswith("none") else f"      {one.binding[6:]}"
+        if one.uneven and not one.infeasible:
+            yield "      one more should the group leave its zones uneven, which is AWS's choice at each launch"
         if one.infeasible:
             yield f"      {paint('-', f'INFEASIBLE: {printable(one.infeasible)}')}"
     for pool, move in seen.moves:

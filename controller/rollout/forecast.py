@@ -21,7 +21,11 @@ LEAVE = timedelta(seconds=30)  # termination of an empty host
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The rollout section of a plan. `binding` names what limits the pace; `infeasible` why it cannot be done."""
+    """The rollout section of a plan. `binding` names what limits the pace; `infeasible` why it cannot be done.
+
+    uneven   the group may put two new hosts into one zone where zones are level, and then one more is replaced to even
+             them out (rule 6): which zone it chooses is AWS's to say
+    """
 
     pool: str
     hosts: int
@@ -32,6 +36,7 @@ class Forecast:
     duration: timedelta
     binding: str
     infeasible: str | None = None
+    uneven: bool = False
 
 
 def forecast(
@@ -45,12 +50,14 @@ def forecast(
     capacity: Resources | None,
     move: timedelta,
     most: int | None = None,
+    zones: int = 1,
 ) -> Forecast:
     """The forecast for replacing *old* of *live* hosts and ending at *size*.
 
     capacity  what one wanted host offers to tasks; None when unknown (then fit is not judged)
     move      the slowest service's time to be healthy elsewhere and leave (health checks, deregistration, stop)
     most      MaxSize, which bounds the surge where the policy forbids to raise it
+    zones     of the group
     """
     surge = min(policy.max_surge, old) if size else 0
     if most is not None and not policy.allow_raise_max:
@@ -78,6 +85,7 @@ def forecast(
         total,
         _binding(policy, surge, old, most),
         infeasible,
+        uneven=zones > 1 and bool(old) and size % zones == 0 and 0 < surge < old,
     )
 
 

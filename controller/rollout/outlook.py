@@ -39,6 +39,7 @@ def outlook(stack: Stack, fleets: Iterable[Fleet], rolling: Collection[str], rea
                 capacity=_capacity(pool, fleet, reads),
                 move=_slowest_move(stack, pool),
                 most=pool.size.max,
+                zones=len(fleet.zones),
             )
         )
     return tuple(found)

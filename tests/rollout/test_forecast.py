@@ -127,3 +127,29 @@ def test_the_peak_and_the_floor_are_those_of_the_roll(surge: int, unavailable: i
 
     assert seen.peak == peak
     assert low == seen.floor
+
+
+@pytest.mark.parametrize(
+    ("zones", "size", "surge", "uneven"),
+    [
+        pytest.param(2, 2, 1, True, id="two level zones, one at a time: both new hosts may land in one"),
+        pytest.param(2, 3, 1, False, id="an odd fleet ends within one whatever the group chooses"),
+        pytest.param(1, 2, 1, False, id="one zone cannot be uneven"),
+        pytest.param(2, 2, 2, False, id="all at once are spread by the group"),
+    ],
+)
+def test_a_forecast_says_when_zones_may_end_uneven(zones: int, size: int, surge: int, uneven: bool) -> None:
+    """Rule 6 replaces one host more then; a plan that kept quiet about it would not tell the truth."""
+    found = forecast(
+        "main",
+        live=size,
+        old=size,
+        size=size,
+        policy=Policy(max_surge=surge),
+        services=(),
+        capacity=None,
+        move=timedelta(),
+        zones=zones,
+    )
+
+    assert found.uneven is uneven
