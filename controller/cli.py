@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import NoReturn
 
 from controller import __version__
-from controller.base.errors import ControllerError, Halted, Locked, SpecError
+from controller.base.errors import ControllerError, Halted, Interrupted, Locked, SpecError
 
 USAGE = 64
 DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h|d))+")
@@ -55,6 +55,9 @@ def main(arguments: Sequence[str]) -> int:
     except Halted as error:
         sys.stderr.write(f"halted: {error}\n")
         return 4
+    except Interrupted as stopped:
+        sys.stderr.write(f"{stopped}\n")
+        return stopped.code
     except ControllerError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

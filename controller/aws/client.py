@@ -109,6 +109,7 @@ class Aws:
         self.guard: Callable[[], None] = lambda: None
         self._session = session
         self._impatient: dict[str, Any] = {}
+        self._reached = False
         self._lock = threading.Lock()
 
     def make(self, service: str, attempts: int = 4) -> Any:
@@ -120,7 +121,22 @@ class Aws:
             connect_timeout=5,
             read_timeout=30,
         )
-        return self._session.create_client(service, region_name=self.region, config=config)
+        client = self._session.create_client(service, region_name=self.region, config=config)
+        client.meta.events.register_first("needs-retry", self._unreachable)
+        return client
+
+    def _unreachable(self, attempts: int, caught_exception: Exception | None = None, **_: Any) -> None:
+        """An endpoint that nobody ever answered at is a mistake of the user's: asked twice, then told. Once AWS has
+        answered, the network is at fault, and is given all its attempts."""
+        refused = isinstance(caught_exception, botocore.exceptions.EndpointConnectionError)
+        self._reached = self._reached or caught_exception is None
+        if refused and caught_exception and attempts > 1 and not self._reached:
+            raise caught_exception
+
+    @property
+    def reached(self) -> bool:
+        """Whether AWS ever answered: an outage afterwards passes."""
+        return self._reached
 
     def __getattr__(self, service: str) -> Any:
         """Make the client of *service* on first use (cloudwatch and dynamodb are often never needed)."""
@@ -169,7 +185,7 @@ class _Client:
             except botocore.exceptions.BotoCoreError as error:
                 if not reading:
                     aws.mutations += 1  # the reply was lost, perhaps only the reply
-                raise sort_transport(error, label) from error
+                raise sort_transport(error, label, reached=aws.reached) from error
             if not reading:
                 aws.mutations += 1
             return answer
@@ -187,7 +203,7 @@ def connect(region: str, profile: str | None) -> Aws:
     """AWS as the environment says. Raises Refused for a profile or region that does not exist."""
     try:
         session = botocore.session.Session(profile=profile)
-        session.register_component("data_loader", loader())
+        session.register_component("data_loader", loader(session.get_config_variable("data_path")))
         if session.get_credentials() is None:
             raise Refused("no AWS credentials: set AWS_PROFILE, --profile or AWS_ACCESS_KEY_ID")
     except botocore.exceptions.BotoCoreError as error:
@@ -230,8 +246,9 @@ def sort_error(error: botocore.exceptions.ClientError, label: str, request: dict
     return Refused(text, code=code, operation=label, fresh=fresh)
 
 
-def sort_transport(error: botocore.exceptions.BotoCoreError, label: str) -> ControllerError:
-    """Errors that never reached AWS: credentials and endpoints are for the user, time-outs pass."""
+def sort_transport(error: botocore.exceptions.BotoCoreError, label: str, *, reached: bool = False) -> ControllerError:
+    """Errors that never reached AWS: credentials and endpoints are for the user, time-outs pass, and so does an
+    outage after AWS was *reached* before."""
     kind = type(error).__name__
     if isinstance(error, botocore.exceptions.ReadTimeoutError | botocore.exceptions.ConnectionClosedError):
         return NotYet(f"{label}: {error}", after=timedelta(seconds=2))
@@ -242,6 +259,8 @@ def sort_transport(error: botocore.exceptions.BotoCoreError, label: str) -> Cont
             operation=label,
         )
     if isinstance(error, botocore.exceptions.EndpointConnectionError | botocore.exceptions.ConnectTimeoutError):
+        if reached:
+            return NotYet(f"{label}: cannot reach AWS any more: {error}", after=timedelta(seconds=5))
         return Refused(
             f"{label}: cannot reach AWS: {error}; check AWS_ENDPOINT_URL, the region and the network",
             code=kind,

@@ -202,6 +202,9 @@ class FileLease:
             holder = os.read(handle, 200).decode(errors="replace").strip() or "another process"
             os.close(handle)
             raise Locked(f"{self._stack} is held by {holder} ({self._path})") from None
+        if not _same(handle, self._path):
+            os.close(handle)
+            raise NotYet(f"{self._path} was removed just now", timedelta(seconds=1))
         os.ftruncate(handle, 0)
         os.write(handle, f"{self._holder.name}\n".encode())
         self._file = handle
@@ -210,8 +213,8 @@ class FileLease:
         return
 
     def check(self) -> None:
-        if self._file is None:
-            raise Locked(f"the lease of {self._stack} was released; nothing more is started")
+        if self._file is None or not _same(self._file, self._path):
+            raise Locked(f"the lease of {self._stack} was lost ({self._path}); nothing more is started")
 
     def release(self) -> None:
         if self._file is not None:
@@ -226,7 +229,7 @@ def lease(where: str, aws: Aws, stack: str, clock: Clock) -> Lease:
     kind, _, path = where.partition(":")
     if kind != "file" or not path:
         raise Refused(f"--lease {where}: expected dynamodb or file:PATH")
-    return FileLease(path, stack, Holder.mine())
+    return FileLease(f"{path}.{stack}", stack, Holder.mine())  # a loop keeps several stacks under one --lease
 
 
 class Heartbeat:
@@ -248,6 +251,14 @@ class Heartbeat:
     def _beat(self) -> None:
         while not self._stop.wait((LIFETIME / 3).total_seconds()):
             self._renew()
+
+
+def _same(handle: int, path: str) -> bool:
+    """Whether *path* still is the open file: who removes a locked file lets another lock its successor."""
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(path))
+    except OSError:
+        return False
 
 
 def _ended(holder: str) -> bool:

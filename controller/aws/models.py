@@ -51,18 +51,32 @@ class CutLoader(botocore.loaders.Loader):
         return super().determine_latest_version(service_name, type_name)
 
 
-def loader() -> botocore.loaders.Loader:
-    """The fastest loader there is: cut models from the cache, made now when they are not there."""
-    own = botocore.loaders.Loader()
-    if any(Path(own.CUSTOMER_DATA_PATH, service).exists() for service in OPERATIONS):
+def loader(folders: str | None = None) -> botocore.loaders.Loader:
+    """The fastest loader there is: cut models from the cache, made now when they are not there.
+
+    *folders* is what the user's AWS configuration calls ``data_path``: more places with models of their own.
+    """
+    own = botocore.loaders.create_loader(folders)
+    theirs = [Path(folder) for folder in own.search_paths if folder != own.BUILTIN_DATA_PATH]
+    if any((folder / service).exists() for folder in theirs for service in OPERATIONS):
         return own  # the user's own models come first, as for any AWS tool
     path = cached(f"models-{_key()}.json")
-    try:
-        return CutLoader(json.loads(path.read_bytes()))
-    except (OSError, ValueError):
+    files = _kept(path)
+    if files is None:
         files = cut(own, OPERATIONS)
         keep(path, json.dumps(files, separators=(",", ":")))
-        return CutLoader(files)
+    return CutLoader(files)
+
+
+def _kept(path: Path) -> Json | None:
+    """What the cache holds at *path*; None when that is nothing, or not what we put there."""
+    try:
+        files = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    wanted = [*(f"{service}/service-2" for service in OPERATIONS), *SHARED]
+    whole = isinstance(files, dict) and all(isinstance(files.get(name), dict) for name in wanted)
+    return files if whole else None
 
 
 def cut(own: botocore.loaders.Loader, operations: Mapping[str, Iterable[str]]) -> Json:

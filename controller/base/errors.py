@@ -71,4 +71,8 @@ class Locked(ControllerError):  # noqa: N818
 
 
 class Interrupted(ControllerError):  # noqa: N818
-    """A signal asked us to stop: raised instead of starting a call that would change AWS."""
+    """A signal asked us to stop: raised instead of starting a call that would change AWS. `code` is for the exit."""
+
+    def __init__(self, message: str, code: int = 130) -> None:
+        super().__init__(message)
+        self.code = code

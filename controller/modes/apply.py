@@ -12,15 +12,17 @@ from typing import Any
 
 from controller.aws import record as tag
 from controller.base.crumbs import SpecCrumb
-from controller.base.errors import ControllerError, Interrupted, Locked, Refused
+from controller.base.errors import ControllerError, Interrupted, Locked, NotYet, Refused
 from controller.base.keys import Key
 from controller.modes import plan as planning
 from controller.modes.record import following
 from controller.modes.session import (
     Session,
+    again,
     agreed,
     check_account,
     colored,
+    first_look,
     holding,
     open_session,
     scope_of,
@@ -28,7 +30,7 @@ from controller.modes.session import (
 )
 from controller.report.journal import Journal
 from controller.report.seen import Outcome, Tick, outcome
-from controller.rollout.model import Wait
+from controller.rollout.model import Done, Wait
 from controller.tick import Options, tick
 
 CODES: dict[Outcome, int] = {
@@ -61,20 +63,31 @@ def apply(options: argparse.Namespace) -> int:
     chosen = Options(scope=scope_of(options), by_person=True, started=began)
     with stoppable(session.stop):
         check_account(session.aws, session.stack)
-        first = tick(session.stack, session.aws, session.clock, options=chosen)
+        first = first_look(session, lambda: _look(session, chosen))
         if options.output == "text":
             _show(first, session, sys.stderr)
         if refusal := _refused(first, options, session):
             raise Refused(refusal)
-        if planning.changes(first) and not agreed(f"Make these changes to {session.stack.name}?", options):
+        if planning.changes(first) and not agreed(
+            f"Make these changes to {session.stack.name}?", options, session.stop
+        ):
             sys.stderr.write("declined: nothing was changed\n")
             return 3
         journal = Journal()
         with holding(session, options.lease, options.lock_timeout):
-            limit = options.timeout or max(LEAST_TIME, 3 * sum((f.duration for f in first.forecasts), timedelta()))
-            end = _drive(session, chosen, journal, began + limit)
+            end = _drive(session, chosen, journal, began + _limit(options, first))
     _report(options, session, journal, end, session.clock.now() - began)
     return end.code
+
+
+def _look(session: Session, chosen: Options) -> Tick:
+    return tick(session.stack, session.aws, session.clock, options=chosen)
+
+
+def _limit(options: argparse.Namespace, first: Tick) -> timedelta:
+    """How long this may take: as the user says, else three times the forecast."""
+    forecast = sum((one.duration for one in first.forecasts), timedelta())
+    return options.timeout if options.timeout is not None else max(LEAST_TIME, 3 * forecast)
 
 
 def _show(seen: Tick, session: Session, stream: Any) -> None:
@@ -96,6 +109,8 @@ def _refused(seen: Tick, options: argparse.Namespace, session: Session) -> str:
         promised = json.loads(Path(options.plan).read_text())
     except (OSError, ValueError) as error:
         return f"--plan {options.plan}: cannot be read: {error}"
+    if not isinstance(promised, dict):
+        return f"--plan {options.plan}: is not a saved plan"
     now = planning.saved(options, seen, session.stack)
     differs = [name for name in now if promised.get(name) != now[name]]
     return f"{options.plan} does not hold any more ({', '.join(differs)} differ): plan again" if differs else ""
@@ -112,21 +127,23 @@ def _drive(session: Session, chosen: Options, journal: Journal, deadline: dateti
             try:
                 session.stop.check()
                 seen = tick(session.stack, session.aws, session.clock, act=True, options=chosen)
+                live.update(seen, journal.add(seen))
                 noted = noted or note(session, seen)
-            except Interrupted:
-                return End("interrupted", seen, session.stop.code)
+                session.stop.check()
+            except Interrupted as stopped:
+                return End("interrupted", _left(session, chosen, seen), stopped.code)
             except Locked as lost:
                 live.update(seen, (f"stopped: {lost}",)) if seen else sys.stderr.write(f"{lost}\n")
                 return End("failed", seen, 6)
             except ControllerError as error:
-                if isinstance(error, Refused) or session.clock.now() >= deadline:
+                if isinstance(error, Refused):
                     raise
+                if session.clock.now() >= deadline:
+                    sys.stderr.write(f"{error}\n")
+                    return End("timed_out", seen, CODES["timed_out"])
                 sys.stderr.write(f"{error}; trying again\n")
-                session.clock.sleep(timedelta(seconds=2))
+                session.clock.sleep(error.after if isinstance(error, NotYet) else timedelta(seconds=2))
                 continue
-            live.update(seen, journal.add(seen))
-            if session.stop.code:
-                return End("interrupted", seen, session.stop.code)
             if seen.quiet:
                 return _ended(seen)
             if paused := _paused(seen):
@@ -134,6 +151,14 @@ def _drive(session: Session, chosen: Options, journal: Journal, deadline: dateti
             if session.clock.now() >= deadline:
                 return End("timed_out", seen, CODES["timed_out"])
             session.clock.sleep(seen.requeue_after)
+
+
+def _left(session: Session, chosen: Options, seen: Tick | None) -> Tick | None:
+    """What a signal left undone: the pass it cut off did part of its work, so only another look tells."""
+    try:
+        return _look(session, chosen)
+    except ControllerError:
+        return seen
 
 
 def note(session: Session, seen: Tick) -> SpecCrumb | None:
@@ -179,7 +204,10 @@ def _resume(end: End, options: argparse.Namespace) -> str:
     """What is in flight and how to go on."""
     lines = [f"{end.outcome.replace('_', ' ')}: what was begun goes on in AWS by itself; nothing was undone."]
     if end.seen is not None:
-        lines += [f"  not done: {step.key} ({step.action})" for step in end.seen.plan.pending]
-        lines += [f"  {pool}: {getattr(move, 'why', '')}" for pool, move in end.seen.moves]
-    lines.append(f"To finish: theseus apply {options.spec}")
+        left = [step for step in end.seen.plan.pending if step.key not in end.seen.done]
+        lines += [f"  not done: {step.key} ({step.action})" for step in left]
+        lines += [f"  in flight: {words}" for words in end.seen.plan.busy]
+        lines += [f"  in flight: service {v.service}: {v.why}" for v in end.seen.verdicts if v.state == "in_progress"]
+        lines += [f"  hosts of {pool}: {move.why}" for pool, move in end.seen.moves if not isinstance(move, Done)]
+    lines.append(f"To finish: {again(options)}")
     return "\n".join(lines) + "\n"

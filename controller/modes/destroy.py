@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from controller.aws.lease import DynamoLease
-from controller.base.errors import ControllerError, Interrupted, Locked, NotYet, Refused
-from controller.modes.session import Session, agreed, check_account, holding, open_session, stoppable
+from controller.base.errors import ControllerError, Interrupted, Locked, NotYet, Refused, Stale
+from controller.modes.session import Session, agreed, check_account, first_look, holding, open_session, stoppable
 from controller.report.seen import Tick
 from controller.tick import Options, tick
 
@@ -23,11 +23,11 @@ def destroy(options: argparse.Namespace) -> int:
     began = session.clock.now()
     with stoppable(session.stop):
         check_account(session.aws, session.stack)
-        first = _tick(session, act=False)
+        first = first_look(session, lambda: _tick(session, act=False))
         gone = [str(step.key) for step in first.plan.pending]
         if options.output == "text":
             _show(first)
-        if gone and not agreed(f"Destroy these {len(gone)} resources of {session.stack.name}?", options):
+        if gone and not agreed(f"Destroy these {len(gone)} resources of {session.stack.name}?", options, session.stop):
             sys.stderr.write("declined: nothing was changed\n")
             return 3
         with holding(session, options.lease, options.lock_timeout) as lease:
@@ -78,8 +78,10 @@ def _drive(session: Session, deadline: datetime) -> tuple[Tick | None, int, str]
         except Locked as lost:
             sys.stderr.write(f"stopped: {lost}\n")
             return seen, 6, "failed"
-        except NotYet as busy:
-            session.clock.sleep(busy.after)
+        except (NotYet, Stale) as passing:
+            if session.clock.now() >= deadline:
+                return seen, 5, "timed_out"
+            session.clock.sleep(passing.after if isinstance(passing, NotYet) else timedelta(seconds=1))
             continue
         _progress(session, seen, said)
         if not seen.plan.pending:

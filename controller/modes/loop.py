@@ -7,12 +7,10 @@ of the last applied spec (`record.judge`): a loop with an older file must not ro
 from __future__ import annotations
 
 import argparse
-import hashlib
 import random
 import sys
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from controller.aws import record as tag
@@ -99,8 +97,8 @@ def _pass(one: Watched, options: argparse.Namespace, stop: Stop) -> timedelta | 
         file = _open(one, options, stop)
         assert one.session is not None
         log = log.bind(stack=one.session.stack.name)
-        if not options.observe and not _leased(one, options, stop, log):
-            pause, error = RETRY, "the lease is held by another"
+        if not options.observe and (error := _leased(one, options, stop, log)):
+            pause = RETRY
         else:
             seen = _tick(one, options, file, log)
             pause = None if seen.quiet or one.verdict == "superseded" else seen.requeue_after
@@ -124,18 +122,20 @@ def _pass(one: Watched, options: argparse.Namespace, stop: Stop) -> timedelta | 
 
 
 def _open(one: Watched, options: argparse.Namespace, stop: Stop) -> str:
-    """Read the spec anew; the digest of its file. Raises SpecError, Refused."""
+    """Read the spec anew; the digest of what its files say. Raises SpecError, Refused."""
     draft = load(one.path, (), None)
     region = options.region or draft.stack.region
     aws = one.session.aws if one.session and one.session.aws.region == region else connect(region, options.profile)
     loaded = load(one.path, (), None, parameters_of(aws)) if draft.unresolved else draft
-    if one.session is None:
+    before = one.session
+    if before is None or before.aws is not aws or before.stack.account != loaded.stack.account:
         check_account(aws, loaded.stack)
-    elif one.session.stack.name != loaded.stack.name:
-        _let_go(one)
+    if before is not None and (before.aws is not aws or before.stack.name != loaded.stack.name):
+        _let_go(one)  # the lease and what is remembered were another stack's
+        one.memory, one.verdict, one.record = record.Memory(), "act", None
     one.session = Session(loaded.stack, aws, stop)
     _guard(one, aws, stop)
-    return hashlib.sha256(Path(one.path).read_bytes()).hexdigest()
+    return draft.stack.digest
 
 
 def _guard(one: Watched, aws: Aws, stop: Stop) -> None:
@@ -148,20 +148,21 @@ def _guard(one: Watched, aws: Aws, stop: Stop) -> None:
     aws.guard = guard
 
 
-def _leased(one: Watched, options: argparse.Namespace, stop: Stop, log: Any) -> bool:
-    """Whether the lease is ours, taking it when it is free."""
+def _leased(one: Watched, options: argparse.Namespace, stop: Stop, log: Any) -> str:
+    """Take the lease when it is free; why it is not ours, "" when it is. Raises Locked when it was lost."""
     assert one.session is not None
     if one.lease is not None:
-        return True
+        one.lease.check()
+        return ""
     wanted = lease(options.lease, one.session.aws, one.session.stack.name, stop.clock)
     try:
         wanted.acquire()
     except (Locked, NotYet) as held:
         log.info(names.LEASE_HELD, why=str(held))
-        return False
+        return str(held)
     one.lease, one.beat = wanted, Heartbeat(wanted.renew).__enter__()
     log.info(names.LEASE_TAKEN)
-    return True
+    return ""
 
 
 def _let_go(one: Watched) -> None:

@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from controller.base.errors import Refused
 from controller.engine.reconciler import RISKS
-from controller.modes.session import check_account, colored, open_session, scope_of, stoppable
+from controller.modes.session import again, check_account, colored, first_look, open_session, scope_of, stoppable
 from controller.report.seen import Tick
 from controller.spec.load import load
 
@@ -52,7 +53,7 @@ def plan(options: argparse.Namespace) -> int:
     with stoppable(session.stop):
         check_account(session.aws, session.stack)
         chosen = Options(scope=scope_of(options), by_person=True, started=session.clock.now())
-        seen = tick(session.stack, session.aws, session.clock, options=chosen)
+        seen = first_look(session, lambda: tick(session.stack, session.aws, session.clock, options=chosen))
     _print(options, seen, session.stack, dict(session.aws.calls))
     if options.out:
         save(options.out, options, seen, session.stack)
@@ -82,9 +83,12 @@ def _print(options: argparse.Namespace, seen: Tick, stack: Any, calls: dict[str,
 
 
 def save(path: str, options: argparse.Namespace, seen: Tick, stack: Any) -> None:
-    """Write the plan for ``apply --plan``: what it rests on, and what it says."""
-    Path(path).write_text(json.dumps(saved(options, seen, stack), indent=2, default=str) + "\n")
-    sys.stderr.write(f"saved to {path}; apply it with: theseus apply {options.spec} --plan {path}\n")
+    """Write the plan for ``apply --plan``: what it rests on, and what it says. Raises Refused where that is no place."""
+    try:
+        Path(path).write_text(json.dumps(saved(options, seen, stack), indent=2, default=str) + "\n")
+    except OSError as error:
+        raise Refused(f"--out {path}: {error.strerror}") from error
+    sys.stderr.write(f"saved to {path}; apply it with: {again(options, '--plan', path)}\n")
 
 
 def saved(options: argparse.Namespace, seen: Tick, stack: Any) -> dict[str, Any]:

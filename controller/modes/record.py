@@ -17,7 +17,7 @@ Verdict = Literal["act", "record", "superseded"]
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the loop remembers of its last pass: what it wanted, and the file's digest when it was last in accord
+    """What the loop remembers of its last pass: what it wanted, and what the file said when it was last in accord
     with the record (or first saw that it was not)."""
 
     wanted: str = ""
@@ -27,7 +27,7 @@ class Memory:
 def judge(memory: Memory, record: SpecCrumb | None, wanted: str, file: str) -> tuple[Verdict, Memory]:
     """What the loop may do, and what it remembers.
 
-    wanted   digest of the resolved spec now      file   digest of the file's own bytes
+    wanted   digest of the resolved spec now      file   digest of what the files say, ``${ssm:}`` not looked up
 
     no record yet             -> record it, then act
     the record is what we want -> act

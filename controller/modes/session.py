@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shlex
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import FrameType
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from controller.aws.client import Aws, connect
 from controller.base.clock import SystemClock
-from controller.base.errors import Interrupted, Locked, NotYet, Refused, SpecError
+from controller.base.errors import Interrupted, Locked, NotYet, Refused, SpecError, Stale
 from controller.engine.plan import Scope
 from controller.modes.known import KnownSpecs
 from controller.spec.load import Loaded, load
@@ -24,6 +25,7 @@ from controller.spec.types import Stack
 
 if TYPE_CHECKING:
     from controller.aws.lease import Lease
+    from controller.report.seen import Tick
 
 SSM_PARAMETERS_MAX = 10  # names per GetParameters call (aws.md 6.3)
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -31,15 +33,19 @@ SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 @dataclass
 class Stop:
-    """The clock everything waits on, and the exit code of a signal that came (0: none)."""
+    """The clock everything waits on, and the exit code of a signal that came (0: none).
+
+    asking   a person is being asked: a signal is an answer, and must not wait for another one
+    """
 
     clock: SystemClock
     code: int = 0
+    asking: bool = False
 
     def check(self) -> None:
         """Raises Interrupted once a signal came."""
         if self.code:
-            raise Interrupted("interrupted: nothing new is started")
+            raise Interrupted("interrupted: nothing new is started", self.code)
 
 
 @dataclass
@@ -132,6 +138,8 @@ def stoppable(stop: Stop) -> Iterator[None]:
             os._exit(stop.code)
         stop.code = SIGNALS[signal.Signals(number)]
         stop.clock.interrupt()
+        if stop.asking:
+            stop.check()
 
     before = {number: signal.signal(number, leave) for number in SIGNALS}
     try:
@@ -182,15 +190,53 @@ def _acquire(held: Lease, stop: Stop, patience: timedelta) -> None:
             return
 
 
-def agreed(question: str, options: argparse.Namespace) -> bool:
-    """Whether the person at the terminal says yes. Raises Refused without ``--yes`` when there is none."""
+def agreed(question: str, options: argparse.Namespace, stop: Stop) -> bool:
+    """Whether the person at the terminal says yes. Raises Refused without ``--yes`` when there is none, Interrupted
+    when the answer is a signal."""
     if options.yes:
         return True
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Refused("this changes AWS and there is no terminal to ask on: repeat with --yes")
     sys.stderr.write(f"\n{question} Only 'yes' goes on: ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip() == "yes"
+    stop.asking = True
+    try:
+        stop.check()
+        return sys.stdin.readline().strip() == "yes"
+    finally:
+        stop.asking = False
+
+
+def first_look(session: Session, look: Callable[[], Tick]) -> Tick:
+    """What *look* sees; once more when something was deleted while it looked, or AWS was busy.
+
+    Raises: Interrupted when a signal came meanwhile, and what *look* raises.
+    """
+    try:
+        seen = look()
+    except (Stale, NotYet) as passing:
+        session.stop.check()
+        sys.stderr.write(f"{passing}; looking again\n")
+        session.clock.sleep(passing.after if isinstance(passing, NotYet) else timedelta(seconds=1))
+        session.stop.check()
+        seen = look()
+    session.stop.check()
+    return seen
+
+
+def again(options: argparse.Namespace, *more: str) -> str:
+    """The command that applies the same once more: without its ``--set`` it would apply something else."""
+    words = ["theseus", "apply", options.spec]
+    for name in ("set", "target", "exclude", "replace", "ignore_alarm"):
+        words += [word for value in getattr(options, name, ()) for word in (f"--{name.replace('_', '-')}", value)]
+    for pool in getattr(options, "refresh_images", ()):
+        words += ["--refresh-images", *([pool] if pool else [])]
+    words += ["--prune"] if getattr(options, "prune", False) else []
+    for name in ("region", "profile"):
+        words += [f"--{name}", value] if (value := getattr(options, name, None)) else []
+    lease = getattr(options, "lease", "dynamodb")
+    words += ["--lease", lease] if lease != "dynamodb" else []
+    return shlex.join([*words, *more])
 
 
 def colored(stream: object) -> bool:

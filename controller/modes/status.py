@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from controller.modes.session import check_account, colored, open_session, stoppable
+from controller.modes.session import check_account, colored, first_look, open_session, stoppable
 from controller.report.status import status_document, status_text
 from controller.tick import Options, tick
 
@@ -15,7 +15,7 @@ def status(options: argparse.Namespace) -> int:
     session = open_session(options)
     with stoppable(session.stop):
         check_account(session.aws, session.stack)
-        seen = tick(session.stack, session.aws, session.clock, options=Options())
+        seen = first_look(session, lambda: tick(session.stack, session.aws, session.clock, options=Options()))
     if options.output == "json":
         document = status_document(seen, session.stack)
         sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")

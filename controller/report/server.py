@@ -13,12 +13,14 @@ from controller.base.clock import SystemClock
 from controller.base.errors import Refused
 from controller.report.snapshot import Snapshot, metrics
 
+PORT_MAX = 65535
+
 
 @contextlib.contextmanager
 def serve(listen: str, snapshot: Callable[[], Snapshot]) -> Iterator[tuple[str, int]]:
     """Serve on ``HOST:PORT`` (port 0: any free one) while the block lasts; the address. Raises Refused when taken."""
     host, _, port = listen.rpartition(":")
-    if not port.isdigit():
+    if not (port.isascii() and port.isdigit() and int(port) <= PORT_MAX):
         raise Refused(f"--listen {listen}: expected HOST:PORT")
     ready: list[tuple[str, int] | OSError] = []
     known, stop = threading.Event(), threading.Event()
@@ -65,10 +67,10 @@ async def _work(
         site = web.TCPSite(runner, host, port)
         await site.start()
         ready.append(runner.addresses[0][:2])
+        known.set()
+        await asyncio.to_thread(stop.wait)
     except OSError as error:
         ready.append(error)
-        return
     finally:
         known.set()
-    await asyncio.to_thread(stop.wait)
-    await runner.cleanup()
+        await runner.cleanup()

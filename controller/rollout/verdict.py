@@ -111,7 +111,8 @@ def judge(service: ServiceState, wanted: str | None) -> Verdict:
         if others
         else ""
     )
-    return Verdict(service.name, "in_progress", f"{revision}: {counts}{failed}{older}", primary.created_at)
+    stuck = _why_stuck(service) if not primary.pending and primary.running < service.desired else ""
+    return Verdict(service.name, "in_progress", f"{revision}: {counts}{failed}{older}{stuck}", primary.created_at)
 
 
 ROLLING_BACK = {"ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "STOP_REQUESTED"}
@@ -188,6 +189,12 @@ def _not_primary(service: ServiceState, primary: Deployment, wanted: str) -> Ver
 
 def _short(arn: str) -> str:
     return arn.rsplit("/", 1)[-1]
+
+
+def _why_stuck(service: ServiceState) -> str:
+    """What ECS says when nothing starts: its newest event, when it is about placing or starting tasks."""
+    newest = service.events[0] if service.events else ""
+    return f"; {newest}" if "unable to" in newest else ""
 
 
 def _last_event(service: ServiceState) -> str:

@@ -73,7 +73,7 @@ def test_an_image_that_never_joins_launches_one_host_and_is_remembered(sandbox: 
     stage = Stage(sandbox, "stuck", tmp_path)
     image = {"ssm": PARAMETER, "update": "auto"}
     stage.choose(hosts__main__image=image, hosts__main__size={"min": 1, "desired": 1, "max": 3})
-    stage.choose(hosts__main__rollout__ready_timeout="6s").birth()
+    stage.choose(hosts__main__rollout={"ready_timeout": "8s", "bake": "1s"}, services__web__desired=2).birth()
     hosts = set(stage.instances())
     sandbox.door("POST", "ami", parameter=PARAMETER, joins="never")
 

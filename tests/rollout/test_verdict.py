@@ -50,6 +50,10 @@ JUDGED = [
     pytest.param(state(deployment(), running=3), NEW, "in_progress", "4 of 4 running", id="short of desired now"),
     pytest.param(state(deployment(pending=1)), NEW, "in_progress", "1 pending", id="one is pending"),
     pytest.param(
+        state(deployment(NEW, "IN_PROGRESS", running=3), running=3, events=("was unable to place a task",)), NEW,
+        "in_progress", "3 of 4 running, 0 pending; was unable to place a task", id="nothing starts, and ECS says why",
+    ),
+    pytest.param(
         state(deployment(), LEAVING), NEW, "in_progress", "3 of the old still running", id="completed, but not alone"
     ),
     pytest.param(
