@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from controller.base.errors import ControllerError, Gone, Locked, NotYet, Refused
@@ -48,14 +49,19 @@ class Lease(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a lease; `token` differs for every process that ever held it."""
+    """Who holds a lease; `token` differs for every process that ever held it, and says where its pid means it."""
 
     name: str
     token: str
 
     @staticmethod
     def mine() -> Holder:
-        return Holder(f"{socket.gethostname()} pid {os.getpid()}", secrets.token_hex(8))
+        return Holder.of(os.getpid())
+
+    @staticmethod
+    def of(pid: int) -> Holder:
+        """The holder that process *pid*, a neighbour of ours, would be."""
+        return Holder(f"{socket.gethostname()} pid {pid}", f"{secrets.token_hex(8)}@{_place()}")
 
 
 class DynamoLease:
@@ -150,7 +156,7 @@ class DynamoLease:
             raise Locked(f"the lease of {self._stack} changed hands just now")
         holder, left = answer["holder"]["S"], float(answer["expires"]["N"]) - now.timestamp()
         words = f"{self._stack} is held by {holder} for up to {max(0, left):.0f} s more"
-        if not _ended(holder):
+        if not _ended(holder, answer["token"]["S"]):
             raise Locked(words)
         try:
             self._aws.dynamodb.update_item(
@@ -261,10 +267,18 @@ def _same(handle: int, path: str) -> bool:
         return False
 
 
-def _ended(holder: str) -> bool:
-    """Whether *holder* is a process of this host that does not exist any more."""
+def _place() -> str:
+    """Where a pid has its meaning: containers may share the name of their host and do not see each other's."""
+    try:
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}/{os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
+
+
+def _ended(holder: str, token: str) -> bool:
+    """Whether *holder* is a process of this host, and one we could see, that does not exist any more."""
     host, _, pid = holder.rpartition(" pid ")
-    if host != socket.gethostname() or not pid.isdigit():
+    if host != socket.gethostname() or not pid.isdigit() or token.partition("@")[2] != _place():
         return False
     try:
         os.kill(int(pid), 0)
