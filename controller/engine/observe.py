@@ -38,10 +38,13 @@ def observe(
     desired: Mapping[Key, Any],
     kinds: Sequence[Reconciler[Any]],
     also: Sequence[Callable[[Reads], T]] = (),
+    early: Sequence[Callable[[Reads], object]] = (),
     *,
     destroying: bool = False,
 ) -> tuple[dict[Key, Observed[Any]], list[T], Reads]:
     """What is live: for every kind, and the answers of *also* (the fleets), all read side by side.
+
+    *early* are reads that *also* will ask for one after the other: begun at once, they are there when they are wanted.
 
     Kinds run in one pool and their calls in another: a kind that waits for a shared answer must not hold the thread
     that would fetch it.
@@ -50,8 +53,10 @@ def observe(
     for key, value in desired.items():
         wanted[key.kind][key] = value
     calls = ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="read")
-    with calls, ThreadPoolExecutor(len(kinds) + len(also) or 1, thread_name_prefix="observe") as pool:
+    with calls, ThreadPoolExecutor(len(kinds) + len(also) + len(early), thread_name_prefix="observe") as pool:
         reads = Reads(aws, owner, names_of(desired), calls, destroying=destroying)
+        for ask in early:
+            pool.submit(ask, reads)  # whoever wants the answer meets its error, too
         extras = [pool.submit(ask, reads) for ask in also]
         found = [pool.submit(kind.observe, reads, wanted[kind.kind], owner) for kind in kinds]
         live = {key: one for future in found for key, one in future.result().items()}

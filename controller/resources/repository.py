@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
@@ -45,6 +46,10 @@ class RepositoryKind:
 
     def observe(self, reads: Reads, wanted: Mapping[Key, Repository], owner: str) -> Mapping[Key, Observed[Repository]]:
         found = {}
+        reads.spread(  # side by side, then from memory
+            [partial(reads.repository, one.name) for one in wanted.values()]
+            + [partial(reads.lifecycle_policy, one.name) for one in wanted.values()]
+        )
         for key, desired in wanted.items():
             item = reads.repository(desired.name)
             if item is None:

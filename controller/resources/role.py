@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
@@ -67,6 +68,11 @@ class RoleKind:
 
     def observe(self, reads: Reads, wanted: Mapping[Key, Role], owner: str) -> Mapping[Key, Observed[Role]]:
         found = {}
+        reads.spread(  # side by side, then from memory
+            [partial(reads.role, one.name) for one in wanted.values()]
+            + [partial(reads.attached_policies, one.name) for one in wanted.values()]
+            + [partial(reads.inline_policy, one.name, INLINE) for one in wanted.values() if one.grants]
+        )
         for key, desired in wanted.items():
             item = reads.role(desired.name)
             if item is None:

@@ -68,6 +68,9 @@ PROBES = 5
 
 
 # ------------------------------------------------------------------------------------------------ eyes
+EARLY = (Reads.instances, Reads.container_instances, Reads.tasks, Reads.target_health)  # what `observe` joins
+
+
 def observe(reads: Reads, stack: Stack, pool: Pool, now: datetime) -> Fleet | None:
     """The pool as it is now; None while it has no group of ours."""
     name = live_name(stack, Key("auto_scaling_group", pool.name))
