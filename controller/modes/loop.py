@@ -27,7 +27,7 @@ from controller.modes import record
 from controller.modes.session import Session, Stop, check_account, parameters_of, stoppable
 from controller.report.seen import Tick, outcome
 from controller.report.snapshot import Snapshot, View
-from controller.rollout.model import Halt, Wait
+from controller.rollout.model import Done, Halt, Wait
 from controller.spec.load import load
 from controller.spec.types import Stack
 from controller.tick import Options, tick
@@ -117,7 +117,7 @@ def _pass(one: Watched, options: argparse.Namespace, stop: Stop) -> timedelta | 
     took = (stop.clock.now() - began).total_seconds()
     one.view = _view(one, seen, number, took, error, stop.clock.now())
     if seen is not None:
-        log.info(names.TICK_DONE, **_facts(one, seen, took))
+        log.info(names.TICK_DONE, **_facts(one, seen, took, acted=one.verdict != "superseded" and not options.observe))
     return pause
 
 
@@ -205,12 +205,14 @@ def _recorded(plan: Plan, stack: Stack) -> tuple[str, SpecCrumb | None]:
 
 
 # ------------------------------------------------------------------------------------------------ what is told
-def _facts(one: Watched, seen: Tick, took: float) -> dict[str, Any]:
-    """The fields of a tick's line."""
+def _facts(one: Watched, seen: Tick, took: float, *, acted: bool) -> dict[str, Any]:
+    """The fields of a tick's line. What a pass that may not act would have done is told as such."""
     waits = {pool: move.why for pool, move in seen.moves if isinstance(move, Wait | Halt)}
-    moves = [f"{pool}: {type(move).__name__}" for pool, move in seen.moves if not isinstance(move, Wait | Halt)]
+    moves = [f"{pool}: {type(move).__name__}" for pool, move in seen.moves if not isinstance(move, Wait | Halt | Done)]
     facts: dict[str, Any] = {"quiet": seen.quiet, "seconds": round(took, 3), "outcome": one.view.outcome}
-    facts |= {"done": [str(key) for key in seen.done], "moves": moves}
+    facts |= {"done": [str(key) for key in seen.done], "moves": moves if acted else []}
+    if moves and not acted:
+        facts["would"] = moves
     if seen.failed:
         facts["failed"] = {str(key): str(error) for key, error in seen.failed.items()}
     if waits:
