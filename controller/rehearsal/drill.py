@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from controller.base.process import die_with_parent
+
 READY_LIMIT = 90.0  # seconds for a sandbox to say that it is ready
 COMMAND = [sys.executable, "-m", "controller"]
 
@@ -93,7 +95,13 @@ class Running:
 
     def __init__(self, command: list[str], env: Mapping[str, str]) -> None:
         self.process = subprocess.Popen(
-            command, env=dict(env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=die_with_parent,
+            text=True,
         )
         self._name = " ".join(command[len(COMMAND) :])
         self._lines: dict[str, list[str]] = {"out": [], "err": []}
@@ -140,7 +148,9 @@ def drill(*, speedup: float | None = None, seed: int = 0) -> Iterator[Drill]:
         log = Path(folder, "sandbox.log")
         command = [*COMMAND, "sandbox", "--seed", str(seed), *(["--speedup", str(speedup)] if speedup else [])]
         with log.open("w") as stream:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stream, text=True)
+            process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=stream, preexec_fn=die_with_parent, text=True
+            )
         timer = threading.Timer(READY_LIMIT, process.kill)
         timer.start()
         line = process.stdout.readline() if process.stdout else ""

@@ -17,9 +17,9 @@ import sys
 from functools import partial
 from typing import Any
 
+from controller.base.process import die_with_parent
 from controller.sandbox.health import FAILED, MISMATCH, TIMEOUT, View, matches, probe
 from controller.sandbox.node import Node
-from controller.sandbox.process import die_with_parent
 from controller.sandbox.routing import Config, LateKey, LatePart, Place, Target, late_parts, read
 from controller.sandbox.wire import Client
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from controller.sandbox.process import die_with_parent
+from controller.base.process import die_with_parent
 
 Place = tuple[str, str]
 """(load balancer ARN, zone)."""

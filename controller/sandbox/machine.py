@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from controller.sandbox.process import die_with_parent
+from controller.base.process import die_with_parent
 from controller.sandbox.world import Event, Json, Task, TaskExited, TaskStarted
 
 COUNTS_TIMEOUT = 2.0  # seconds to ask a task what it served

@@ -16,7 +16,7 @@ import signal
 import sys
 from typing import Any
 
-from controller.sandbox.process import die_with_parent
+from controller.base.process import die_with_parent
 
 STOPPED = 128  # exit code of a process a signal ended: 128 and its number, as Docker says it
 
