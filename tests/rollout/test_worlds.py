@@ -21,6 +21,7 @@ FIRST = int(os.environ.get("THESEUS_SEED", "0"))
 CHUNK = 100  # histories per test, so that workers share them
 
 
+@pytest.mark.histories
 @pytest.mark.parametrize("first", range(FIRST, FIRST + HISTORIES, CHUNK))
 def test_every_history_keeps_the_promises_and_ends(first: int) -> None:
     """DESIGN.md section 1: the floor, the peak, evidence before every kill, records before acts, no trace left."""
