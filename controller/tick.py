@@ -23,6 +23,7 @@ from controller.engine.plan import Plan, Scope, plan, plan_destroy
 from controller.report.seen import SOON, Tick
 from controller.resources import RECONCILERS
 from controller.rollout import fleet as hands
+from controller.rollout import sight
 from controller.rollout.decide import clear_halt, decide
 from controller.rollout.model import Done, Fleet, Halt, Move, Wait, policy_of
 from controller.rollout.outlook import outlook
@@ -61,16 +62,16 @@ def tick(
     options = options or Options()
     now = clock.now()
     desired = declare(stack, RECONCILERS)
-    asks = [partial(hands.observe, stack=stack, pool=pool, now=now) for pool in stack.pools]
+    asks = [partial(sight.observe, stack=stack, pool=pool, now=now) for pool in stack.pools]
     destroying = want == "destroy"
-    live, found, reads = observe(aws, stack.name, desired, RECONCILERS, asks, hands.EARLY, destroying=destroying)
+    live, found, reads = observe(aws, stack.name, desired, RECONCILERS, asks, sight.EARLY, destroying=destroying)
     fleets = tuple(fleet for fleet in found if fleet is not None)
     if destroying:
         owned = {key: one for key, one in live.items() if not KINDS[key.kind].data}
         doomed = plan_destroy(desired, owned, stack.name)
         return _execute(aws, Tick(now, doomed, fleets=fleets), act=act(doomed) if callable(act) else act)
     todo = plan(desired, live, KINDS, stack.name, options.scope)
-    states = hands.services(reads, stack, _wanted(todo))
+    states = sight.services(reads, stack, _wanted(todo))
     rolling = {s.key.name for s in todo.pending if s.risk == "host_roll"}
     held = _holds(todo, states, fleets, options, hosts_change=bool(rolling))
     seen = Tick(

@@ -22,9 +22,11 @@ PURE = (
     "base.keys base.crumbs base.errors "
     "spec.parse spec.places spec.lookups spec.schema spec.types spec.names spec.build spec.check spec.checks "
     "engine.reconciler engine.compare engine.graph engine.plan "
-    "rollout.model rollout.gates rollout.fit rollout.drained rollout.decide rollout.forecast rollout.verdict "
+    "rollout.model rollout.counts rollout.books rollout.gates rollout.fit rollout.drained rollout.decide "
+    "rollout.forecast rollout.verdict "
     "report.seen report.values report.hosts report.rolls report.journal report.document report.fields report.text "
-    "report.style report.status "
+    "report.style report.status report.snapshot report.probe_result report.demo_words report.demo_drawing "
+    "report.demo_text "
     "sandbox.world sandbox.asg sandbox.ecs sandbox.tasks sandbox.targets sandbox.placement sandbox.agents "
     "sandbox.health sandbox.step"
 ).split()

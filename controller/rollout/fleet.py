@@ -1,34 +1,20 @@
-"""The hands and eyes of a rollout: AWS -> Fleet, Move -> AWS. Thin: every decision is in `decide`.
-
-A no-op pass reads only what every pass needs. Refreshes, activities, alarms and the probe are asked for only while
-something is to be rolled.
-"""
+"""The hands of a rollout: Move -> AWS. Thin: every decision is in `decide`, and what it rests on is looked at again."""
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Iterable
 from typing import Any, assert_never
 
 from controller.aws.client import Aws
-from controller.aws.reads import Reads
-from controller.base.crumbs import BaselineCrumb, HaltCrumb, RollCrumb, moment_or_none, stamp
+from controller.base.crumbs import stamp
 from controller.base.errors import Gone, Refused, Stale
 from controller.base.keys import (
     BASELINE_TAG,
     CORDONED_TAG,
-    HALTED_TAG,
-    OWNER_TAG,
-    PAUSED_TAG,
     READY_TAG,
-    ROLL_TAG,
     SUSPENDED_TAG,
-    Key,
 )
-from controller.rollout.decide import REBALANCE
+from controller.rollout.books import REBALANCE
 from controller.rollout.model import (
     Cordon,
     Done,
@@ -36,327 +22,25 @@ from controller.rollout.model import (
     ForceDeregister,
     Forget,
     Halt,
-    Host,
     MarkReady,
     Move,
-    Probe,
     Record,
-    Resources,
     Resume,
-    Service,
     SetCapacity,
     StopTasks,
     Suspend,
-    Target,
-    Task,
     Terminate,
     Uncordon,
     Unprotect,
     Unready,
     Wait,
 )
-from controller.rollout.verdict import Deployment, PastDeployment, ServiceState
-from controller.spec.names import live_name
-from controller.spec.types import Pool, Stack
 
 Item = dict[str, Any]
 STATES_PER_CALL = 10  # ecs UpdateContainerInstancesState (aws.md 1.1)
 PROTECT_PER_CALL = 50  # autoscaling SetInstanceProtection (aws.md 1.7)
-REFRESHING = {"Pending", "InProgress", "Baking", "Cancelling", "RollbackInProgress"}
-CAPACITY_TROUBLE = ("InsufficientInstanceCapacity", "sufficient", "Spot capacity", "InsufficientFreeAddresses")
-PROBES = 5
 
 
-# ------------------------------------------------------------------------------------------------ eyes
-EARLY = (Reads.instances, Reads.container_instances, Reads.tasks, Reads.target_health)  # what `observe` joins
-
-
-def observe(reads: Reads, stack: Stack, pool: Pool, now: datetime) -> Fleet | None:
-    """The pool as it is now; None while it has no group of ours."""
-    name = live_name(stack, Key("auto_scaling_group", pool.name))
-    group = next((item for item in reads.groups() if item["AutoScalingGroupName"] == name), None)
-    if group is None or _tags(group).get(OWNER_TAG) != stack.name or group.get("Status"):
-        return None
-    tags = _tags(group)
-    wanted = parse_version(group)
-    hosts = parse_hosts(group, wanted, reads)
-    roll = RollCrumb.parse(tags.get(ROLL_TAG))
-    fleet = Fleet(
-        pool=pool.name,
-        group=name,
-        generation=f"{wanted[0]}/{wanted[1]}",
-        size=pool.size.desired,
-        min=int(group["MinSize"]),
-        max=int(group["MaxSize"]),
-        desired=int(group["DesiredCapacity"]),
-        hosts=hosts,
-        services=tuple(parse_service(item, reads, stack) for item in reads.services() if item["status"] == "ACTIVE"),
-        roll=roll,
-        halted=HaltCrumb.parse(tags.get(HALTED_TAG)),
-        paused=tags.get(PAUSED_TAG, ""),
-        suspended=tuple(sorted(item["ProcessName"] for item in group.get("SuspendedProcesses", []))),
-        suspended_by_us=tuple(part for part in tags.get(SUSPENDED_TAG, "").split(",") if part),
-        spec_max=pool.size.max,
-        leftovers=_leftovers(reads, live_name(stack, Key("capacity_provider", pool.name))),
-        zones=tuple(sorted(group.get("AvailabilityZones", []))),
-    )
-    busy = fleet.old or fleet.roll or len(fleet.live) != fleet.size or fleet.desired != fleet.size
-    return _with_gates(fleet, reads, stack) if busy else fleet
-
-
-def services(reads: Reads, stack: Stack, wanted: Mapping[str, str]) -> dict[str, ServiceState]:
-    """The deployments of our services by logical name; history only where the wanted definition does not run.
-
-    wanted   logical name -> task definition arn that should run, where it is known
-    """
-    logical = {live_name(stack, Key("service", service.name)): service for service in stack.services}
-    found = {}
-    for item in reads.services():
-        service = logical.get(item["serviceName"])
-        if service is None or item["status"] != "ACTIVE":
-            continue
-        target = wanted.get(service.name)
-        history = reads.service_history(item["serviceName"]) if target and item["taskDefinition"] != target else []
-        state = parse_state(service.name, item, history, service.cpu, service.memory)
-        found[service.name] = replace(state, pool=service.pool)
-    return found
-
-
-def parse_version(group: Item) -> tuple[str, str]:
-    """(template id, version) the group launches."""
-    template = group.get("LaunchTemplate") or {}
-    return str(template.get("LaunchTemplateId", "")), str(template.get("Version", ""))
-
-
-def parse_hosts(group: Item, wanted: tuple[str, str], reads: Reads) -> tuple[Host, ...]:
-    """The group's members, joined with EC2, ECS and target health by instance id."""
-    machines = {item["InstanceId"]: item for item in reads.instances()}
-    nodes = {item.get("ec2InstanceId"): item for item in reads.container_instances()}
-    by_node: dict[str, list[Task]] = {}
-    for item in reads.tasks():
-        by_node.setdefault(item.get("containerInstanceArn", ""), []).append(parse_task(item))
-    targets: dict[str, list[Target]] = {}
-    for arn, found in reads.target_health().items():
-        for one in found:
-            target = Target(arn, one["Target"]["Id"], int(one["Target"].get("Port", 0)), one["TargetHealth"]["State"])
-            targets.setdefault(target.host, []).append(target)
-    return tuple(
-        _host(member, wanted, machines.get(member["InstanceId"], {}), nodes.get(member["InstanceId"]), by_node, targets)
-        for member in sorted(group["Instances"], key=lambda m: str(m["InstanceId"]))
-    )
-
-
-def _host(
-    member: Item,
-    wanted: tuple[str, str],
-    machine: Item,
-    node: Item | None,
-    by_node: Mapping[str, list[Task]],
-    targets: Mapping[str, list[Target]],
-) -> Host:
-    tags = _tags(machine)
-    template = member.get("LaunchTemplate") or {}
-    version = str(template.get("Version", ""))
-    mine = (str(template.get("LaunchTemplateId", "")), version)
-    state = machine.get("State", {}).get("Name")
-    return Host(
-        id=member["InstanceId"],
-        zone=member["AvailabilityZone"],
-        current=mine == wanted,
-        lifecycle=member["LifecycleState"],
-        healthy=member.get("HealthStatus", "Healthy").lower() == "healthy" and state in {None, "pending", "running"},
-        instance_type=str(member.get("InstanceType") or machine.get("InstanceType") or ""),
-        version=version,
-        launched_at=machine.get("LaunchTime"),
-        container_instance=node["containerInstanceArn"] if node else None,
-        agent_status=node["status"] if node else None,
-        agent_connected=bool(node and node.get("agentConnected")),
-        ready_since=moment_or_none(tags.get(READY_TAG)),
-        cordoned_at=moment_or_none(tags.get(CORDONED_TAG)),
-        protected=bool(member.get("ProtectedFromScaleIn")),
-        tasks=tuple(by_node.get(node["containerInstanceArn"], ())) if node else (),
-        targets=tuple(targets.get(member["InstanceId"], ())),
-        registered=_resources(node, "registeredResources"),
-        free=_resources(node, "remainingResources"),
-    )
-
-
-def parse_task(item: Item) -> Task:
-    """One DescribeTasks entry. What a task reserves stands on its containers, or on the task itself."""
-    group = str(item.get("group", ""))
-    containers = item.get("containers", [])
-    bindings = [binding for one in containers for binding in one.get("networkBindings", [])]
-    return Task(
-        arn=item["taskArn"],
-        service=group.removeprefix("service:") if group.startswith("service:") else None,
-        last_status=item["lastStatus"],
-        desired_status=item.get("desiredStatus", "RUNNING"),
-        daemon=item.get("launchType") == "DAEMON",
-        started_by=item.get("startedBy", ""),
-        created_at=item.get("createdAt"),
-        cpu=sum(int(one.get("cpu") or 0) for one in containers) or int(item.get("cpu") or 0),
-        memory=sum(int(one.get("memory") or 0) for one in containers) or int(item.get("memory") or 0),
-        ports=tuple(sorted(int(b["hostPort"]) for b in bindings if b.get("hostPort"))),
-    )
-
-
-def parse_service(item: Item, reads: Reads, stack: Stack) -> Service:
-    """One DescribeServices entry with the healthy targets of its target groups."""
-    config = item.get("deploymentConfiguration", {})
-    tags = {tag["key"]: tag["value"] for tag in item.get("tags", [])}
-    groups = [one["targetGroupArn"] for one in item.get("loadBalancers", []) if one.get("targetGroupArn")]
-    health = reads.target_health()
-    healthy = sum(1 for arn in groups for one in health.get(arn, []) if one["TargetHealth"]["State"] == "healthy")
-    spec = next((s for s in stack.services if live_name(stack, Key("service", s.name)) == item["serviceName"]), None)
-    deployments = item.get("deployments", [])
-    return Service(
-        name=item["serviceName"],
-        desired=int(item["desiredCount"]),
-        running=int(item["runningCount"]),
-        pending=int(item["pendingCount"]),
-        healthy=healthy if groups else None,
-        min_percent=int(config.get("minimumHealthyPercent", 100)),
-        max_percent=int(config.get("maximumPercent", 200)),
-        deploying=len(deployments) > 1 or any(d.get("rolloutState") == "IN_PROGRESS" for d in deployments),
-        daemon=item.get("schedulingStrategy") == "DAEMON",
-        ours=tags.get(OWNER_TAG) == stack.name,
-        arn=item["serviceArn"],
-        baseline=BaselineCrumb.parse(tags.get(BASELINE_TAG)),
-        cpu=spec.cpu if spec else 0,
-        memory=spec.memory if spec else 0,
-        last_event=str(item["events"][0]["message"]) if item.get("events") else "",
-    )
-
-
-def parse_state(name: str, item: Item, history: Iterable[Item], cpu: int, memory: int) -> ServiceState:
-    """One DescribeServices entry as its deployments, with the history of `Reads.service_history`."""
-    return ServiceState(
-        name,
-        item["serviceName"],
-        int(item["desiredCount"]),
-        int(item["runningCount"]),
-        item["taskDefinition"],
-        tuple(
-            Deployment(
-                d["id"],
-                d["status"],
-                d["taskDefinition"],
-                d.get("rolloutState", "COMPLETED"),
-                d.get("rolloutStateReason", ""),
-                int(d.get("desiredCount", 0)),
-                int(d.get("runningCount", 0)),
-                int(d.get("pendingCount", 0)),
-                int(d.get("failedTasks", 0)),
-                d.get("createdAt"),
-            )
-            for d in item.get("deployments", [])
-        ),
-        tuple(
-            PastDeployment(p["taskDefinition"], p["status"], p.get("statusReason", ""), p.get("createdAt"))
-            for p in history
-        ),
-        tuple(str(event["message"]) for event in item.get("events", [])[:5]),
-        cpu,
-        memory,
-    )
-
-
-def _with_gates(fleet: Fleet, reads: Reads, stack: Stack) -> Fleet:
-    """*fleet* with what only a roll needs to know."""
-
-    refreshes = [r for r in reads.instance_refreshes(fleet.group) if r.get("Status") in REFRESHING]
-    failure, final = "", False
-    if fleet.desired > len(fleet.live) or fleet.roll:
-        failure, final = parse_failure(reads.activities(fleet.group), fleet.roll.started if fleet.roll else None)
-    wanted = [name for name in stack.gates.alarms if name not in stack.ignore_alarms]
-    alarms = reads.alarms(wanted) if wanted else {}
-    states = {name: str(alarms[name]["StateValue"]) if name in alarms else "INSUFFICIENT_DATA" for name in wanted}
-    return replace(
-        fleet,
-        refresh=str(refreshes[0]["InstanceRefreshId"]) if refreshes else "",
-        launch_failure=failure,
-        launch_failure_final=final,
-        alarms=tuple(name for name, state in states.items() if state == "ALARM"),
-        no_data=(silent := tuple(name for name, state in states.items() if state == "INSUFFICIENT_DATA")),
-        no_data_since=tuple(
-            (n, alarms[n]["StateUpdatedTimestamp"]) for n in silent if "StateUpdatedTimestamp" in alarms.get(n, {})
-        ),
-        probe=_probe(reads, stack),
-    )
-
-
-def parse_failure(activities: Iterable[Item], since: datetime | None) -> tuple[str, bool]:
-    """(words, final) of the newest launch that failed since the roll began with no success after it.
-
-    Capacity comes back, so those are waited for; everything else is the launch template's fault (aws.md 3.4).
-    """
-    for item in activities:
-        if not str(item.get("Description", "")).startswith("Launching"):
-            continue
-        if since is not None and item["StartTime"] < since:
-            break
-        if item["StatusCode"] == "Successful":
-            return "", False
-        if item["StatusCode"] == "Failed":
-            words = str(item.get("StatusMessage") or item.get("Description"))
-            return words, not any(part in words for part in CAPACITY_TROUBLE)
-    return "", False
-
-
-def _probe(reads: Reads, stack: Stack) -> Probe:
-    """A few requests of our own through the load balancer, when the spec asks for them."""
-    if stack.gates.probe is None or stack.load_balancer is None:
-        return Probe(None)
-    balancers = reads.load_balancers()
-    if not balancers:
-        return Probe(None, "no load balancer yet")
-    port = stack.load_balancer.listeners[0].port
-    host = balancers[0]["DNSName"]
-    address = f"http://{host}{'' if port == 80 or ':' in host else f':{port}'}{stack.gates.probe.path}"
-    failed = [why for _ in range(PROBES) if (why := _get(address))]
-    ratio = len(failed) / PROBES
-    if ratio <= stack.gates.probe.max_error_ratio:
-        return Probe(True)
-    return Probe(False, f"{len(failed)} of {PROBES} requests to {stack.gates.probe.path} failed: {failed[0]}")
-
-
-def _get(address: str) -> str:
-    """Why a GET of *address* failed; "" when it did not."""
-    try:
-        with urllib.request.urlopen(address, timeout=5) as answer:
-            answer.read()
-        return ""
-    except (urllib.error.URLError, OSError) as error:
-        return str(error)
-
-
-def _leftovers(reads: Reads, provider: str) -> tuple[str, ...]:
-    """Container instances of this pool whose EC2 instance is gone: ECS keeps those whose agent went first (1.5)."""
-    alive = {item["InstanceId"] for item in reads.instances()}
-    return tuple(
-        item["containerInstanceArn"]
-        for item in reads.container_instances()
-        if item.get("capacityProviderName") == provider
-        and item.get("ec2InstanceId") not in alive
-        and not item.get("agentConnected")
-        and item["status"] in {"ACTIVE", "DRAINING"}
-    )
-
-
-def _resources(node: Item | None, member: str) -> Resources:
-    if node is None:
-        return Resources()
-    amounts = {
-        item["name"]: int(item.get("integerValue", 0)) for item in node.get(member, []) if item["type"] == "INTEGER"
-    }
-    return Resources(amounts.get("CPU", 0), amounts.get("MEMORY", 0))
-
-
-def _tags(item: Item) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in item.get("Tags", [])}
-
-
-# ------------------------------------------------------------------------------------------------ hands
 def act(aws: Aws, fleet: Fleet, cluster: str, moves: Iterable[Move]) -> None:
     """Carry out *moves*. Raises Stale when what a disruptive move rests on has changed, Refused when AWS says no."""
     for move in moves:

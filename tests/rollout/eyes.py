@@ -1,4 +1,4 @@
-"""The eyes of the random world: a `World` as `rollout/fleet.observe` would read it from AWS. Pure."""
+"""The eyes of the random world: a `World` as `rollout/sight.observe` would read it from AWS. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def roll_of(world: World) -> RollCrumb | None:
 
 
 def fleet_of(world: World) -> Fleet:
-    """The pool as `rollout/fleet.observe` would read it."""
+    """The pool as `rollout/sight.observe` would read it."""
     ours = tuple(name for name in world.tags.get("theseus:suspended", "").split(",") if name)
     return Fleet(
         "main",

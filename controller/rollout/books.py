@@ -1,0 +1,123 @@
+"""The books of a roll: what is written before anything moves, and put back and dropped when all is done. Pure.
+
+Written before the act it describes, so that a controller that dies in between leaves a record too many, never one too
+few; dropped last, the roll's own record after everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from controller.base.crumbs import BaselineCrumb, RollCrumb, stamp
+from controller.base.keys import HALTED_TAG, ROLL_TAG, SUSPENDED_TAG
+from controller.rollout import gates
+from controller.rollout.counts import marked, wanted
+from controller.rollout.model import (
+    Fleet,
+    ForceDeregister,
+    Forget,
+    Host,
+    Move,
+    Policy,
+    Record,
+    Resume,
+    Service,
+    SetCapacity,
+    Suspend,
+    Unprotect,
+)
+
+REBALANCE = "AZRebalance"
+Moves = tuple[Move, ...]
+
+
+def tidy(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
+    """Traces that mislead: container instances of hosts that are gone, a halt of another generation."""
+    if fleet.leftovers:
+        return (ForceDeregister(fleet.leftovers, "their EC2 instances no longer exist"),)
+    if fleet.halted is not None:
+        return (Forget(f"halt of {fleet.halted.generation}: {fleet.generation} is wanted now", tags=(HALTED_TAG,)),)
+    return ()
+
+
+def record(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
+    """Rules 2 and 9: the bounds, the baselines and the suspension are on record before anything moves."""
+    removing = bool(fleet.old) or len(fleet.live) > wanted(fleet) or any(marked(host) for host in fleet.live)
+    roll = fleet.roll
+    if roll is None:
+        if not removing:
+            return ()
+        crumb = RollCrumb(fleet.generation, now, fleet.min, fleet.spec_max or fleet.max, fleet.desired)
+        baselines = _baselines((s for s in fleet.services if gates.knows(fleet, s.name)), now)
+        return (Record(((ROLL_TAG, crumb.text()),), f"roll to {fleet.generation}", baselines),)
+    if roll.generation != fleet.generation:  # a new roll with the bounds and baselines of the one it follows
+        crumb = RollCrumb(fleet.generation, now, roll.min, roll.max, roll.desired)
+        return (Record(((ROLL_TAG, crumb.text()),), f"the wanted generation is now {fleet.generation}"),)
+    missing = _baselines(_unrecorded(fleet, roll), roll.started)
+    if missing and removing:
+        return (Record((), f"baseline of {len(missing)} services", missing),)
+    if removing and REBALANCE not in fleet.suspended:
+        if REBALANCE not in fleet.suspended_by_us:
+            return (Record(((SUSPENDED_TAG, REBALANCE),), f"{REBALANCE} will be suspended for the roll"),)
+        return (Suspend(f"{REBALANCE} would move hosts behind our back"),)
+    return ()
+
+
+def _unrecorded(fleet: Fleet, roll: RollCrumb) -> list[Service]:
+    """The pool's services without a baseline of this roll. Another pool's services are another roll's business."""
+    return [
+        service
+        for service in fleet.services
+        if gates.knows(fleet, service.name)
+        and (service.baseline is None or stamp(service.baseline.roll) != stamp(roll.started))
+    ]
+
+
+def _baselines(services: Iterable[Service], start: datetime) -> tuple[tuple[str, str], ...]:
+    """The baselines to write for the roll that started at *start*; one of the roll before it keeps its counts."""
+    found = []
+    for one in services:
+        if not one.ours or not one.arn or one.daemon:
+            continue
+        old = one.baseline
+        crumb = BaselineCrumb(min(one.running, one.desired), one.desired, one.healthy or 0, start)
+        if old is not None:
+            crumb = BaselineCrumb(old.running, old.desired, old.healthy, start)
+        found.append((one.arn, crumb.text()))
+    return tuple(found)
+
+
+def restore(fleet: Fleet) -> Moves:
+    """Undo the roll's own settings one kind at a time; () when nothing of them is left."""
+    roll = fleet.roll
+    if roll is not None and fleet.max != roll.max and roll.max >= fleet.desired:
+        return (SetCapacity(fleet.desired, f"MaxSize back to {roll.max}", max=roll.max),)
+    protected = [host.id for host in fleet.live if host.protected and _protected_by_us(fleet, host)]
+    if protected:
+        return (Unprotect(tuple(protected), "the roll is over: protection was ours"),)
+    if fleet.suspended_by_us:
+        return (Resume(fleet.suspended_by_us, "the roll is over"),)
+    return ()
+
+
+def forget(fleet: Fleet) -> Moves:
+    """Drop every crumb, the roll's own last."""
+    crumbs = tuple(host.id for host in fleet.live if host.ready_since or host.cordoned_at)
+    baselines = tuple(s.arn for s in fleet.services if s.baseline is not None and s.arn and _ours(fleet, s))
+    tags = (ROLL_TAG,) if fleet.roll is not None else ()
+    if crumbs or baselines or tags:
+        return (Forget("the roll is over", tags=tags, hosts=crumbs, services=baselines),)
+    return ()
+
+
+def _protected_by_us(fleet: Fleet, host: Host) -> bool:
+    """We protect what we mark ready; one whose agent was away when it was unmarked is known by its birth."""
+    born = fleet.roll is not None and host.launched_at is not None and host.launched_at >= fleet.roll.started
+    return host.ready_since is not None or (host.current and born)
+
+
+def _ours(fleet: Fleet, service: Service) -> bool:
+    """Whether its baseline is of this roll: another pool's roll may be under way."""
+    of_roll = fleet.roll and service.baseline and stamp(service.baseline.roll) == stamp(fleet.roll.started)
+    return bool(of_roll) or gates.knows(fleet, service.name)
