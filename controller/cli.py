@@ -142,6 +142,14 @@ def duration(text: str) -> timedelta:
     return timedelta(seconds=sum(float(number) * units[unit] for number, unit in parts))
 
 
+def pause(text: str) -> timedelta:
+    """A duration that is not zero: what repeats needs one."""
+    value = duration(text)
+    if not value:
+        raise argparse.ArgumentTypeError(f"expected more than nothing, got {text!r}")
+    return value
+
+
 def ratio(text: str) -> float:
     """A number from 0 to 1."""
     try:
@@ -197,7 +205,7 @@ def _apply(one: Parser) -> None:
 def _run(one: Parser) -> None:
     _spec(one, many=True)
     _lease(one)
-    one.add_argument("--interval", type=duration, default=timedelta(seconds=60), metavar="D", help="between two passes")
+    one.add_argument("--interval", type=pause, default=timedelta(seconds=60), metavar="D", help="between two passes")
     one.add_argument("--observe", action="store_true", help="look and report, never act")
     one.add_argument("--listen", default="", metavar="HOST:PORT", help="serve /healthz, /metrics and /status")
     one.add_argument("--ticks", type=int, default=0, metavar="N", help="stop after this many passes (0: never)")

@@ -8,6 +8,7 @@ import pytest
 
 SLOW = (
     "aws/test_reads_needed.py",
+    "modes/",
     "report/test_golden_reports.py",
     "report_prober/",
     "resources/",
@@ -15,7 +16,14 @@ SLOW = (
     "sandbox/fidelity/",
     "simulated/",
 )
-FAST = ("resources/test_parse.py", "report_prober/test_probe_result.py", "report_prober/test_demo_page.py")
+FAST = (
+    "modes/test_cli.py",
+    "modes/test_known.py",
+    "modes/test_record.py",
+    "resources/test_parse.py",
+    "report_prober/test_probe_result.py",
+    "report_prober/test_demo_page.py",
+)
 HERE = Path(__file__).parent
 
 

@@ -83,7 +83,7 @@ def _print(options: argparse.Namespace, seen: Tick, stack: Any, calls: dict[str,
 
 
 def save(path: str, options: argparse.Namespace, seen: Tick, stack: Any) -> None:
-    """Write the plan for ``apply --plan``: what it rests on, and what it says. Raises Refused where that is no place."""
+    """Write the plan for ``apply --plan``: what it rests on, and what it says. Raises Refused where it cannot."""
     try:
         Path(path).write_text(json.dumps(saved(options, seen, stack), indent=2, default=str) + "\n")
     except OSError as error:

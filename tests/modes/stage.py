@@ -1,0 +1,127 @@
+"""The commands in this process, against a simulated account: `main` with arguments, its exit code and its words."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.aws.client import Aws
+from controller.cli import main
+from controller.modes import loop, session
+from controller.sandbox.simulated import Simulated
+
+SPECS = Path(__file__).parents[2] / "specs"
+
+
+class Clock:
+    """The simulated clock as commands use it: `interrupt` ends every later sleep, and *between* runs after each one."""
+
+    def __init__(self, sim: Simulated) -> None:
+        self._sim = sim
+        self._stopped = threading.Event()
+        self.between: Callable[[], None] = lambda: None
+
+    def now(self) -> Any:
+        return self._sim.now()
+
+    def sleep(self, pause: timedelta) -> None:
+        if not self._stopped.is_set():
+            self._sim.sleep(pause)
+            self.between()
+
+    def interrupt(self) -> None:
+        self._stopped.set()
+
+
+@dataclass
+class Ended:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    def lines(self, event: str) -> list[dict[str, Any]]:
+        """What a loop logged under *event*."""
+        found = [json.loads(line) for line in self.err.splitlines() if line.startswith("{")]
+        return [one for one in found if one["event"] == event]
+
+
+class Stage:
+    """One simulated account, and a spec file `minimal.yaml` is the base of."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.sim = Simulated()
+        self.own = Aws(self.sim.session(), "us-east-1")  # for what the test itself asks and changes
+        self.clock = Clock(self.sim)
+        self.connected: list[Aws] = []
+        self.on_connect: Callable[[Aws], None] = lambda _aws: None
+        self.spec = self.write()
+
+    def write(self, more: str = "", name: str = "tiny", base: str = "minimal.yaml") -> str:
+        """A spec file of its own over a shipped one, *more* over that."""
+        path = self.folder / f"{name}.yaml"
+        path.write_text(f"extends: {SPECS / base}\nstack: {name}\n{more}")
+        return str(path)
+
+    def connect(self, region: str, _profile: str | None) -> Aws:
+        """What the commands call instead of `client.connect`."""
+        aws = Aws(self.sim.session(), region)
+        self.connected.append(aws)
+        self.on_connect(aws)
+        return aws
+
+    def new_clock(self) -> Clock:
+        """A process of its own has a clock that nobody interrupted."""
+        between, self.clock = self.clock.between, Clock(self.sim)
+        self.clock.between = between
+        return self.clock
+
+    def faults(self, service: str, action: str, code: str, *, status: int = 400, times: int = 1) -> None:
+        self.sim.door("POST", "fault", service=service, action=action, code=code, status=status, times=times)
+
+    def reset(self) -> None:
+        """Nothing of one test stays for the next but what is in the account."""
+        self.sim.edge.faults.clear()
+        self.clock.between, self.on_connect = lambda: None, lambda _aws: None
+        self.connected.clear()
+        self.write()
+
+
+@contextmanager
+def acting(stage: Stage) -> Iterator[Stage]:
+    """Commands of this process find *stage* where AWS would be."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (session, loop):
+            patch.setattr(module, "connect", stage.connect)
+            patch.setattr(module, "SystemClock", stage.new_clock)
+        yield stage
+    stage.reset()
+
+
+class Command:
+    """`main` with its words caught: ``command("plan", spec)``."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+        self._capsys = capsys
+        self._lease = f"file:{folder / 'lease'}"
+
+    def __call__(self, *arguments: str) -> Ended:
+        """What lasts longer than a lease on the moved clock is kept by a file; the lease has tests of its own."""
+        self._capsys.readouterr()
+        mutating = arguments[0] in {"apply", "run", "destroy"} and "--lease" not in arguments
+        code = main([*arguments, *(["--lease", self._lease] if mutating else [])])
+        said = self._capsys.readouterr()
+        return Ended(code, said.out, said.err)
