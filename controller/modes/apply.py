@@ -14,6 +14,7 @@ from controller.aws import record as tag
 from controller.base.crumbs import SpecCrumb
 from controller.base.errors import ControllerError, Interrupted, Locked, NotYet, Refused
 from controller.base.keys import Key
+from controller.engine.plan import Plan
 from controller.modes import plan as planning
 from controller.modes.record import following
 from controller.modes.session import (
@@ -121,14 +122,18 @@ def _drive(session: Session, chosen: Options, journal: Journal, deadline: dateti
     from controller.report.live import Live
 
     seen: Tick | None = None
-    noted: SpecCrumb | None = None
+
+    def recorded(plan: Plan) -> bool:
+        """The spec is on record before anything is done for it: a loop with an older one must not undo a half."""
+        note(session, plan)
+        return True
+
     with Live(sys.stderr, journal) as live:
         while True:
             try:
                 session.stop.check()
-                seen = tick(session.stack, session.aws, session.clock, act=True, options=chosen)
+                seen = tick(session.stack, session.aws, session.clock, act=recorded, options=chosen)
                 live.update(seen, journal.add(seen))
-                noted = noted or note(session, seen)
                 session.stop.check()
             except Interrupted as stopped:
                 return End("interrupted", _left(session, chosen, seen), stopped.code)
@@ -137,7 +142,8 @@ def _drive(session: Session, chosen: Options, journal: Journal, deadline: dateti
                 return End("failed", seen, 6)
             except ControllerError as error:
                 if isinstance(error, Refused):
-                    raise
+                    sys.stderr.write(f"error: {error}\n")
+                    return End("failed", seen, 1)
                 if session.clock.now() >= deadline:
                     sys.stderr.write(f"{error}\n")
                     return End("timed_out", seen, CODES["timed_out"])
@@ -161,16 +167,15 @@ def _left(session: Session, chosen: Options, seen: Tick | None) -> Tick | None:
         return seen
 
 
-def note(session: Session, seen: Tick) -> SpecCrumb | None:
-    """The spec on record on the cluster, written if it was another; None while there is no cluster."""
-    step = next((one for one in seen.plan.steps if one.key == CLUSTER), None)
+def note(session: Session, plan: Plan) -> None:
+    """Put the spec on record on the cluster, if another is; nothing while there is no cluster of ours."""
+    step = next((one for one in plan.steps if one.key == CLUSTER), None)
     if step is None or step.observed is None or step.observed.owner != session.stack.name:
-        return None
+        return
     before = SpecCrumb.parse(step.observed.outputs.get("record"))
     crumb = following(before, session.stack.digest)
     if crumb != before:
         tag.write(session.aws, step.observed.outputs["arn"], crumb)
-    return crumb
 
 
 def _ended(seen: Tick) -> End:
