@@ -22,6 +22,7 @@ REGION = "eu-central-1"
 @pytest.fixture(autouse=True)
 def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A cache, a home and a configuration of the test's own."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)  # clients are looked at here, and ask nobody
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setattr(botocore.loaders.Loader, "CUSTOMER_DATA_PATH", str(tmp_path / "models"))
