@@ -18,6 +18,7 @@ from controller import __version__
 from controller.base.errors import ControllerError, Halted, Interrupted, Locked, SpecError
 
 USAGE = 64
+LONGEST = 10 * 366 * 86400  # seconds; no wait is longer
 DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h|d))+")
 RISK_NAMES = ("cosmetic", "in_place", "new_deployment", "host_roll", "replace", "destructive")
 
@@ -139,7 +140,10 @@ def duration(text: str) -> timedelta:
         raise argparse.ArgumentTypeError(f"expected a duration like 90s or 1h30m, got {text!r}")
     units = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
     parts = re.findall(r"([0-9.]+)(ms|[smhd])", text)
-    return timedelta(seconds=sum(float(number) * units[unit] for number, unit in parts))
+    seconds = sum(float(number) * units[unit] for number, unit in parts)
+    if seconds > LONGEST:
+        raise argparse.ArgumentTypeError(f"expected at most ten years, got {text!r}")
+    return timedelta(seconds=seconds)
 
 
 def pause(text: str) -> timedelta:
@@ -148,6 +152,13 @@ def pause(text: str) -> timedelta:
     if not value:
         raise argparse.ArgumentTypeError(f"expected more than nothing, got {text!r}")
     return value
+
+
+def passes(text: str) -> int:
+    """How many passes; none is for ever."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"expected a number of passes, got {text!r}")
+    return int(text)
 
 
 def ratio(text: str) -> float:
@@ -208,7 +219,7 @@ def _run(one: Parser) -> None:
     one.add_argument("--interval", type=pause, default=timedelta(seconds=60), metavar="D", help="between two passes")
     one.add_argument("--observe", action="store_true", help="look and report, never act")
     one.add_argument("--listen", default="", metavar="HOST:PORT", help="serve /healthz, /metrics and /status")
-    one.add_argument("--ticks", type=int, default=0, metavar="N", help="stop after this many passes (0: never)")
+    one.add_argument("--ticks", type=passes, default=0, metavar="N", help="stop after this many passes (0: never)")
 
 
 def _destroy(one: Parser) -> None:

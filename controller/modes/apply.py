@@ -45,6 +45,7 @@ CODES: dict[Outcome, int] = {
     "timed_out": 5,
 }
 LEAST_TIME = timedelta(minutes=30)
+MOMENT = timedelta(seconds=5)  # a plan this fresh need not be made again
 CLUSTER = Key("cluster", "main")
 
 
@@ -76,9 +77,25 @@ def apply(options: argparse.Namespace) -> int:
             return 3
         journal = Journal()
         with holding(session, options.lease, options.lock_timeout):
+            _still(first, options, session, chosen)
             end = _drive(session, chosen, journal, began + _limit(options, first))
     _report(options, session, journal, end, session.clock.now() - began)
     return end.code
+
+
+def _still(first: Tick, options: argparse.Namespace, session: Session, chosen: Options) -> None:
+    """What was shown still holds now that the stack is ours alone. Raises Refused when it does not.
+
+    Looked at again only where there was time for others to act: a saved plan, a person who thought, a lease waited for.
+    """
+    if not options.plan and session.clock.now() - first.now < MOMENT:
+        return
+    now = first_look(session, lambda: _look(session, chosen))
+    shown, found = (planning.saved(options, one, session.stack) for one in (first, now))
+    if differs := [name for name in shown if shown[name] != found[name]]:
+        raise Refused(
+            f"AWS changed since the plan was made ({', '.join(differs)} differ): nothing was done, plan again"
+        )
 
 
 def _look(session: Session, chosen: Options) -> Tick:

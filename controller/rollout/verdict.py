@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from controller.rollout.model import Fleet
+from controller.rollout.model import Fleet, Host
 
 State = Literal["succeeded", "in_progress", "rolled_back", "superseded", "failed"]
 
@@ -166,15 +166,25 @@ def hold(
             return Hold(f"{', '.join(draining)} drain tasks of {service.name}: one at a time")
         if service.pool not in ("", fleet.pool):
             continue
-        biggest = max((host.registered.memory for host in fleet.live), default=0)
-        widest = max((host.registered.cpu for host in fleet.live), default=0)
-        too_big = biggest and (service.task_memory > biggest or service.task_cpu > widest)
-        if too_big and (hosts_change or fleet.old or fleet.roll):
-            return Hold(
-                f"hosts first: a task of {service.task_cpu} cpu/{service.task_memory} MiB does not fit a host of "
-                f"{widest} cpu/{biggest} MiB"
-            )
+        if why := _too_small(service, fleet.live if hosts_change else fleet.old):
+            return Hold(why)
     return None
+
+
+def _too_small(service: ServiceState, leaving: Iterable[Host]) -> str:
+    """Hosts first: why a new task does not fit a host that is to be replaced; "" when it fits all of them.
+
+    Let go earlier, with one big host there, all new tasks would crowd onto it, and deployment and roll would wait for
+    each other for ever.
+    """
+    for host in leaving:
+        size = host.registered
+        if size.memory and (service.task_memory > size.memory or service.task_cpu > size.cpu):
+            return (
+                f"hosts first: a task of {service.task_cpu} cpu/{service.task_memory} MiB does not fit {host.id} with "
+                f"{size.cpu} cpu/{size.memory} MiB, which is to be replaced"
+            )
+    return ""
 
 
 def _not_primary(service: ServiceState, primary: Deployment, wanted: str) -> Verdict:

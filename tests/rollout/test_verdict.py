@@ -126,6 +126,7 @@ def test_the_past_of_a_definition(service: ServiceState, expected: str | None) -
     assert expected == (found.state if found else None)
 
 
+LARGE = host("large", current=True, registered=Resources(4096, 8192))
 SMALL = host(registered=Resources(2048, 2048), tasks=(task("shop-web"),))
 REST = resting((SMALL,), size=1)
 ROLLING = fleet((SMALL,))
@@ -154,6 +155,10 @@ TRIED = state(deployment(OLD), history=(past("STOPPED"),))
         ),
         pytest.param(BIG, (REST,), True, NOW, True, "hosts first", "", id="rule 1: it fits only the hosts to come"),
         pytest.param(BIG, (ROLLING,), True, NOW, False, "hosts first", "", id="rule 1: and while they come"),
+        pytest.param(
+            BIG, (replace(ROLLING, hosts=(*ROLLING.hosts, LARGE)),), True, NOW, False, "hosts first", "",
+            id="rule 1: and until the last that is too small has left, or all tasks crowd onto the first new one",
+        ),
         pytest.param(
             BIG, (resting((replace(SMALL, current=True),), size=1),), True, NOW, False, None, "",
             id="no host is to come: ECS says what does not fit",
