@@ -65,6 +65,9 @@ EXISTS = {
 ONCE = {
     "create_vpc", "create_subnet", "create_internet_gateway", "create_route_table", "register_task_definition",
 }  # fmt: skip
+# The lease is all that is kept in DynamoDB: a renewal that hangs must fail while there is time left for another one
+# before its holder has to stop (`lease.LIFETIME`).
+PATIENCE = {"dynamodb": {"attempts": 2, "read_timeout": 5}}
 # Codes that also mean "IAM (or a target group's listener) has not propagated yet"; message parts tell them apart
 # because AWS gives them no code of their own (aws.md 5.3).
 FRESH = (
@@ -112,14 +115,16 @@ class Aws:
         self._reached = False
         self._lock = threading.Lock()
 
-    def make(self, service: str, attempts: int = 4) -> Any:
-        """A new boto3 client that tries each call at most *attempts* times. The lock is held, or nobody else is there:
-        threads may share clients, not sessions."""
+    def make(self, service: str, attempts: int = 4, read_timeout: int = 30) -> Any:
+        """A new boto3 client that tries each call at most *attempts* times, each for *read_timeout* seconds.
+
+        The lock is held, or nobody else is there: threads may share clients, not sessions.
+        """
         config = botocore.config.Config(
             retries={"mode": "standard", "total_max_attempts": attempts},
             max_pool_connections=24,  # nothing is gained above about 24 calls in flight (reference/speed.md)
             connect_timeout=5,
-            read_timeout=30,
+            read_timeout=read_timeout,
         )
         client = self._session.create_client(service, region_name=self.region, config=config)
         client.meta.events.register_first("needs-retry", self._unreachable)
@@ -144,7 +149,7 @@ class Aws:
             raise AttributeError(service)
         with self._lock:
             if service not in self.__dict__:
-                self.__dict__[service] = _Client(self, service, self.make(service))
+                self.__dict__[service] = _Client(self, service, self.make(service, **PATIENCE.get(service, {})))
         return self.__dict__[service]
 
     def impatient(self, service: str) -> Any:

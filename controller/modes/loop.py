@@ -101,7 +101,7 @@ def _pass(one: Watched, options: argparse.Namespace, stop: Stop) -> timedelta | 
             pause = RETRY
         else:
             seen = _tick(one, options, file, log)
-            pause = None if seen.quiet or one.verdict == "superseded" else seen.requeue_after
+            pause = None if seen.quiet or not _acts(one, options) else seen.requeue_after
     except Interrupted:
         return None
     except Locked as lost:
@@ -117,7 +117,7 @@ def _pass(one: Watched, options: argparse.Namespace, stop: Stop) -> timedelta | 
     took = (stop.clock.now() - began).total_seconds()
     one.view = _view(one, seen, number, took, error, stop.clock.now())
     if seen is not None:
-        log.info(names.TICK_DONE, **_facts(one, seen, took, acted=one.verdict != "superseded" and not options.observe))
+        log.info(names.TICK_DONE, **_facts(one, seen, took, acted=_acts(one, options)))
     return pause
 
 
@@ -184,16 +184,21 @@ def _tick(one: Watched, options: argparse.Namespace, file: str, log: Any) -> Tic
             return False
         arn, one.record = _recorded(plan, stack)
         before = one.verdict
-        one.verdict, one.memory = record.judge(one.memory, one.record, stack.digest, file)
+        one.verdict, memory = record.judge(one.memory, one.record, stack.digest, file)
         if one.verdict == "superseded" and before != "superseded" and one.record is not None:
             log.warning(names.SPEC_SUPERSEDED, applied=one.record.text(), ours=stack.digest)
         if one.verdict == "record" and arn:
             one.record = record.following(one.record, stack.digest)
             tag.write(session.aws, arn, one.record)
             log.info(names.SPEC_RECORDED, serial=one.record.serial)
+        one.memory = memory  # only now: an edit whose record could not be written is still an edit in the next pass
         return one.verdict != "superseded"
 
     return tick(stack, session.aws, session.clock, act=may_act, options=Options())
+
+
+def _acts(one: Watched, options: argparse.Namespace) -> bool:
+    return one.verdict != "superseded" and not options.observe
 
 
 def _recorded(plan: Plan, stack: Stack) -> tuple[str, SpecCrumb | None]:
@@ -211,16 +216,17 @@ def _facts(one: Watched, seen: Tick, took: float, *, acted: bool) -> dict[str, A
     moves = [f"{pool}: {type(move).__name__}" for pool, move in seen.moves if not isinstance(move, Wait | Halt | Done)]
     facts: dict[str, Any] = {"quiet": seen.quiet, "seconds": round(took, 3), "outcome": one.view.outcome}
     facts |= {"done": [str(key) for key in seen.done], "moves": moves if acted else []}
-    if moves and not acted:
-        facts["would"] = moves
     if seen.failed:
         facts["failed"] = {str(key): str(error) for key, error in seen.failed.items()}
     if waits:
         facts["waits"] = waits
     if seen.plan.problems:
         facts["problems"] = list(seen.plan.problems)
-    if seen.plan.pending and not seen.done:
-        facts["pending"] = [str(step.key) for step in seen.plan.pending]
+    pending = [str(step.key) for step in seen.plan.pending]
+    if not acted and (pending or moves):
+        facts["would"] = pending + moves
+    elif pending and not seen.done:
+        facts["pending"] = pending
     return facts
 
 

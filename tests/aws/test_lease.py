@@ -226,6 +226,15 @@ def test_a_refusal_that_is_not_about_the_holder_is_told(table: Table) -> None:
         table.lease().acquire()
 
 
+def test_a_renewal_that_hangs_fails_before_the_next_one_is_due(table: Table) -> None:
+    """Only the lease is this impatient: other calls may take their time."""
+    kept, other = (getattr(table.aws, name).meta.config for name in ("dynamodb", "ecs"))
+    longest = kept.retries["total_max_attempts"] * kept.read_timeout
+
+    assert timedelta(seconds=longest) <= LIFETIME / 6
+    assert (other.retries["total_max_attempts"], other.read_timeout) == (4, 30)
+
+
 # ------------------------------------------------------------------------------------------------ a file
 HOLD = """
 import sys

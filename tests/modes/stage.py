@@ -8,12 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from controller.aws import record as tag
 from controller.aws.client import Aws
+from controller.base.crumbs import SpecCrumb
+from controller.base.keys import SPEC_TAG
 from controller.cli import main
 from controller.modes import loop, session
 from controller.sandbox.simulated import Simulated
@@ -64,7 +68,8 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.sim = Simulated()
-        self.own = Aws(self.sim.session(), "us-east-1")  # for what the test itself asks and changes
+        self._models = self.sim.session().get_component("data_loader")  # read once: most of a command's time
+        self.own = self.aws("us-east-1")  # for what the test itself asks and changes
         self.clock = Clock(self.sim)
         self.connected: list[Aws] = []
         self.on_connect: Callable[[Aws], None] = lambda _aws: None
@@ -76,9 +81,15 @@ class Stage:
         path.write_text(f"extends: {SPECS / base}\nstack: {name}\n{more}")
         return str(path)
 
+    def aws(self, region: str) -> Aws:
+        """AWS as another process would find it."""
+        session = self.sim.session()
+        session.register_component("data_loader", self._models)
+        return Aws(session, region)
+
     def connect(self, region: str, _profile: str | None) -> Aws:
         """What the commands call instead of `client.connect`."""
-        aws = Aws(self.sim.session(), region)
+        aws = self.aws(region)
         self.connected.append(aws)
         self.on_connect(aws)
         return aws
@@ -91,6 +102,37 @@ class Stage:
 
     def faults(self, service: str, action: str, code: str, *, status: int = 400, times: int = 1) -> None:
         self.sim.door("POST", "fault", service=service, action=action, code=code, status=status, times=times)
+
+    def before_passes(self, **steps: Callable[[], object]) -> None:
+        """What happens while the loop sleeps: ``two=...`` before its second pass."""
+        numbers, coming = ("one", "two", "three", "four", "five", "six"), count()
+
+        def between() -> None:
+            number = next(coming)
+            if number < len(numbers):
+                steps.get(numbers[number], lambda: None)()
+
+        self.clock.between = between
+
+    def delay(self, value: str | None = None) -> str:
+        """The deregistration delay of the first target group, after somebody set it to *value*: drift of one step."""
+        arn = self.own.elbv2.describe_target_groups()["TargetGroups"][0]["TargetGroupArn"]
+        key = "deregistration_delay.timeout_seconds"
+        if value is not None:
+            wanted = [{"Key": key, "Value": value}]
+            self.own.elbv2.modify_target_group_attributes(TargetGroupArn=arn, Attributes=wanted)
+        found = self.own.elbv2.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]
+        return next(str(one["Value"]) for one in found if one["Key"] == key)
+
+    def record(self, crumb: SpecCrumb | None = None) -> SpecCrumb:
+        """The spec on record on the stack's cluster, after somebody recorded *crumb*."""
+        [cluster] = self.own.ecs.describe_clusters(clusters=["tiny"], include=["TAGS"])["clusters"]
+        if crumb is not None:
+            tag.write(self.own, cluster["clusterArn"], crumb)
+            return crumb
+        found = SpecCrumb.parse({one["key"]: one["value"] for one in cluster["tags"]}.get(SPEC_TAG))
+        assert found is not None
+        return found
 
     def reset(self) -> None:
         """Nothing of one test stays for the next but what is in the account."""

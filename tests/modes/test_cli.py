@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -106,6 +107,7 @@ def test_a_missing_spec_is_bad_usage(command: str, capsys: pytest.CaptureFixture
         pytest.param(["run", SPEC, "--interval", "1h30"], id="half a duration"),
         pytest.param(["run", SPEC, "--interval", "0s"], id="a loop without a pause"),
         pytest.param(["run", SPEC, "--ticks", "many"], id="no number"),
+        pytest.param(["run", SPEC, "--ticks", "-1"], id="fewer passes than none"),
         pytest.param(["destroy", SPEC, "--timeout", ""], id="an empty duration"),
         pytest.param(["plan", SPEC, "-o", "yaml"], id="no such format"),
         pytest.param(["plan", SPEC, "--fail-on", "danger"], id="no such risk"),
@@ -201,6 +203,28 @@ def test_an_endpoint_that_is_down_is_told_in_one_line_and_soon(name: str, closed
     assert ended.err.startswith("error: ")
     assert f'cannot reach AWS: Could not connect to the endpoint URL: "{closed}' in ended.err
     assert took < 6  # 1.3 s where nothing else runs
+
+
+def test_a_signal_ends_the_loop_soon_and_well(closed: str, tmp_path: Path) -> None:
+    """Whatever it waits for: the pause until the next pass is a minute."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "controller", "run", SPEC, "--lease", f"file:{tmp_path / 'lease'}"],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stderr is not None
+        said = list(iter(lambda: json.loads(running.stderr.readline())["event"], "tick.failed"))  # type: ignore[union-attr]
+        began = time.monotonic()
+        running.send_signal(signal.SIGTERM)
+        rest = [json.loads(line) for line in running.stderr]
+        code = running.wait(30)
+        took = time.monotonic() - began
+
+    assert said == ["loop.started", "lease.taken"]
+    assert [(one["event"], one["code"]) for one in rest] == [("loop.stopped", 143)]
+    assert code == 0
+    assert took < 3
 
 
 # ------------------------------------------------------------------------------------------------ what only prints

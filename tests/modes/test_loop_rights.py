@@ -1,0 +1,146 @@
+"""run: when the loop may act at all. The record of the last applied spec, and the lease."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.aws.lease import DynamoLease, FileLease, Holder
+from controller.base.crumbs import SpecCrumb
+from controller.base.errors import NotYet
+from controller.modes import loop
+from tests.modes.stage import Command, Ended, Stage
+
+EDIT = "hosts: {{main: {{rollout: {{bake: {}s}}}}}}\n"  # another spec, and nothing of it is in AWS
+
+
+def drifting(stage: Stage) -> None:
+    stage.delay("77")
+
+
+def corrected(ended: Ended) -> list[int]:
+    """The passes that put the drift right."""
+    return [line["tick"] for line in ended.lines("tick.done") if any("target_group" in key for key in line["done"])]
+
+
+@pytest.fixture
+def in_accord(stage: Stage, command: Command) -> Stage:
+    """Whatever the record says after the other tests: somebody applies the file as it is."""
+    assert command("apply", stage.spec, "--yes").code == 0
+    return stage
+
+
+# ------------------------------------------------------------------------------------------------ the record
+def test_an_older_file_keeps_its_hands_off_until_it_is_edited(stage: Stage, command: Command) -> None:
+    """Told once, with what it would do in every pass; the edit is recorded as the next serial, then acted on."""
+    before, theirs = stage.delay(), stage.record().serial + 1
+    left: list[tuple[str, SpecCrumb]] = []
+
+    def applied_elsewhere() -> None:
+        stage.record(SpecCrumb(theirs, "another"))
+        drifting(stage)
+
+    def edit() -> None:
+        left.append((stage.delay(), stage.record()))
+        stage.write(EDIT.format(7))
+
+    stage.before_passes(two=applied_elsewhere, five=edit)
+    ended = command("run", stage.spec, "--ticks", "6")
+
+    assert left == [("77", SpecCrumb(theirs, "another"))]
+    [said] = ended.lines("spec.superseded")
+    assert (said["tick"], said["applied"]) == (2, f"{theirs}:another")
+    lines = ended.lines("tick.done")
+    assert [line["tick"] for line in lines if "would" in line] == [2, 3, 4]
+    for line in lines[1:4]:
+        assert (line["done"], line["moves"], line["outcome"]) == ([], [], f"superseded by apply of serial {theirs}")
+        assert "target_group" in line["would"][0]
+    assert [(line["tick"], line["serial"]) for line in ended.lines("spec.recorded")] == [(5, theirs + 1)]
+    assert corrected(ended) == [5]
+    assert (stage.delay(), stage.record().serial) == (before, theirs + 1)
+
+
+def test_an_edit_whose_record_could_not_be_written_is_written_by_the_next_pass(
+    in_accord: Stage, command: Command
+) -> None:
+    stage, theirs = in_accord, in_accord.record().serial + 1
+
+    def edit() -> None:
+        stage.write(EDIT.format(9))
+        stage.faults("ecs", "TagResource", "AccessDeniedException")
+
+    stage.before_passes(two=lambda: stage.record(SpecCrumb(theirs, "another")), three=edit)
+    ended = command("run", stage.spec, "--ticks", "4")
+
+    assert [(line["tick"], "ecs:TagResource" in line["why"]) for line in ended.lines("tick.failed")] == [(3, True)]
+    assert [(line["tick"], line["serial"]) for line in ended.lines("spec.recorded")] == [(4, theirs + 1)]
+    assert [line["tick"] for line in ended.lines("spec.superseded")] == [2]
+
+
+# ------------------------------------------------------------------------------------------------ the lease
+def test_what_another_holds_is_left_alone_until_it_is_free(in_accord: Stage, command: Command) -> None:
+    stage, before = in_accord, in_accord.delay()
+    other = DynamoLease(stage.own, "tiny", stage.sim, Holder("ci pid 7", "other"))
+    for _ in range(2):
+        try:
+            other.acquire()
+        except NotYet as making:
+            stage.sim.sleep(making.after)
+    other.check()
+    drifting(stage)
+    left: list[str] = []
+    stage.before_passes(three=lambda: (left.append(stage.delay()), other.release()))
+
+    ended = command("run", stage.spec, "--lease", "dynamodb", "--interval", "10s", "--ticks", "3")
+
+    held = ended.lines("lease.held")
+    assert [line["tick"] for line in held] == [1, 2]
+    assert "tiny is held by ci pid 7" in held[0]["why"]
+    assert left == ["77"]
+    assert [line["tick"] for line in ended.lines("lease.taken")] == [3]
+    assert corrected(ended) == [3]
+    assert stage.delay() == before
+    other.acquire()  # the loop let go of it when it ended
+    other.release()
+
+
+def test_a_lease_that_grew_old_is_lost_and_taken_again(in_accord: Stage, command: Command) -> None:
+    """The clock moves a minute between passes and nobody renewed meanwhile, as after a machine that slept."""
+    stage, before = in_accord, in_accord.delay()
+    left: list[str] = []
+    stage.before_passes(two=lambda: drifting(stage), three=lambda: left.append(stage.delay()))
+
+    ended = command("run", stage.spec, "--lease", "dynamodb", "--ticks", "3")
+
+    assert [line["tick"] for line in ended.lines("lease.lost")] == [2]
+    assert left == ["77"]
+    assert [line["tick"] for line in ended.lines("lease.taken")] == [1, 3]
+    assert corrected(ended) == [3]
+    assert stage.delay() == before
+
+
+def test_a_lease_lost_between_look_and_act_stops_that_pass(
+    in_accord: Stage, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage, before = in_accord, in_accord.delay()
+    drifting(stage)
+    judge, passes = loop.record.judge, [0]
+
+    def slow(*facts: Any) -> Any:
+        passes[0] += 1
+        if passes[0] == 1:
+            (tmp_path / "lease.tiny").unlink()
+        return judge(*facts)
+
+    monkeypatch.setattr(loop.record, "judge", slow)
+    left: list[str] = []
+    stage.before_passes(two=lambda: left.append(stage.delay()))
+    ended = command("run", stage.spec, "--ticks", "2")
+
+    assert [line["tick"] for line in ended.lines("lease.lost")] == [1]
+    assert left == ["77"]
+    assert corrected(ended) == [2]
+    assert stage.delay() == before
+    FileLease(str(tmp_path / "lease.tiny"), "tiny", Holder.mine()).acquire()
