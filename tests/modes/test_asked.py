@@ -61,11 +61,14 @@ def test_the_right_account_is_no_obstacle(stage: Stage, command: Command) -> Non
 
 
 # ------------------------------------------------------------------------------------------------ the person
-@pytest.mark.parametrize("name", ["apply", "destroy"])
+@pytest.mark.parametrize(("name", "shown"), [("apply", False), ("apply", True), ("destroy", False)])
 def test_without_yes_and_a_terminal_nothing_is_changed(
-    name: str, drift: Stage, command: Command, monkeypatch: pytest.MonkeyPatch
+    name: str, shown: bool, drift: Stage, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n"))
+    """*shown*: its words go to a terminal, but ``yes`` comes from a pipe."""
+    at_terminal(monkeypatch, lambda: "yes\n")
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: shown)
 
     ended = command(name, drift.spec)
 
@@ -90,13 +93,18 @@ def test_any_other_answer_than_yes_declines(
 
 
 def test_a_signal_while_asked_is_an_answer(drift: Stage, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And it ends the reading: nobody has to press Enter for it."""
+    read: list[str] = []
+
     def interrupt() -> str:
         os.kill(os.getpid(), signal.SIGTERM)
-        return "yes\n"
+        read.append("yes\n")
+        return read[0]
 
     at_terminal(monkeypatch, interrupt)
 
     assert command("apply", drift.spec).code == 143
+    assert read == []
     assert drift.connected[0].mutations == 0
 
 

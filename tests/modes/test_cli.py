@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -214,12 +216,16 @@ def test_a_signal_ends_the_loop_soon_and_well(closed: str, tmp_path: Path) -> No
         text=True,
     ) as running:
         assert running.stderr is not None
+        last = threading.Timer(30, running.kill)  # a loop that does not end must not hold up the tests
+        last.start()
         said = list(iter(lambda: json.loads(running.stderr.readline())["event"], "tick.failed"))  # type: ignore[union-attr]
+        assert select.select([running.stderr], [], [], 0.5) == ([], [], [])  # it is in its pause now
         began = time.monotonic()
         running.send_signal(signal.SIGTERM)
         rest = [json.loads(line) for line in running.stderr]
         code = running.wait(30)
         took = time.monotonic() - began
+        last.cancel()
 
     assert said == ["loop.started", "lease.taken"]
     assert [(one["event"], one["code"]) for one in rest] == [("loop.stopped", 143)]
