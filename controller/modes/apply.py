@@ -86,9 +86,11 @@ def apply(options: argparse.Namespace) -> int:
 def _still(first: Tick, options: argparse.Namespace, session: Session, chosen: Options) -> None:
     """What was shown still holds now that the stack is ours alone. Raises Refused when it does not.
 
-    Looked at again only where there was time for others to act: a saved plan, a person who thought, a lease waited for.
+    Looked at again for a saved plan, and for a person who saw one a while ago. ``--yes`` agreed to whatever is needed:
+    an apply that waited for the lease of a crashed one must take up its roll, wherever that stands by now.
     """
-    if not options.plan and session.clock.now() - first.now < MOMENT:
+    shown_to_somebody = not options.yes and session.clock.now() - first.now >= MOMENT
+    if not (options.plan or shown_to_somebody):
         return
     now = first_look(session, lambda: _look(session, chosen))
     shown, found = (planning.saved(options, one, session.stack) for one in (first, now))
