@@ -112,6 +112,7 @@ OPERATIONS: dict[str, frozenset[str]] = {
             "delete_load_balancer",
             "delete_rule",
             "delete_target_group",
+            "deregister_targets",
             "describe_listeners",
             "describe_load_balancer_attributes",
             "describe_load_balancers",

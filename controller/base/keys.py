@@ -17,7 +17,8 @@ ROLL_TAG = "theseus:roll"
 SUSPENDED_TAG = "theseus:suspended"
 HALTED_TAG = "theseus:halted"
 PAUSED_TAG = "theseus:paused"
-READY_TAG = "theseus:ready-since"
+READY_TAG = "theseus:ready-since"  # or NOT_READY: it was, and is not any more
+NOT_READY = "-"
 CORDONED_TAG = "theseus:cordoned-at"
 BASELINE_TAG = "theseus:baseline"
 

@@ -226,6 +226,8 @@ def _move_line(move: Move, fleet: Fleet) -> str:
             return move.why if HALTED_TAG in move.tags else ""
         case model.StopTasks():
             return f"stopping {len(move.tasks)} tasks: {move.why}"
+        case model.Deregister():
+            return f"deregistering {len(move.targets)} targets: {move.why}"
         case model.ForceDeregister():
             return f"deregistering {len(move.container_instances)} container instances: {move.why}"
         case model.Done():

@@ -11,8 +11,8 @@ from datetime import datetime
 
 from controller.base.crumbs import BaselineCrumb, RollCrumb, stamp
 from controller.base.keys import HALTED_TAG, ROLL_TAG, SUSPENDED_TAG
-from controller.rollout import gates
-from controller.rollout.counts import marked, wanted
+from controller.rollout import drained, gates
+from controller.rollout.counts import marked, names, wanted
 from controller.rollout.model import (
     Fleet,
     ForceDeregister,
@@ -34,11 +34,22 @@ Moves = tuple[Move, ...]
 
 def tidy(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     """Traces that mislead: container instances of hosts that are gone, a halt of another generation."""
-    if fleet.leftovers:
-        return (ForceDeregister(fleet.leftovers, "their EC2 instances no longer exist"),)
+    if moves := bury(fleet, policy, now):
+        return moves
     if fleet.halted is not None:
         return (Forget(f"halt of {fleet.halted.generation}: {fleet.generation} is wanted now", tags=(HALTED_TAG,)),)
     return ()
+
+
+def bury(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
+    """Rule 5: a lost host's container instance is force-deregistered, or managed draining would hold it for ever,
+    waiting for an agent that does not answer (aws.md 1.5, 1.6)."""
+    if fleet.leftovers:
+        return (ForceDeregister(fleet.leftovers, "their EC2 instances no longer exist"),)
+    held = [host for host in fleet.hosts if host.lifecycle == "Terminating:Wait" and not host.agent_connected]
+    lost = [h for h in held if drained.lost(h, now) and drained.blocking(h, fleet, policy, now) is None]
+    nodes = tuple(h.container_instance for h in lost if h.container_instance is not None)
+    return (ForceDeregister(nodes, f"{names(lost)}: the agent is lost, its tasks cannot stop"),) if nodes else ()
 
 
 def record(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
@@ -93,7 +104,7 @@ def restore(fleet: Fleet) -> Moves:
     roll = fleet.roll
     if roll is not None and fleet.max != roll.max and roll.max >= fleet.desired:
         return (SetCapacity(fleet.desired, f"MaxSize back to {roll.max}", max=roll.max),)
-    protected = [host.id for host in fleet.live if host.protected and _protected_by_us(fleet, host)]
+    protected = [host.id for host in fleet.live if host.protected and _was_ready(host)]
     if protected:
         return (Unprotect(tuple(protected), "the roll is over: protection was ours"),)
     if fleet.suspended_by_us:
@@ -103,7 +114,7 @@ def restore(fleet: Fleet) -> Moves:
 
 def forget(fleet: Fleet) -> Moves:
     """Drop every crumb, the roll's own last."""
-    crumbs = tuple(host.id for host in fleet.live if host.ready_since or host.cordoned_at)
+    crumbs = tuple(host.id for host in fleet.live if _was_ready(host) or host.cordoned_at)
     baselines = tuple(s.arn for s in fleet.services if s.baseline is not None and s.arn and _ours(fleet, s))
     tags = (ROLL_TAG,) if fleet.roll is not None else ()
     if crumbs or baselines or tags:
@@ -111,10 +122,9 @@ def forget(fleet: Fleet) -> Moves:
     return ()
 
 
-def _protected_by_us(fleet: Fleet, host: Host) -> bool:
-    """We protect what we mark ready; one whose agent was away when it was unmarked is known by its birth."""
-    born = fleet.roll is not None and host.launched_at is not None and host.launched_at >= fleet.roll.started
-    return host.ready_since is not None or (host.current and born)
+def _was_ready(host: Host) -> bool:
+    """Whether this roll marked it ready, and so protected it; protection without the crumb is somebody else's."""
+    return host.ready_since is not None or host.unready
 
 
 def _ours(fleet: Fleet, service: Service) -> bool:

@@ -87,7 +87,7 @@ def foreign_cordons(fleet: Fleet) -> tuple[Host, ...]:
 def never_ready(fleet: Fleet, policy: Policy, now: datetime) -> list[Host]:
     """Hosts of the wanted version past their ready timeout.
 
-    One that was ready once and lost its agent is none of them: it may be serving. Its protection shows it.
+    One that was ready once and lost its agent is none of them: it may be serving.
     """
     return [
         host
@@ -95,7 +95,7 @@ def never_ready(fleet: Fleet, policy: Policy, now: datetime) -> list[Host]:
         if not host.active
         and not host.cordoned
         and host.ready_since is None
-        and not host.protected
+        and not host.unready
         and (host.container_instance is None or must_bake(fleet, host, policy))
         and host.launched_at is not None
         and now - host.launched_at > policy.ready_timeout

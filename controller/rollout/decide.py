@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from controller.base.crumbs import HaltCrumb
 from controller.base.keys import HALTED_TAG
 from controller.rollout import counts, drained, gates
-from controller.rollout.books import forget, record, restore, tidy
+from controller.rollout.books import bury, forget, record, restore, tidy
 from controller.rollout.counts import excess, first_alone, leaving_order, lopsided, marked, must_bake, wanted
 from controller.rollout.counts import floor as floor
 from controller.rollout.counts import ready as ready
@@ -21,9 +21,9 @@ from controller.rollout.fit import drain_misfit
 from controller.rollout.model import (
     LOST_AFTER,
     Cordon,
+    Deregister,
     Done,
     Fleet,
-    ForceDeregister,
     Forget,
     Halt,
     Host,
@@ -33,6 +33,7 @@ from controller.rollout.model import (
     Record,
     SetCapacity,
     StopTasks,
+    Target,
     Terminate,
     Uncordon,
     Unready,
@@ -74,7 +75,7 @@ def clear_halt(fleet: Fleet) -> Moves:
 def _settled(fleet: Fleet) -> bool:
     """No host to replace, add or remove, and no trace of a roll. A host that somebody else drains is left so."""
     traces = fleet.roll or fleet.suspended_by_us or fleet.halted or fleet.leftovers
-    crumbs = any(host.ready_since or host.cordoned_at for host in fleet.live)
+    crumbs = any(host.ready_since or host.unready or host.cordoned_at for host in fleet.live)
     steady = len(fleet.hosts) == wanted(fleet) == fleet.desired and not fleet.old
     return steady and not traces and not crumbs and all(host.active or host.cordoned for host in fleet.live)
 
@@ -82,6 +83,11 @@ def _settled(fleet: Fleet) -> bool:
 def _drained_by_others(fleet: Fleet) -> str:
     foreign = counts.foreign_cordons(fleet)
     return f"; {counts.names(foreign)} drained by somebody else, left so" if foreign else ""
+
+
+def _attached(fleet: Fleet) -> str:
+    """Rule 5: targets in other people's groups are reported, not awaited."""
+    return f"; targets in {', '.join(fleet.attached)}, not ours, are not awaited" if fleet.attached else ""
 
 
 # ------------------------------------------------------------------------------------------------ bookkeeping
@@ -131,7 +137,7 @@ def _overdue(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
         if host.cordoned_at is None or not marked(host) or now - host.cordoned_at <= deadline:
             continue
         why = drained.blocking(host, fleet, policy, now)
-        if why is None:
+        if why is None or drained.strays(host, policy, now):  # those are deregistered next
             continue
         late = f"{host.id} not drained after {_seconds(deadline)}: {why}{drained.last_words(host, fleet)}"
         if policy.on_drain_timeout == "halt":
@@ -151,13 +157,14 @@ def _halted(fleet: Fleet, halt: HaltCrumb, policy: Policy, now: datetime) -> Mov
 
     A late host that no surge pays for stays: the group would only launch another like it.
     """
-    if fleet.leftovers:
-        return (ForceDeregister(fleet.leftovers, "their EC2 instances no longer exist"),)
+    if moves := bury(fleet, policy, now):
+        return moves
     if cordoned := [host for host in fleet.live if marked(host)]:
         return tuple(Uncordon(host.id, f"halted ({halt.code}): the drain is undone") for host in cordoned)
-    late = [host for host in counts.never_ready(fleet, policy, now) if counts.empty(host)]
+    late = [host for host in counts.never_ready(fleet, policy, now) if not host.open_tasks]
     if late and fleet.desired > wanted(fleet):
-        return (Terminate(late[0].id, True, "never became ready; old hosts stay"),)
+        why = "never became ready; old hosts stay"
+        return _emptied(late[0], policy, now) or (Terminate(late[0].id, True, why),)
     calm = len(fleet.hosts) <= wanted(fleet) and counts.spread(fleet) <= 1
     if calm and (undone := restore(fleet)):  # the record stays: who goes on knows which hosts the roll brought
         return undone
@@ -173,7 +180,21 @@ def _drained_ones(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     cordoned = [host for host in fleet.live if marked(host)]
     if policy.standalone == "stop" and (tasks := [t for h in cordoned for t in drained.standalone(h)]):
         return (StopTasks(tuple(tasks), f"{len(tasks)} standalone tasks hold up the drain"),)
+    if strays := tuple(target for host in cordoned for target in drained.strays(host, policy, now)):
+        return (Deregister(strays, _stray(strays)),)
     return _terminate(fleet, policy, now, [h for h in cordoned if drained.blocking(h, fleet, policy, now) is None])
+
+
+def _emptied(host: Host, policy: Policy, now: datetime) -> Moves:
+    """What must happen before a host that never joined goes: targets that somebody put there leave first."""
+    if strays := drained.strays(host, policy, now):
+        return (Deregister(strays, _stray(strays)),)
+    return () if counts.empty(host) else (Wait(f"{host.id}: {len(host.targets)} targets not yet unused"),)
+
+
+def _stray(targets: tuple[Target, ...]) -> str:
+    where = ", ".join(f"{target.host}:{target.port}" for target in targets[:3])
+    return f"no task stands behind {where}{', ...' if len(targets) > 3 else ''}: deregistered first"
 
 
 def _terminate(fleet: Fleet, policy: Policy, now: datetime, gone: list[Host]) -> Moves:
@@ -235,7 +256,7 @@ def _shed(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     candidates = [h for h in (leaving if fleet.old else leaving[: excess(fleet, policy)]) if not marked(h)]
     able = [host for host in candidates if _free(fleet, host, policy, now)]
     absent = [host for host in able if host.container_instance is None and not host.up]
-    if moves := _terminate(fleet, policy, now, absent[:1]):
+    if absent and (moves := _emptied(absent[0], policy, now) or _terminate(fleet, policy, now, absent[:1])):
         return moves
     joined = [host for host in candidates if host.container_instance is not None]
     if not joined:
@@ -260,7 +281,7 @@ def _cordon(fleet: Fleet, policy: Policy, now: datetime, broken: list[Host], sou
     if why := gates.closed(fleet, policy, now):
         return (Wait(f"gate closed: {why}"),)
     up = serving(fleet, policy, now)
-    numbers = f"{len(up)} hosts serving, floor {floor(fleet, policy)}{_drained_by_others(fleet)}"
+    numbers = f"{len(up)} hosts serving, floor {floor(fleet, policy)}{_drained_by_others(fleet)}{_attached(fleet)}"
     chosen = broken + sound[: _budget(fleet, policy, now, broken)]
     draining = [host for host in fleet.live if marked(host)]
     while chosen and (why := drain_misfit(draining + chosen, [host for host in up if host not in chosen])):

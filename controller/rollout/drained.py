@@ -1,14 +1,17 @@
 """When is a host drained? Only on evidence (DESIGN.md 5, rule 5). Pure.
 
 `runningTasksCount` and the default task list reach zero while tasks still serve (aws.md 1.2), so neither is looked at:
-every task must have lastStatus STOPPED, and every target it registered must be gone or `unused`.
+every task must have lastStatus STOPPED, and every target of our groups there must be gone or `unused`. One that no
+task stands behind would be waited for in vain: `strays` names it, to be deregistered. Groups of others are not read.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from controller.rollout.model import LOST_AFTER, Fleet, Host, Policy
+from controller.rollout.model import LOST_AFTER, Fleet, Host, Policy, Target
+
+LEAVING = {"draining", "unhealthy.draining", "unused"}  # states of a target that was deregistered already
 
 
 def blocking(host: Host, fleet: Fleet, policy: Policy, now: datetime) -> str | None:
@@ -33,6 +36,17 @@ def lost(host: Host, now: datetime) -> bool:
         return True
     away = host.container_instance is not None and not host.agent_connected
     return away and host.cordoned_at is not None and now - host.cordoned_at > LOST_AFTER
+
+
+def strays(host: Host, policy: Policy, now: datetime) -> tuple[Target, ...]:
+    """The targets still registered on a host whose tasks are gone: put there by hand, by the group, or left behind.
+
+    ECS takes its own out before a task stops (aws.md 1.3). While a task is left, a target may be its.
+    """
+    if not lost(host, now) and _tasks_left(host, policy):
+        return ()
+    used = {port for task in host.tasks if not task.stopped for port in task.ports}
+    return tuple(t for t in host.targets if t.state not in LEAVING and t.port not in used)
 
 
 def standalone(host: Host) -> tuple[str, ...]:

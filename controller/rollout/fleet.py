@@ -11,12 +11,14 @@ from controller.base.errors import Gone, Refused, Stale
 from controller.base.keys import (
     BASELINE_TAG,
     CORDONED_TAG,
+    NOT_READY,
     READY_TAG,
     SUSPENDED_TAG,
 )
 from controller.rollout.books import REBALANCE
 from controller.rollout.model import (
     Cordon,
+    Deregister,
     Done,
     Fleet,
     ForceDeregister,
@@ -67,7 +69,7 @@ def _perform(aws: Aws, fleet: Fleet, cluster: str, move: Move) -> None:
             aws.ec2.create_tags(Resources=[move.host], Tags=[{"Key": READY_TAG, "Value": stamp(move.at)}])
             _protect(aws, fleet, [move.host], on=True)
         case Unready():
-            aws.ec2.delete_tags(Resources=[move.host], Tags=[{"Key": READY_TAG}])
+            aws.ec2.create_tags(Resources=[move.host], Tags=[{"Key": READY_TAG, "Value": NOT_READY}])
         case Unprotect():
             _protect(aws, fleet, list(move.hosts), on=False)
         case Cordon():
@@ -79,6 +81,8 @@ def _perform(aws: Aws, fleet: Fleet, cluster: str, move: Move) -> None:
         case StopTasks():
             for task in move.tasks:
                 aws.ecs.stop_task(cluster=cluster, task=task, reason=f"theseus: {move.why}")
+        case Deregister():
+            _deregister(aws, move)
         case Terminate():
             _terminate(aws, fleet, move)
         case ForceDeregister():
@@ -118,6 +122,12 @@ def _terminate(aws: Aws, fleet: Fleet, move: Terminate) -> None:
     aws.autoscaling.terminate_instance_in_auto_scaling_group(
         InstanceId=move.host, ShouldDecrementDesiredCapacity=move.shrink
     )
+
+
+def _deregister(aws: Aws, move: Deregister) -> None:
+    for arn in sorted({target.group for target in move.targets}):
+        targets: Any = [{"Id": one.host, "Port": one.port} for one in move.targets if one.group == arn]
+        aws.elbv2.deregister_targets(TargetGroupArn=arn, Targets=targets)
 
 
 def _look_again(aws: Aws, fleet: Fleet) -> Item:

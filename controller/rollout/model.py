@@ -42,7 +42,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One registration in a target group: (instance, port)."""
+    """One registration in a target group of ours: (instance, port)."""
 
     group: str  # arn
     host: str
@@ -72,6 +72,7 @@ class Host:
     agent_status: str | None = None  # ACTIVE DRAINING ... ; None: it never joined
     agent_connected: bool = False
     ready_since: datetime | None = None
+    unready: bool = False  # it was ready for this roll once, and its agent went away
     cordoned_at: datetime | None = None
     protected: bool = False
     tasks: tuple[Task, ...] = ()
@@ -171,6 +172,7 @@ class Fleet:
     probe: Probe = Probe(None)
     leftovers: tuple[str, ...] = ()  # container instances whose EC2 instance is gone
     unmanaged_draining: bool = False
+    attached: tuple[str, ...] = ()  # target groups of others that somebody attached to the group
     zones: tuple[str, ...] = ()  # of the group, those without a host included
 
     @cached_property
@@ -309,6 +311,14 @@ class StopTasks:
 
 
 @dataclass(frozen=True, slots=True)
+class Deregister:
+    """Take out of our target groups what no task stands behind: put there by hand, or by the group itself."""
+
+    targets: tuple[Target, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Terminate:
     """TerminateInstanceInAutoScalingGroup; `shrink` decrements desired."""
 
@@ -319,7 +329,7 @@ class Terminate:
 
 @dataclass(frozen=True, slots=True)
 class ForceDeregister:
-    """Remove container instances whose EC2 instance no longer exists."""
+    """Remove container instances that cannot leave by themselves: host or agent is gone (aws.md 1.5)."""
 
     container_instances: tuple[str, ...]
     why: str
@@ -358,6 +368,7 @@ Move = (
     | Cordon
     | Uncordon
     | StopTasks
+    | Deregister
     | Terminate
     | ForceDeregister
     | Wait

@@ -19,6 +19,7 @@ from controller.base.keys import (
     BASELINE_TAG,
     CORDONED_TAG,
     HALTED_TAG,
+    NOT_READY,
     OWNER_TAG,
     PAUSED_TAG,
     READY_TAG,
@@ -65,6 +66,7 @@ def observe(reads: Reads, stack: Stack, pool: Pool, now: datetime) -> Fleet | No
         suspended_by_us=tuple(part for part in tags.get(SUSPENDED_TAG, "").split(",") if part),
         spec_max=pool.size.max,
         leftovers=_leftovers(reads, live_name(stack, Key("capacity_provider", pool.name))),
+        attached=_attached(group, reads),
         zones=tuple(sorted(group.get("AvailabilityZones", []))),
     )
     busy = fleet.old or fleet.roll or len(fleet.live) != fleet.size or fleet.desired != fleet.size
@@ -139,6 +141,7 @@ def _host(
         agent_status=node["status"] if node else None,
         agent_connected=bool(node and node.get("agentConnected")),
         ready_since=moment_or_none(tags.get(READY_TAG)),
+        unready=tags.get(READY_TAG) == NOT_READY,
         cordoned_at=moment_or_none(tags.get(CORDONED_TAG)),
         protected=bool(member.get("ProtectedFromScaleIn")),
         tasks=tuple(by_node.get(node["containerInstanceArn"], ())) if node else (),
@@ -308,6 +311,13 @@ def _leftovers(reads: Reads, provider: str) -> tuple[str, ...]:
         and not item.get("agentConnected")
         and item["status"] in {"ACTIVE", "DRAINING"}
     )
+
+
+def _attached(group: Item, reads: Reads) -> tuple[str, ...]:
+    """The target groups attached to the group itself that are not ours, by name (arn: ...:targetgroup/NAME/ID)."""
+    ours = {one["TargetGroupArn"] for one in reads.target_groups()}
+    others = [arn for arn in group.get("TargetGroupARNs", []) if arn not in ours]
+    return tuple(sorted(arn.split("/")[-2] if "/" in arn else arn for arn in others))
 
 
 def _resources(node: Item | None, member: str) -> Resources:

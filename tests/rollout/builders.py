@@ -10,6 +10,7 @@ from typing import Any
 from controller.base.crumbs import BaselineCrumb, HaltCrumb, RollCrumb
 from controller.rollout.model import (
     Cordon,
+    Deregister,
     Fleet,
     ForceDeregister,
     Forget,
@@ -142,6 +143,8 @@ def bare(move: Move) -> tuple[object, ...]:
             return (Unprotect, *move.hosts)
         case StopTasks():
             return (StopTasks, *move.tasks)
+        case Deregister():
+            return (Deregister, *(f"{one.host}:{one.port}" for one in move.targets))
         case ForceDeregister():
             return (ForceDeregister, *move.container_instances)
         case Halt():

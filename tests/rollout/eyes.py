@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cache
 
 from controller.base.crumbs import BaselineCrumb, HaltCrumb, RollCrumb, moment_or_none
+from controller.base.keys import NOT_READY
 from controller.rollout.model import Fleet, Host, Resources, Service, Target, Task
-from tests.rollout.worlds import CPU, Box, Job, Svc, World, moment
+from tests.rollout.worlds import CPU, NEVER, Box, Job, Svc, World, moment
 
 parse_roll = cache(RollCrumb.parse)  # a history parses the same few crumbs again and again
 parse_baseline = cache(BaselineCrumb.parse)
@@ -48,16 +49,17 @@ def _host(world: World, box: Box) -> Host:
         box.id,
         box.zone,
         box.generation == world.generation,
-        box.state,
+        "Terminating:Wait" if box.leaving and box.gone_at == NEVER else box.state,
         not world.dead(box),
         launched_at=moment(box.born),
         container_instance=f"ci-{box.id}" if box.node else None,
         agent_status=box.node,
         agent_connected=world.connected(box),
         ready_since=moment_or_none(box.ready) if box.ready else None,
+        unready=box.ready == NOT_READY,
         cordoned_at=moment_or_none(box.cordoned) if box.cordoned else None,
         protected=box.protected,
-        tasks=tuple(_task(job) for job in box.jobs) if box.node else (),
+        tasks=tuple(_task(job) for job in box.jobs if job.arn) if box.node else (),
         targets=tuple(_target(box.id, job.port, job.target) for job in box.jobs if job.target),
         registered=Resources(CPU, CPU),
         free=Resources(free, free),

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from controller.base.crumbs import BaselineCrumb, RollCrumb, stamp
+from controller.base.keys import NOT_READY
 from controller.rollout.model import (
     Cordon,
+    Deregister,
     Done,
     ForceDeregister,
     Forget,
@@ -32,6 +34,7 @@ from tests.rollout.eyes import roll_of
 from tests.rollout.worlds import NEVER, Box, World, moment
 
 Call = Callable[[], None]
+DELAY = 5  # seconds of deregistration
 LOST = 300  # seconds an agent is away before its host counts as lost (rule 5)
 
 
@@ -74,7 +77,7 @@ def calls(world: World, policy: Policy, move: Move) -> Iterator[Call]:
             yield lambda: setattr(boxes[move.host], "ready", stamp(move.at))
             yield lambda: setattr(boxes[move.host], "protected", True)
         case Unready():
-            yield lambda: setattr(boxes[move.host], "ready", "")
+            yield lambda: setattr(boxes[move.host], "ready", NOT_READY)
         case Unprotect():
             for name in move.hosts:
                 yield lambda name=name: setattr(boxes[name], "protected", False)
@@ -88,10 +91,14 @@ def calls(world: World, policy: Policy, move: Move) -> Iterator[Call]:
         case StopTasks():
             for arn in move.tasks:
                 yield lambda arn=arn: [world.stop(job) for _, job in world.jobs() if job.arn == arn and job.wanted]
+        case Deregister():
+            for target in move.targets:
+                yield lambda target=target: _deregister(world, boxes[target.host], target.port)
         case Terminate():
             yield lambda: _terminate(world, policy, boxes[move.host], move)
         case ForceDeregister():
-            yield lambda: world.leftovers.clear()
+            for node in move.container_instances:
+                yield lambda node=node: _bury(world, node)
         case Wait() | Halt() | Done():
             require(move.why, "a move without a reason")
 
@@ -193,6 +200,24 @@ def _terminate(world: World, policy: Policy, box: Box, move: Terminate) -> None:
         require(not news, f"{box.id} replaced by a second host of an unproven version")
     world.desired -= move.shrink
     box.state = "Terminating"
+
+
+def _deregister(world: World, box: Box, port: int) -> None:
+    """Rule 5: only what no task stands behind; its requests are let finish."""
+    for job in box.jobs:
+        require(not (job.open and job.port == port), f"{box.id}:{port} deregistered, and {job.arn} serves there")
+        if job.port == port and job.target not in (None, "unused"):
+            job.target, job.at = "draining", world.now + DELAY
+
+
+def _bury(world: World, node: str) -> None:
+    """A container instance is forced out only where nothing of it can serve or stop any more."""
+    if node in world.leftovers:
+        world.leftovers.remove(node)
+        return
+    box = next(box for box in world.boxes if f"ci-{box.id}" == node)
+    require(box.leaving and not world.connected(box), f"{box.id} forced out of the cluster while it lives")
+    box.node = None
 
 
 def _unwanted(world: World, box: Box) -> None:

@@ -83,6 +83,7 @@ EVENTS = {
     "scale": 1,
     "lose": 1,
     "minimum": 1,
+    "stray": 2,
 }
 
 
@@ -220,9 +221,9 @@ def _happen(play: Play, what: str, dice: random.Random) -> None:
             play.deaths += 1
             one.away_until = NEVER
             play.script.append((world.now + 500, "bury"))
-        case "bury":  # a person terminates what is lost
+        case "bury":  # a person terminates what is lost and still stands there
             for box in world.boxes:
-                box.dead_at = world.now if box.away_until == NEVER else box.dead_at
+                box.dead_at = world.now if box.away_until == NEVER and not box.cordoned else box.dead_at
         case "alarm":
             world.alarm = True
             play.script.append((later, "calm"))
@@ -250,6 +251,9 @@ def _happen(play: Play, what: str, dice: random.Random) -> None:
             world.serial += 1
             end = world.now + dice.choice([20, 100, 900])
             one.jobs.append(Job(f"run-{world.serial}", None, "RUNNING", end))
+        case "stray" if one:
+            world.serial += 1
+            one.jobs.append(Job("", None, "STOPPED", NEVER, wanted=False, target="healthy", port=32768 + world.serial))
         case "cordon" if one and one.node == "ACTIVE":
             one.node = "DRAINING"
             play.script.append((later, "uncordon"))

@@ -11,7 +11,9 @@ from controller.base.crumbs import BaselineCrumb, HaltCrumb, RollCrumb
 from controller.rollout.decide import clear_halt, decide
 from controller.rollout.model import (
     Cordon,
+    Deregister,
     Fleet,
+    ForceDeregister,
     Forget,
     Halt,
     Move,
@@ -38,6 +40,7 @@ from tests.rollout.builders import (
     olds,
     policy,
     service,
+    target,
     task,
 )
 from tests.rollout.test_decide import SURGED
@@ -47,6 +50,7 @@ WEB = service()
 BUSY = (task(), task("api"))
 NEW = fresh("i-9")
 LATE = booting("i-9", age=700)
+HELD = draining("i-1", since=400, lifecycle="Terminating:Wait", agent_connected=False, tasks=(task(status="STOPPING"),))
 
 TABLE = [
     # ------------------------------------------------------------------------------------------ gates, deadlines, halts
@@ -81,6 +85,34 @@ TABLE = [
     pytest.param(
         fleet((draining("i-1", tasks=(task(),)), *olds(3)[1:], NEW), halted=HALTED), policy(), [(Uncordon, "i-1")],
         id="rule 8: halted: the drain is undone",
+    ),
+    pytest.param(
+        fleet((draining("i-1", targets=(target(port=80),)), *olds(3)[1:], NEW)), policy(), [(Deregister, "i-1:80")],
+        id="rule 5: a target no task stands behind is deregistered first",
+    ),
+    pytest.param(
+        fleet((draining("i-1", tasks=(task(),), targets=(target(port=80),)), *olds(3)[1:], NEW)), policy(), [(Wait,)],
+        id="rule 5: but not while a task may be behind it",
+    ),
+    pytest.param(
+        fleet((draining("i-1", targets=(target("draining", 80),)), *olds(3)[1:], NEW)), policy(), [(Wait,)],
+        id="rule 5: once, and then its requests are let finish",
+    ),
+    pytest.param(
+        fleet((HELD, *olds(3)[1:], NEW)), policy(), [(ForceDeregister, "ci-i-1")],
+        id="rule 5: a lost host that a hook holds is let go",
+    ),
+    pytest.param(
+        fleet((replace(HELD, cordoned_at=ago(200)), *olds(3)[1:], NEW)), policy(), [(SetCapacity, 4, None)],
+        id="rule 5: but not one whose agent may come back",
+    ),
+    pytest.param(
+        fleet((HELD, *olds(3)[1:], NEW), halted=HALTED), policy(), [(ForceDeregister, "ci-i-1")],
+        id="rule 5: a halt lets the lost go, too",
+    ),
+    pytest.param(
+        fleet((*olds(3), replace(LATE, targets=(target(port=80, name="i-9"),))), halted=HALTED), policy(),
+        [(Deregister, "i-9:80")], id="rule 5: a late host with a target put there by hand",
     ),
     pytest.param(
         fleet((*olds(3), LATE), halted=HALTED), policy(), [(Terminate, "i-9", True)],

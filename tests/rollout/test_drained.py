@@ -89,6 +89,24 @@ def test_a_standalone_task_is_stopped_once() -> None:
     assert drained.standalone(one) == ("arn:task/None-RUNNING",)
 
 
+@pytest.mark.parametrize(
+    ("one", "found"),
+    [
+        pytest.param(draining(targets=(target(port=80),)), [80], id="nobody's"),
+        pytest.param(draining(tasks=(GONE,), targets=(target("unhealthy"),)), [32768], id="left behind"),
+        pytest.param(draining(targets=(target("draining"), target("unused", 80))), [], id="deregistered already"),
+        pytest.param(draining(tasks=(task(),), targets=(target(port=80),)), [], id="a task is left"),
+        pytest.param(
+            draining(healthy=False, tasks=(task(ports=(32768,)),), targets=(target(), target(port=80))), [80],
+            id="lost: all but what its tasks registered",
+        ),
+    ],
+)  # fmt: skip
+def test_a_stray_target_has_no_task_behind_it(one: Host, found: list[int]) -> None:
+    """It would be waited for in vain; a task's own is taken out by ECS."""
+    assert [stray.port for stray in drained.strays(one, policy(), NOW)] == found
+
+
 def test_last_words_are_those_of_services_with_a_task_there() -> None:
     """Rule 8: the service that blocks, and no other."""
     one = draining(tasks=(task(),))

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from controller.rollout import counts, decide, drained, gates
+from controller.rollout import books, counts, decide, drained, gates
 from controller.rollout.model import Fleet, Host, Move, Policy, SetCapacity, Terminate
 from tests.rollout.hands import Broken
 from tests.rollout.histories import history
@@ -69,6 +69,8 @@ MUTANTS = [
     pytest.param(patched(drained, "blocking", no_reason), id="no drain wait"),
     pytest.param(patched(drained, "_tasks_left", only_wanted_tasks), id="only tasks that should run are counted"),
     pytest.param(patched(drained, "blocking", without_targets), id="targets are not looked at"),
+    pytest.param(patched(drained, "strays", nothing), id="strays are only waited for"),
+    pytest.param(patched(books, "bury", nothing), id="the lost are not let go"),
     pytest.param(patched(drained, "_services_short", no_reason), id="services need not run elsewhere"),
     pytest.param(patched(decide, "serving", lambda fleet, *_: fleet.live), id="every live host serves"),
     pytest.param(patched(counts, "ready", at_once), id="no ready gate"),

@@ -28,7 +28,10 @@ def moment(second: int) -> datetime:
 
 @dataclass(slots=True)
 class Job:
-    """A task. `at`: when its status changes next; `target`: the state of its registration, None without one."""
+    """A task. `at`: when its status changes next; `target`: the state of its registration, None without one.
+
+    One without an arn is no task: a target that somebody registered by hand.
+    """
 
     arn: str
     service: Svc | None
@@ -173,7 +176,7 @@ class World:
         self._forget_stopped(box)
         if box.leaving and box.node == "ACTIVE":
             box.node = "DRAINING"  # managed draining: the hook waits for the tasks (aws.md 1.6)
-        idle = not any(job.open and job.service for job in box.jobs) or self.now < box.away_until
+        idle = box.node is None or not any(job.open and job.service for job in box.jobs)
         if box.leaving and box.gone_at == NEVER and idle:
             box.gone_at = self.now + 2
         if box.leaving and self.now >= box.gone_at:
