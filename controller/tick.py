@@ -3,11 +3,14 @@
 A tick that carried out a step stops there: what it read is no longer true, so the next tick decides about hosts. A tick
 that could carry out nothing goes on to the hosts, because a step that waits (a balancer still provisioning) must not
 hold up a rollout.
+
+A pool's hosts are in scope with its group (`Scope`): of the others nothing is forecast, decided or waited for, and the
+notes of the plan say so where a reader would wonder. The same holds for the verdicts of services.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -19,14 +22,14 @@ from controller.base.errors import ControllerError, Interrupted, Locked, Missing
 from controller.base.keys import Key
 from controller.engine.execute import execute
 from controller.engine.observe import declare, observe
-from controller.engine.plan import Plan, Scope, plan, plan_destroy
+from controller.engine.plan import OUT_OF_SCOPE, Plan, Scope, plan, plan_destroy
 from controller.report.seen import SOON, Tick
 from controller.resources import RECONCILERS
 from controller.rollout import fleet as hands
 from controller.rollout import sight
 from controller.rollout.decide import clear_halt, decide
 from controller.rollout.model import Done, Fleet, Halt, Move, Wait, policy_of
-from controller.rollout.outlook import outlook
+from controller.rollout.outlook import misfits, outlook
 from controller.rollout.verdict import Hold, ServiceState, Verdict, hold, judge
 from controller.spec.names import live_name
 from controller.spec.types import Stack
@@ -72,15 +75,19 @@ def tick(
         return _execute(aws, Tick(now, doomed, fleets=fleets), act=act(doomed) if callable(act) else act)
     todo = plan(desired, live, KINDS, stack.name, options.scope)
     states = sight.services(reads, stack, _wanted(todo))
-    rolling = {s.key.name for s in todo.pending if s.risk == "host_roll"}
-    held = _holds(todo, states, fleets, options, hosts_change=bool(rolling))
+    changing = {s.key.name for s in todo.pending if s.risk == "host_roll"}
+    rolling = {name for name in changing if Key(GROUP, name) not in todo.left_out}
+    inside = tuple(fleet for fleet in fleets if Key(GROUP, fleet.pool) not in todo.left_out)
+    held = _holds(todo, states, _seen_by_services(todo, fleets), options, hosts_change=bool(rolling))
+    forecasts = outlook(stack, inside, rolling, reads)
+    todo = replace(todo, problems=(*todo.problems, *misfits(stack, fleets, todo, forecasts, reads)))
     seen = Tick(
         now,
-        todo,
+        replace(todo, notes=todo.notes + _left_out(todo, states, fleets, changing)),
         held=held,
-        fleets=fleets,
+        fleets=inside,
         verdicts=_verdicts(todo, states, held),
-        forecasts=outlook(stack, fleets, rolling, reads),
+        forecasts=forecasts,
         policies={pool.name: policy_of(stack, pool.name) for pool in stack.pools},
     )
     acts = act(todo) if callable(act) else act
@@ -146,16 +153,50 @@ def _holds(
 
 
 def _verdicts(todo: Plan, states: Mapping[str, ServiceState], held: Mapping[Key, Hold]) -> tuple[Verdict, ...]:
-    """One verdict per service that exists; a step that will not be tried again is one too."""
+    """One verdict per service in scope that exists; a step that will not be tried again is one too."""
     wanted = _wanted(todo)
     found = []
     for name, state in sorted(states.items()):
+        if Key("service", name) in todo.left_out:
+            continue
         refused = held.get(Key("service", name))
         if refused is not None and refused.outcome == "rolled_back":
             found.append(Verdict(name, "rolled_back", refused.why))
         else:
             found.append(judge(state, wanted.get(name)))
     return tuple(found)
+
+
+# ------------------------------------------------------------------------------------------------ scope
+def _seen_by_services(todo: Plan, fleets: tuple[Fleet, ...]) -> tuple[Fleet, ...]:
+    """The fleets a deployment has to look at.
+
+    Hosts out of scope stay: no service waits until those of its pool are replaced, so such a fleet is nobody's pool.
+    What somebody is draining off them still comes first.
+    """
+    return tuple(replace(one, pool="") if Key(GROUP, one.pool) in todo.left_out else one for one in fleets)
+
+
+def _left_out(
+    todo: Plan, states: Mapping[str, ServiceState], fleets: tuple[Fleet, ...], changing: Collection[str]
+) -> tuple[str, ...]:
+    """Notes on hosts and services out of scope that are not as they should be: a reader would wonder about them."""
+    notes = []
+    for fleet in fleets:
+        if Key(GROUP, fleet.pool) not in todo.left_out:
+            continue
+        old = len(fleet.live) if fleet.pool in changing else len(fleet.old)
+        size = f"{len(fleet.live)} of {fleet.size} there" if len(fleet.live) != fleet.size else ""
+        roll = "a roll begun earlier is not continued" if fleet.roll is not None else ""
+        halt = f"halted ({fleet.halted.code})" if fleet.halted is not None else ""
+        facts = [fact for fact in (f"{old} not current" if old else "", size, roll, halt) if fact]
+        notes += [f"{OUT_OF_SCOPE}: the hosts of {fleet.pool}: {', '.join(facts)}; none is touched"] if facts else []
+    wanted = _wanted(todo)
+    for name, state in sorted(states.items()):
+        if Key("service", name) in todo.left_out and (verdict := judge(state, wanted.get(name))).state != "succeeded":
+            word = verdict.state.replace("_", " ")
+            notes.append(f"{OUT_OF_SCOPE}: service {name}: {word}: {verdict.why}; not waited for")
+    return tuple(notes)
 
 
 # ------------------------------------------------------------------------------------------------ hosts

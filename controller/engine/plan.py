@@ -17,6 +17,8 @@ from controller.engine.graph import edges, live_edges, ordered, resolve
 from controller.engine.reconciler import RISKS, Change, Observed, Reconciler, Risk
 
 Action = Literal["none", "read", "create", "update", "replace", "delete"]
+OUT_OF_SCOPE = "out of scope"  # how every note begins that tells what --target and --exclude leave as it is
+NAMED_MAX = 6  # addresses a note lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Plan:
     orphans    ours, live, and no longer in the spec; deleted only by a step of this plan (`--prune`)
     problems   why the plan cannot be applied as it stands: foreign resources, replacements nobody allowed
     notes      what the reader should know although nothing is done about it
+    left_out   what --target or --exclude leave as it is: nobody acts on it, waits for it or judges by it
     """
 
     steps: tuple[Step, ...]
@@ -46,6 +49,7 @@ class Plan:
     orphans: tuple[Key, ...] = ()
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    left_out: frozenset[Key] = frozenset()
 
     @property
     def pending(self) -> tuple[Step, ...]:
@@ -54,8 +58,9 @@ class Plan:
 
     @property
     def busy(self) -> tuple[str, ...]:
-        """Resources that exist and are not ready yet, with why."""
-        return tuple(f"{s.key}: {s.observed.busy}" for s in self.steps if s.observed is not None and s.observed.busy)
+        """Resources in scope that exist and are not ready yet, with why."""
+        ours = (step for step in self.steps if step.key not in self.left_out)
+        return tuple(f"{s.key}: {s.observed.busy}" for s in ours if s.observed is not None and s.observed.busy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,13 @@ class Scope:
     only: frozenset[str] = frozenset()
     exclude: frozenset[str] = frozenset()
 
+    def names(self, key: Key) -> bool:
+        """Whether *key* itself is meant, what others depend on aside. A bare kind means all of that kind."""
+        return (not self.only or not self.only.isdisjoint((str(key), key.kind))) and not self.leaves(key)
+
+    def leaves(self, key: Key) -> bool:
+        return not self.exclude.isdisjoint((str(key), key.kind))
+
 
 Desired = Mapping[Key, Any]
 Live = Mapping[Key, Observed[Any]]
@@ -83,6 +95,7 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
     known: dict[Key, Mapping[str, str]] = {}
     steps: list[Step] = []
     problems: list[str] = []
+    differs: list[Key] = []
     for key in ordered(graph):
         have = observed.get(key)
         step = _step(key, desired[key], have, known, data=kinds[key.kind].data)
@@ -90,18 +103,23 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
             problems.append(_not_ours(key, have, owner))
             step = Step(key, "none", desired[key], have, reason="not ours")
         if key not in allowed:
+            differs += [] if step.action in {"none", "read"} else [key]
             step = Step(key, "none", desired[key], have, reason="left out by --target or --exclude")
         if step.action == "replace" and str(key) not in scope.replace:
             problems.append(_needs_leave(step))
+        if step.action not in {"none", "read"}:
+            problems += _cut_off(step, allowed, observed)
         known[key] = _outputs_after(step, kinds[key.kind].volatile)
         steps.append(step)
     orphans = tuple(sorted(key for key, have in observed.items() if key not in desired and have.owner == owner))
     if scope.prune:
-        removal = _deletions({key: observed[key] for key in orphans}, {})
-        steps += removal
-        graph = {**graph, **_reversed(live_edges({key: observed[key] for key in orphans}))}
+        doomed = {key: observed[key] for key in orphans if scope.names(key)}
+        steps += _deletions(doomed, {})
+        graph = {**graph, **_reversed(live_edges(doomed))}
     notes = tuple(f"{key}: {note}" for key, have in sorted(observed.items()) for note in have.notes)
-    return Plan(tuple(steps), _frozen(graph), orphans, tuple(problems), notes)
+    return Plan(
+        tuple(steps), _frozen(graph), orphans, tuple(problems), notes + _left(differs), frozenset(graph) - allowed
+    )
 
 
 def plan_destroy(desired: Desired, observed: Live, owner: str) -> Plan:
@@ -159,14 +177,26 @@ def _deletions(live: Live, declared: Mapping[Key, set[Key]]) -> list[Step]:
 
 
 def _in_scope(graph: Mapping[Key, set[Key]], scope: Scope) -> set[Key]:
-    keys = set(graph)
-    if scope.only:
-        keys = {key for key in keys if str(key) in scope.only or key.kind in scope.only}
-        frontier = set(keys)
-        while frontier:
-            frontier = {parent for key in frontier for parent in graph[key]} - keys
-            keys |= frontier
-    return {key for key in keys if str(key) not in scope.exclude and key.kind not in scope.exclude}
+    keys = {key for key in graph if not scope.only or not scope.only.isdisjoint((str(key), key.kind))}
+    frontier = set(keys) if scope.only else set()
+    while frontier:
+        frontier = {parent for key in frontier for parent in graph[key]} - keys
+        keys |= frontier
+    return {key for key in keys if not scope.leaves(key)}
+
+
+def _cut_off(step: Step, allowed: set[Key], observed: Live) -> list[str]:
+    """What *step* needs, is not there, and is not to be made: it would wait for ever."""
+    missing = [key for key in waits_for(step) if key not in allowed and key not in observed]
+    return [f"{step.key}: needs {key}, which is not there and {OUT_OF_SCOPE}: take it in as well" for key in missing]
+
+
+def _left(differs: list[Key]) -> tuple[str, ...]:
+    """The note that says what is not as the spec says and stays so."""
+    if not differs:
+        return ()
+    more = f" and {len(differs) - NAMED_MAX} more" if len(differs) > NAMED_MAX else ""
+    return (f"{OUT_OF_SCOPE}, not as the spec says: {', '.join(map(str, differs[:NAMED_MAX]))}{more}",)
 
 
 def _not_ours(key: Key, have: Observed[Any], owner: str) -> str:

@@ -14,7 +14,7 @@ from controller.aws import record as tag
 from controller.base.crumbs import SpecCrumb
 from controller.base.errors import ControllerError, Interrupted, Locked, NotYet, Refused
 from controller.base.keys import Key
-from controller.engine.plan import Plan
+from controller.engine.plan import OUT_OF_SCOPE, Plan
 from controller.modes import plan as planning
 from controller.modes.record import following
 from controller.modes.session import (
@@ -213,13 +213,16 @@ def _paused(seen: Tick) -> Outcome | None:
 def _report(options: argparse.Namespace, session: Session, journal: Journal, end: End, took: timedelta) -> None:
     from controller.report.document import apply_document
     from controller.report.text import summary_text
+    from controller.report.values import printable
 
     calls, seconds = dict(session.aws.calls), round(took.total_seconds(), 3)
     document = apply_document(journal, end.outcome, calls, seconds)
+    left = [note for note in end.seen.plan.notes if note.startswith(OUT_OF_SCOPE)] if end.seen else []
     if options.output == "json":
+        document |= {"out_of_scope": left} if left else {}
         sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
     else:
-        sys.stdout.write(summary_text(document))
+        sys.stdout.write(summary_text(document) + "".join(f"  {printable(note)}\n" for note in left))
     if end.outcome in {"interrupted", "timed_out", "paused"}:
         sys.stderr.write(_resume(end, options))
 

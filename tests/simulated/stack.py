@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.aws.client import Aws
+from controller.engine.plan import Scope
 from controller.report.journal import Journal
 from controller.report.seen import Tick, outcome
 from controller.sandbox.simulated import Simulated
@@ -40,10 +41,10 @@ class Simulation:
         assert self.apply(self.stack()) == "succeeded"
         return self
 
-    def apply(self, stack: Stack, *, by_person: bool = True) -> str:
+    def apply(self, stack: Stack, *, by_person: bool = True, scope: Scope | None = None) -> str:
         """Tick until one is quiet; its outcome. Raises AssertionError when that takes too long."""
         started = self.sim.now()
-        options = Options(by_person=by_person, started=started)
+        options = Options(scope=scope or Scope(), by_person=by_person, started=started)
         return self.drive(lambda: tick(stack, self.aws, self.sim, act=True, options=options))
 
     def drive(self, one: Callable[[], Tick]) -> str:
