@@ -189,7 +189,9 @@ def _rollout(seen: Tick, paint: Paint) -> Iterator[str]:
         if one.uneven and not one.infeasible:
             yield "      one more should the group leave its zones uneven, which is AWS's choice at each launch"
         if one.infeasible:
-            yield f"      {paint('-', f'INFEASIBLE: {printable(one.infeasible)}')}"
+            told = any(problem.endswith(one.infeasible) for problem in seen.plan.problems)
+            why = "INFEASIBLE, see the problems below" if told else f"INFEASIBLE: {printable(one.infeasible)}"
+            yield f"      {paint('-', why)}"
     for pool, move in seen.moves:
         infeasible = {one.pool for one in seen.forecasts if one.infeasible}
         fleet = next((one for one in seen.fleets if one.pool == pool), None)

@@ -1,4 +1,4 @@
-"""Will the tasks fit once the old hosts are gone? First-fit decreasing over cpu, memory and static host ports. Pure.
+"""Will the tasks fit on the hosts the spec asks for? First-fit decreasing over cpu, memory and static host ports. Pure.
 
 The answer errs on the safe side: first-fit may need one host more than the scheduler would, never one less.
 """
@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from controller.rollout.model import Host, Resources, Service, Task
+
+ROOMS_MAX = 6  # hosts whose room a refusal lists; the others are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ def misfit(needs: Iterable[Need], hosts: Sequence[tuple[Resources, frozenset[int
     ordered = sorted(needs, key=lambda need: (-need.memory, -need.cpu, need.name))
     for placed, need in enumerate(ordered):
         if not any(one.takes(need) for one in bins):
-            room = ", ".join(f"{one.cpu} cpu/{one.memory} MiB" for one in bins) or "no host"
+            room = ", ".join(f"{one.cpu} cpu/{one.memory} MiB" for one in bins[:ROOMS_MAX]) or "no host"
+            room += f" and {len(bins) - ROOMS_MAX} more" if len(bins) > ROOMS_MAX else ""
             ports = f", ports {list(need.ports)}" if need.ports else ""
             return (
                 f"{placed} of {len(ordered)} tasks fit; {need.name} needs {need.cpu} cpu/{need.memory} MiB{ports}, "
@@ -86,5 +89,36 @@ def percent_deadlock(service: Service) -> str | None:
 
 def pool_misfit(fleet_size: int, capacity: Resources, services: Sequence[Service]) -> str | None:
     """Why all tasks of *services* do not fit on *fleet_size* hosts of *capacity* each, old hosts gone."""
-    needs = [Need(s.name, s.cpu, s.memory, s.static_ports) for s in services for _ in range(s.desired) if not s.daemon]
-    return misfit(needs, [(capacity, frozenset())] * fleet_size)
+    return misfit(_all(services), [(capacity, frozenset())] * fleet_size)
+
+
+def deploy_misfit(
+    fleet_size: int, capacity: Resources, services: Sequence[Service], changing: Service, live: Sequence[Need]
+) -> str | None:
+    """Why a deployment of *changing* could not go from task to task on such hosts; None when it can.
+
+    Where the min percent lets no task stop first, there must be room for one more: for the first new one beside what
+    is *live* of the service, and for the last old one beside all the new. An old one of unknown size is like the new.
+
+    >>> web = Service("web", 3, 3, cpu=256, memory=600)
+    >>> deploy_misfit(1, Resources(2048, 1800), [web], web, [])
+    'web starts a task before it stops one (min 100 %): 3 of 4 tasks fit; web needs 256 cpu/600 MiB, \
+left: 1280 cpu/0 MiB'
+    """
+    if changing.daemon or math.ceil(changing.desired * changing.min_percent / 100) < changing.desired:
+        return None
+    hosts = [(capacity, frozenset[int]())] * fleet_size
+    others = _all(one for one in services if one is not changing)
+    new, old = _need(changing), list(live)[: changing.desired]
+    first = misfit([*others, *old, new], hosts)
+    last = misfit([*others, *_all([changing]), old[0] if old else new], hosts) if changing.desired else None
+    why = first or last
+    return f"{changing.name} starts a task before it stops one (min {changing.min_percent} %): {why}" if why else None
+
+
+def _all(services: Iterable[Service]) -> list[Need]:
+    return [_need(one) for one in services for _ in range(one.desired) if not one.daemon]
+
+
+def _need(service: Service) -> Need:
+    return Need(service.name, service.cpu, service.memory, service.static_ports)

@@ -51,6 +51,7 @@ def forecast(
     move: timedelta,
     most: int | None = None,
     zones: int = 1,
+    offer: str = "",
 ) -> Forecast:
     """The forecast for replacing *old* of *live* hosts and ending at *size*.
 
@@ -58,6 +59,7 @@ def forecast(
     move      the slowest service's time to be healthy elsewhere and leave (health checks, deregistration, stop)
     most      MaxSize, which bounds the surge where the policy forbids to raise it
     zones     of the group
+    offer     where *capacity* is from, for the words of a refusal
     """
     surge = min(policy.max_surge, old) if size else 0
     if most is not None and not policy.allow_raise_max:
@@ -73,8 +75,9 @@ def forecast(
     )
     infeasible = next((why for s in services if (why := percent_deadlock(s))), None) if old or shed else None
     if infeasible is None and capacity is not None and (old or shed):
-        why = pool_misfit(size - policy.max_unavailable, capacity, services)
-        infeasible = f"with the old hosts gone: {why}" if why else None
+        least = max(0, size - policy.max_unavailable)
+        why = pool_misfit(least, capacity, services)
+        infeasible = f"with the old hosts gone, on {stated(least, capacity, offer)}: {why}" if why else None
     return Forecast(
         pool,
         old + shed,
@@ -87,6 +90,12 @@ def forecast(
         infeasible,
         uneven=zones > 1 and bool(old) and size % zones == 0 and 0 < surge < old,
     )
+
+
+def stated(hosts: int, capacity: Resources, offer: str = "") -> str:
+    """``2 hosts of 2048 cpu/1894 MiB each (...)``: what a refusal was reckoned with."""
+    count = "1 host" if hosts == 1 else f"{hosts} hosts"
+    return f"{count} of {capacity.cpu} cpu/{capacity.memory} MiB{' each' if hosts > 1 else ''}{offer and f' ({offer})'}"
 
 
 def _binding(policy: Policy, surge: int, old: int, most: int | None) -> str:

@@ -1,19 +1,25 @@
-"""The rollout section of a plan: what each pool's hosts will go through, forecast from the spec and the live fleet."""
+"""What a plan says about hosts before anything moves: the forecast of each roll, and whether the tasks fit at all."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from controller.aws.reads import Reads
 from controller.base.keys import Key
-from controller.rollout.forecast import Forecast, forecast
+from controller.engine.plan import Plan, Step
+from controller.rollout.fit import Need, deploy_misfit, needs_of, pool_misfit
+from controller.rollout.forecast import Forecast, forecast, stated
 from controller.rollout.model import Fleet, Resources, Service, policy_of
 from controller.spec.names import live_name
 from controller.spec.types import Pool, Stack
 
-AGENT_MEMORY = 128  # MiB the OS and the agent keep from a host's memory beyond what EC2 states; ECS's own advice
+# What system and agent keep of the memory EC2 states for a type, firmware and kernel included. Hosts register a little
+# more than what is left: about 1910 of 2048 MiB, 3840 of 4096, 7750 of 8192.
+KEPT_SHARE = 0.075
+KEPT_LEAST = 128  # MiB
+GROUP = "auto_scaling_group"
 
 
 def outlook(stack: Stack, fleets: Iterable[Fleet], rolling: Collection[str], reads: Reads) -> tuple[Forecast, ...]:
@@ -28,6 +34,7 @@ def outlook(stack: Stack, fleets: Iterable[Fleet], rolling: Collection[str], rea
         old = live if pool.name in rolling else len(fleet.old)
         if not old and live == pool.size.desired:
             continue
+        capacity, offer = _capacity(pool, fleet, reads)
         found.append(
             forecast(
                 pool.name,
@@ -36,42 +43,128 @@ def outlook(stack: Stack, fleets: Iterable[Fleet], rolling: Collection[str], rea
                 size=pool.size.desired,
                 policy=policy_of(stack, pool.name),
                 services=_services(stack, pool),
-                capacity=_capacity(pool, fleet, reads),
+                capacity=capacity,
                 move=_slowest_move(stack, pool),
                 most=pool.size.max,
                 zones=len(fleet.zones),
+                offer=offer,
             )
         )
     return tuple(found)
 
 
+def misfits(
+    stack: Stack, fleets: Iterable[Fleet], todo: Plan, forecasts: Iterable[Forecast], reads: Reads
+) -> tuple[str, ...]:
+    """Rule 1, for what the pending steps of *todo* would start: why it has no room, one sentence per pool.
+
+    A pool is judged only where a step makes its group, replaces its hosts or starts tasks on them: a pass with nothing
+    to do asks EC2 for nothing. Where hosts leave, their forecast has judged what it ends at; what is deployed after
+    them is judged here. The hosts counted on are those of `size.desired`: nothing makes a pool grow by itself.
+    """
+    by_pool = {fleet.pool: fleet for fleet in fleets}
+    judged = {one.pool: one for one in forecasts if one.hosts}
+    found = []
+    for pool in stack.pools:
+        steps = _steps(stack, pool, todo)
+        if not steps:
+            continue
+        leaving = judged.get(pool.name)
+        why = leaving.infeasible if leaving is not None else None
+        if why is None:
+            why = _misfit(stack, pool, by_pool.get(pool.name), todo, steps, reads, leaving=leaving is not None)
+        found += [f"{Key(GROUP, pool.name)}: {why}"] if why else []
+    return tuple(found)
+
+
+def _steps(stack: Stack, pool: Pool, todo: Plan) -> tuple[Step, ...]:
+    """The pending steps that make the group, replace its hosts, or start tasks on them."""
+    services = {service.name for service in stack.services if service.pool == pool.name}
+    return tuple(step for step in todo.pending if _brings_hosts(step, pool) or _starts_tasks(step, services))
+
+
+def _brings_hosts(step: Step, pool: Pool) -> bool:
+    mine = step.key.name == pool.name
+    return mine and (step.risk == "host_roll" or (step.key.kind == GROUP and step.action != "update"))
+
+
+def _starts_tasks(step: Step, services: Collection[str]) -> bool:
+    if step.key.kind != "service" or step.key.name not in services or step.action == "delete":
+        return False
+    grows = any(change.field == "desired" for change in step.changes)
+    return step.action != "update" or step.risk == "new_deployment" or grows
+
+
+def _misfit(
+    stack: Stack, pool: Pool, fleet: Fleet | None, todo: Plan, steps: Sequence[Step], reads: Reads, *, leaving: bool
+) -> str | None:
+    there = {step.key for step in todo.steps if step.action != "none" or step.observed is not None}
+    services = [one for name, one in _named(stack, pool) if Key("service", name) in there]
+    if not services:
+        return None
+    capacity, offer = _capacity(pool, fleet, reads)
+    if capacity is None:
+        return None
+    size = pool.size.desired
+    why = None if leaving else pool_misfit(size, capacity, services)
+    if why is None and fleet is not None:
+        changing = {live_name(stack, s.key) for s in steps if s.key.kind == "service" and s.risk == "new_deployment"}
+        deployed = [s for s in services if s.name in changing and (not leaving or _hosts_first(s, fleet))]
+        whys = (deploy_misfit(size, capacity, services, one, _live(one, fleet)) for one in deployed)
+        why = next((why for why in whys if why), None)
+    if why is None:
+        return None
+    return f"the tasks do not fit on {stated(size, capacity, offer)}: {why}; more or bigger hosts, or less of the tasks"
+
+
+def _hosts_first(service: Service, fleet: Fleet) -> bool:
+    """The new tasks are too big for hosts there now, so they come when the roll is over and its surge is gone."""
+    sizes = [host.registered for host in fleet.live if host.registered.memory]
+    return any(service.memory > size.memory or service.cpu > size.cpu for size in sizes)
+
+
+def _live(service: Service, fleet: Fleet) -> list[Need]:
+    return needs_of(task for host in fleet.live for task in host.tasks if task.service == service.name)
+
+
 def _services(stack: Stack, pool: Pool) -> list[Service]:
-    """The pool's services as the spec wants them: sizes and percentages, nothing live."""
+    return [service for _, service in _named(stack, pool)]
+
+
+def _named(stack: Stack, pool: Pool) -> list[tuple[str, Service]]:
+    """The pool's services by logical name as the spec wants them: sizes and percentages, nothing live."""
     return [
-        Service(
-            live_name(stack, Key("service", service.name)),
-            service.desired,
-            service.desired,
-            min_percent=service.deployment.min_percent,
-            max_percent=service.deployment.max_percent,
-            cpu=service.cpu,
-            memory=service.memory,
+        (
+            service.name,
+            Service(
+                live_name(stack, Key("service", service.name)),
+                service.desired,
+                service.desired,
+                min_percent=service.deployment.min_percent,
+                max_percent=service.deployment.max_percent,
+                cpu=service.cpu,
+                memory=service.memory,
+            ),
         )
         for service in stack.services
         if service.pool == pool.name
     ]
 
 
-def _capacity(pool: Pool, fleet: Fleet, reads: Reads) -> Resources | None:
-    """What one host of the wanted type offers: what one registered, else what EC2 says less the agent's reserve."""
-    known = [h.registered for h in fleet.hosts if h.instance_type == pool.instance_type and h.registered.memory]
+def _capacity(pool: Pool, fleet: Fleet | None, reads: Reads) -> tuple[Resources | None, str]:
+    """What one host of the wanted type offers, and where that is from: what one registered, else what EC2 says less
+    what system and agent keep; None when neither tells."""
+    hosts = fleet.hosts if fleet is not None else ()
+    known = [h.registered for h in hosts if h.instance_type == pool.instance_type and h.registered.memory]
     if known:
-        return known[0]
+        return known[0], f"as a {pool.instance_type} registered"
     item: Any = reads.instance_types([pool.instance_type]).get(pool.instance_type)
     if item is None:
-        return None
+        return None, ""
     memory = int(item["MemoryInfo"]["SizeInMiB"])
-    return Resources(int(item["VCpuInfo"]["DefaultVCpus"]) * 1024, memory - AGENT_MEMORY)
+    kept = max(KEPT_LEAST, round(memory * KEPT_SHARE))
+    offer = f"a {pool.instance_type} has {memory} MiB, of which system and agent keep about {kept}"
+    return Resources(int(item["VCpuInfo"]["DefaultVCpus"]) * 1024, memory - kept), offer
 
 
 def _slowest_move(stack: Stack, pool: Pool) -> timedelta:

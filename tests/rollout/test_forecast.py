@@ -86,7 +86,7 @@ ROOM = Resources(1024, 2048)
         pytest.param(
             policy(max_unavailable=1),
             {"services": (FULL,), "capacity": ROOM},
-            "with the old hosts gone: 4 of 6 tasks fit",
+            "with the old hosts gone, on 2 hosts of 1024 cpu/2048 MiB each: 4 of 6 tasks fit",
             id="but not on two, when one may be missing",
         ),
         pytest.param(policy(), {"services": (FULL,)}, None, id="an unknown type is not judged"),
