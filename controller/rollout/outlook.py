@@ -102,10 +102,12 @@ def _misfit(
     services = [one for name, one in _named(stack, pool) if Key("service", name) in there]
     if not services:
         return None
-    capacity, offer = _capacity(pool, fleet, reads)
+    size, (capacity, offer) = pool.size.desired, _capacity(pool, fleet, reads)
+    if Key(GROUP, pool.name) in todo.left_out:  # its hosts stay as they are, whatever the spec says
+        registered = [host.registered for host in fleet.live if host.registered.memory] if fleet is not None else []
+        size, capacity, offer = len(registered), next(iter(registered), None), "out of scope, as they are"
     if capacity is None:
         return None
-    size = pool.size.desired
     why = None if leaving else pool_misfit(size, capacity, services)
     if why is None and fleet is not None:
         changing = {live_name(stack, s.key) for s in steps if s.key.kind == "service" and s.risk == "new_deployment"}

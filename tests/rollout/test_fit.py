@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.rollout.fit import Need, drain_misfit, misfit, needs_of, percent_deadlock, pool_misfit
-from controller.rollout.model import Resources
+from controller.rollout.fit import Need, deploy_misfit, drain_misfit, misfit, needs_of, percent_deadlock, pool_misfit
+from controller.rollout.model import Resources, Service
 from tests.rollout.builders import draining, host, service, task
 
 ROOM = Resources(1024, 2048)
@@ -109,3 +109,43 @@ def test_a_pool_is_judged_as_it_will_be(hosts: int, fits: bool) -> None:
     web, log = service(cpu=512, memory=1024), service("log", cpu=9999, memory=9999, daemon=True)
 
     assert fits == (pool_misfit(hosts, ROOM, [web, log]) is None)
+
+
+@pytest.mark.parametrize(
+    ("changing", "live", "fits"),
+    [
+        pytest.param(service(desired=3, cpu=256, memory=512), [], True, id="room for one more"),
+        pytest.param(service(desired=4, cpu=256, memory=512), [], False, id="full"),
+        pytest.param(service(desired=4, cpu=256, memory=512, min_percent=75), [], True, id="full, but one may stop"),
+        pytest.param(service(desired=4, cpu=256, memory=512, min_percent=76), [], False, id="76 % of four is four"),
+        pytest.param(service(desired=0, cpu=256, memory=512), [], True, id="nothing runs"),
+        pytest.param(
+            service(desired=2, cpu=256, memory=512), [Need("web", 1, 900)] * 2, False, id="old ones fill the host"
+        ),
+        pytest.param(
+            service(desired=2, cpu=256, memory=900), [Need("web", 1, 248)] * 2, True, id="the last old one is small"
+        ),
+        pytest.param(
+            service(desired=2, cpu=256, memory=900), [Need("web", 1, 249)] * 2, False, id="a MiB too big beside the new"
+        ),
+        pytest.param(
+            service(desired=2, cpu=256, memory=512),
+            [Need("web", 1, 512)] * 9,
+            True,
+            id="fewer are wanted: those may stop",
+        ),
+        pytest.param(service(desired=9, cpu=256, memory=512, daemon=True), [], True, id="a daemon comes with its host"),
+    ],
+)
+def test_a_deployment_needs_room_to_go_from_task_to_task(changing: Service, live: list[Need], fits: bool) -> None:
+    """Rule 1: every service can progress under its percentages; old and new sizes are told apart."""
+    found = deploy_misfit(1, ROOM, [changing], changing, live)
+
+    assert fits == (found is None)
+
+
+def test_a_refusal_lists_a_few_hosts_only() -> None:
+    """A pool of hundreds is no wall of numbers."""
+    found = misfit([Need("web", 1, 9999)], [(ROOM, NONE)] * 300)
+
+    assert (found or "").endswith("1024 cpu/2048 MiB and 294 more")

@@ -119,6 +119,16 @@ def test_what_a_running_stack_cannot_hold_is_refused(
     assert before == after
 
 
+def test_hosts_out_of_scope_are_counted_as_they_are(stage: Stage, command: Command) -> None:
+    """Bigger hosts that this apply leaves alone are no room for the tasks it starts."""
+    values = changed("services.web.memory=3000", "hosts.main.instance_type=t3.large")
+    ended = command("plan", stage.spec, *values, "--exclude", "auto_scaling_group/main")
+
+    assert ended.code == 1
+    assert "on 2 hosts of 2048 cpu/1912 MiB each (out of scope, as they are): 0 of 2 tasks fit" in ended.out
+    assert command("plan", stage.spec, *values).code == 0
+
+
 def test_room_for_one_more_is_enough_for_a_deployment(stage: Stage, command: Command) -> None:
     """One task less than the hosts hold: the deployment goes from task to task. Nor is there a need of it where the
     min percent lets a task stop first, or where only the count changes."""
