@@ -219,7 +219,8 @@ def create_capacity_provider(draft: Draft, params: Json) -> Json:
         tag_map(params.get("tags")),
     )
     draft.providers[name] = provider
-    tagged = replace(draft.groups[group.name], tags={**group.tags, "AmazonECSManaged": ("", True)})
+    tags = {"AmazonECSManaged": ("", True), **group.tags}  # one that is there keeps its value
+    tagged = replace(draft.groups[group.name], tags=tags)
     draft.groups[group.name] = tagged
     _hook(draft, tagged, on=provider.draining)
     return {"capacityProvider": _show_provider(provider, tags=True)}

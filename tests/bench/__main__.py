@@ -24,6 +24,7 @@ from controller.rehearsal.drill import Drill, drill
 
 SPEC = "specs/demo.yaml"
 PROBE_DELAY = 0.4  # seconds added to every call to count how many follow one another
+LOG_END = 3000  # characters of a failed terraform's words
 HERE = Path(__file__).parent
 
 
@@ -76,7 +77,8 @@ class Terraform:
 
     def _checked(self, *arguments: str) -> None:
         if (code := self._run(*arguments)) != 0:
-            raise RuntimeError(f"terraform {arguments[0]}: exit {code}; see {self._folder}/log")
+            words = (self._folder / "log").read_text()[-LOG_END:]
+            raise RuntimeError(f"terraform {arguments[0]}: exit {code}; the end of what it said:\n{words}")
 
     def _run(self, *arguments: str) -> int:
         with (self._folder / "log").open("a") as log:

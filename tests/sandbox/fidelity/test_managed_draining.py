@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .stack import Stack
 
 HOOK = "ecs-managed-draining-termination-hook"
@@ -34,6 +36,19 @@ def test_a_capacity_provider_installs_its_hook_and_tags_its_group(stack: Stack) 
     assert (hook["LifecycleHookName"], hook["LifecycleTransition"]) == (HOOK, "autoscaling:EC2_INSTANCE_TERMINATING")
     assert (hook["HeartbeatTimeout"], hook["DefaultResult"]) == (3600, "CONTINUE")
     assert [tag["Key"] for tag in stack.described()["Tags"]] == ["AmazonECSManaged"]
+
+
+def test_the_tag_of_a_group_that_has_one_is_left_alone(stack: Stack) -> None:
+    """Terraform users declare it with the value true, and see no drift (aws.md 1.6)."""
+    stack.group(0, wait=False)
+    group = stack.described()
+    tag: Any = {"ResourceId": group["AutoScalingGroupName"], "ResourceType": "auto-scaling-group"}
+    tag |= {"Key": "AmazonECSManaged", "Value": "true", "PropagateAtLaunch": True}
+    stack.aws.autoscaling.create_or_update_tags(Tags=[tag])
+    provider: Any = {"autoScalingGroupArn": group["AutoScalingGroupARN"]}
+    stack.aws.ecs.create_capacity_provider(name="pool", autoScalingGroupProvider=provider)
+
+    assert [(one["Key"], one["Value"]) for one in stack.described()["Tags"]] == [("AmazonECSManaged", "true")]
 
 
 def test_a_terminating_host_is_held_drained_and_let_go(stack: Stack) -> None:

@@ -1,0 +1,171 @@
+"""A roll while people and AWS do their worst: it ends, within the floor, and leaves no trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from controller.rollout.model import LOST_AFTER
+from controller.spec.types import Stack
+from controller.tick import Options, tick
+from tests.simulated.stack import Simulation
+
+TYPES = ("t3.large", "t3.small")
+WRITES = (
+    ("autoscaling", "SetDesiredCapacity"),
+    ("autoscaling", "TerminateInstanceInAutoScalingGroup"),
+    ("autoscaling", "SuspendProcesses"),
+    ("autoscaling", "CreateOrUpdateTags"),
+    ("ecs", "UpdateContainerInstancesState"),
+    ("ec2", "CreateTags"),
+)
+
+
+@pytest.fixture(scope="module")
+def stage() -> Simulation:
+    """A stack that serves; every test leaves it so."""
+    return Simulation().birth()
+
+
+@pytest.fixture
+def other(stage: Simulation) -> Iterator[Stack]:
+    """The same stack with hosts of another type; afterwards nothing of a roll may be left."""
+    now = stage.aws.ec2.describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}])
+    types = {i["InstanceType"] for r in now["Reservations"] for i in r["Instances"]}
+    stage.lines.clear()
+    yield stage.stack(f"hosts.main.instance_type={next(t for t in TYPES if t not in types)}")
+    left = stage.settings("demo-main")
+    assert (left["suspended"], left["crumbs"], left["protected"]) == ([], [], [False] * 3)
+
+
+def until(stage: Simulation, stack: Stack, true: Callable[[Any], bool]) -> Any:
+    """Drive the roll until a pass has seen what *true* asks for; that pass."""
+    options = Options(by_person=True, started=stage.sim.now())
+    for _ in range(900):
+        seen = tick(stack, stage.aws, stage.sim, act=True, options=options)
+        stage.lines += stage.journal.add(seen)
+        if true(seen):
+            return seen
+        stage.sim.sleep(seen.requeue_after)
+    raise AssertionError(stage.lines[-20:])
+
+
+def cordoned(seen: Any) -> list[Any]:
+    return [host for fleet in seen.fleets for host in fleet.hosts if host.cordoned and host.cordoned_at]
+
+
+def members(stage: Simulation) -> list[str]:
+    return [one["InstanceId"] for one in stage.group("demo-main")["Instances"]]
+
+
+def blue(stage: Simulation) -> str:
+    found = stage.aws.elbv2.describe_target_groups(Names=["demo-web-blue"])["TargetGroups"]
+    return str(found[0]["TargetGroupArn"])
+
+
+def test_a_target_somebody_registered_by_hand_is_deregistered_and_let_finish(stage: Simulation, other: Stack) -> None:
+    """Rule 5: no task of the host will ever take it out, so it is not waited for in vain."""
+    host = members(stage)[0]
+    stage.aws.elbv2.register_targets(TargetGroupArn=blue(stage), Targets=[{"Id": host, "Port": 9999}])
+
+    assert stage.apply(other) == "succeeded"
+
+    told = [line for line in stage.lines if f"no task stands behind {host}:9999" in line]
+    assert len(told) == 1, stage.lines
+    assert host not in members(stage)
+
+
+def test_a_host_whose_agent_is_lost_after_its_cordon_is_let_go(stage: Simulation, other: Stack) -> None:
+    """Managed draining would hold it for an hour, waiting for an agent that does not answer (aws.md 1.5, 1.6)."""
+    lost = cordoned(until(stage, other, cordoned))[0].id
+    stage.sim.door("POST", "host", id=lost, action="lost")
+    began = stage.sim.now()
+    stage.sim.sleep(LOST_AFTER)
+
+    assert stage.apply(other) == "succeeded"
+
+    assert any(f"{lost}: the agent is lost" in line for line in stage.lines), stage.lines
+    assert stage.sim.now() - began < timedelta(minutes=9)
+    left = stage.aws.ecs.list_container_instances(cluster="demo")["containerInstanceArns"]
+    assert len(left) == 3
+
+
+def test_a_host_that_dies_while_it_drains_is_no_halt(stage: Simulation, other: Stack) -> None:
+    """Its tasks are lost with it, by nobody's hand of ours; the roll goes on."""
+    dead = cordoned(until(stage, other, cordoned))[0].id
+    stage.sim.door("POST", "host", id=dead, action="kill")
+
+    assert stage.apply(other) == "succeeded"
+    assert dead not in members(stage)
+
+
+def test_a_person_drains_an_old_host_of_a_roll(stage: Simulation, other: Stack) -> None:
+    """It does not serve any more, so the floor holds the others back until it is replaced; then all are."""
+    seen = until(stage, other, lambda seen: any(fleet.roll for fleet in seen.fleets))
+    one = seen.fleets[0].old[0]
+    stage.aws.ecs.update_container_instances_state(
+        cluster="demo", containerInstances=[one.container_instance], status="DRAINING"
+    )
+
+    assert stage.apply(other) == "succeeded"
+    assert one.id not in members(stage)
+
+
+@pytest.mark.parametrize(
+    ("surge", "unavailable", "peak", "floor"),
+    [pytest.param(0, 1, 3, 2, id="max_surge 0"), pytest.param(3, 0, 6, 3, id="max_surge 3")],
+)
+def test_surge_bounds_the_peak(
+    stage: Simulation, other: Stack, surge: int, unavailable: int, peak: int, floor: int
+) -> None:
+    """By the world's own count, and the services never fall below what they were."""
+    kind = other.pools[0].instance_type
+    stack = stage.stack(
+        f"hosts.main.instance_type={kind}",
+        f"hosts.main.rollout.max_surge={surge}",
+        f"hosts.main.rollout.max_unavailable={unavailable}",
+        "hosts.main.size.max=8",
+    )
+    assert stage.apply(stage.stack("hosts.main.size.max=8", f"hosts.main.instance_type={_now(stage)}")) == "succeeded"
+    mark = stage.sim.door("POST", "mark")["at"]
+
+    assert stage.apply(stack) == "succeeded"
+
+    figures = stage.sim.door("POST", "since", at=mark)
+    assert figures["peak"]["demo-main"] <= peak
+    assert figures["hosts"]["demo-main"] >= floor
+    assert figures["healthy"]["demo-web"] >= 4
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        pytest.param([("ThrottlingException", 400, False), ("InternalFailure", 500, False)], id="refused"),
+        pytest.param([("InternalFailure", 500, True)] * 2, id="done, and the reply lost"),
+    ],
+)
+def test_every_write_of_a_roll_fails_twice(
+    stage: Simulation, other: Stack, faults: list[tuple[str, int, bool]]
+) -> None:
+    """What was refused is tried again, what was done is not done twice: floor and peak hold."""
+    for service, action in WRITES:
+        for code, status, after in faults:
+            stage.sim.door("POST", "fault", service=service, action=action, code=code, status=status, after=after)
+    mark = stage.sim.door("POST", "mark")["at"]
+
+    assert stage.apply(other) == "succeeded"
+
+    figures = stage.sim.door("POST", "since", at=mark)
+    assert figures["peak"]["demo-main"] <= 4
+    assert figures["hosts"]["demo-main"] >= 3
+    assert figures["healthy"]["demo-web"] >= 4
+    assert not stage.sim.edge.faults
+
+
+def _now(stage: Simulation) -> str:
+    """The instance type the hosts have."""
+    found = stage.aws.ec2.describe_instances(InstanceIds=members(stage)[:1])["Reservations"]
+    return str(found[0]["Instances"][0]["InstanceType"])
