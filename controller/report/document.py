@@ -13,6 +13,7 @@ from controller.engine.plan import Step, waits_for
 from controller.report import values
 from controller.report.hosts import counts, iso
 from controller.report.journal import Journal, Record, Rolled, Timeline
+from controller.report.moves import in_flight
 from controller.report.seen import Tick
 from controller.rollout.forecast import Forecast
 from controller.rollout.model import Halt
@@ -44,6 +45,7 @@ def plan_document(seen: Tick, stack: Stack, calls: Mapping[str, int]) -> dict[st
             if step.key.kind not in DATA_KINDS or step.action == "read"
         ],
         "rollout": [_forecast(one, seen) for one in seen.forecasts],
+        "in_flight": in_flight(seen),
         "orphans": [str(key) for key in seen.plan.orphans],
         "problems": list(seen.plan.problems),
         "notes": list(seen.plan.notes),

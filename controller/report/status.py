@@ -8,11 +8,12 @@ from typing import Any
 
 from controller.base.keys import Key
 from controller.report.hosts import HostView, iso, plural, span, views
+from controller.report.moves import moves_of, next_of
 from controller.report.seen import Tick
 from controller.report.style import Paint, columns
 from controller.report.values import printable
 from controller.rollout.decide import floor, serving
-from controller.rollout.model import Done, Fleet, Halt, Move, Service, policy_of
+from controller.rollout.model import Done, Fleet, Halt, Service, Wait, policy_of
 from controller.spec.names import live_name
 from controller.spec.types import Stack
 
@@ -92,25 +93,16 @@ def _host_row(view: HostView, now: datetime) -> tuple[str, ...]:
 
 def _whys(pool: str, seen: Tick) -> list[tuple[str, str]]:
     """Why the pool is (not) moving: (kind, sentence), equal reasons once."""
-    found = [
-        (_move_kind(move), f"{_move_word(move)}: {getattr(move, 'why', '')}") for p, move in seen.moves if p == pool
-    ]
+    moves = moves_of(seen, pool)
+    fleet = next((one for one in seen.fleets if one.pool == pool), None)
+    told = {Done: ("done", "settled"), Wait: ("wait", "waiting"), Halt: ("halt", "halted")}
+    found = [(told[type(one)][0], f"{told[type(one)][1]}: {one.why}") for one in moves if type(one) in told]
+    if fleet is not None:
+        found += [("act", f"next: {one.words}: {one.why}") for one in next_of(moves, fleet)]
     if not found:
         steps = [s for s in seen.plan.pending if s.key.name == pool and s.risk == "host_roll"]
         found = [("wait", f"next: {step.key} changes, then the hosts") for step in steps]
     return list(dict.fromkeys(found))
-
-
-def _move_kind(move: Move) -> str:
-    return {"Done": "done", "Wait": "wait", "Halt": "halt"}.get(type(move).__name__, "act")
-
-
-def _move_word(move: Move) -> str:
-    words = {"Done": "settled", "Wait": "waiting", "Halt": "halted"}
-    name = type(move).__name__
-    host = getattr(move, "host", "")
-    spaced = "".join(f" {one.lower()}" if one.isupper() else one for one in name).strip()
-    return words.get(name, f"next: {spaced}{f' {host}' if host else ''}")
 
 
 def _pool(fleet: Fleet, seen: Tick, stack: Stack) -> dict[str, Any]:

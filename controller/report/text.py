@@ -12,15 +12,17 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
+from controller.base.keys import HALTED_TAG
 from controller.engine.plan import Step
 from controller.report.fields import field_lines
-from controller.report.hosts import counts, plural, span
+from controller.report.hosts import HostView, counts, plural, rolling, span
+from controller.report.moves import hosts_to_show, moves_of, next_of, underway, unfinished, waits_of
 from controller.report.seen import Tick
 from controller.report.status import status_document, status_text
 from controller.report.style import Paint
 from controller.report.values import printable
 from controller.rollout.forecast import Forecast
-from controller.rollout.model import Done, Halt, Wait
+from controller.rollout.model import Done, Fleet, Forget, Halt, Policy, Wait
 from controller.spec.types import Stack
 
 __all__ = ["plan_markdown", "plan_text", "status_document", "status_text", "summary_text"]
@@ -80,6 +82,8 @@ def summary_line(seen: Tick) -> str:
             return f"Nothing can be done: {plural(len(seen.plan.problems), 'problem')}."
         if waiting := [step for step in seen.plan.steps if step.action == "read"]:
             return f"Nothing can be done: {', '.join(str(step.key) for step in waiting)} not found yet."
+        if left := [fleet.pool for fleet in unfinished(seen)]:
+            return f"Plan: no resource to change; hosts of {', '.join(left)} left half-way, to be finished."
         calm = all(isinstance(move, Done) for _, move in seen.moves) and not seen.plan.busy
         proved = all(one.state == "succeeded" for one in seen.verdicts)
         return "No changes: AWS is as the spec says." if calm and proved else "No changes to make; not settled yet."
@@ -192,15 +196,49 @@ def _rollout(seen: Tick, paint: Paint) -> Iterator[str]:
             told = any(problem.endswith(one.infeasible) for problem in seen.plan.problems)
             why = "INFEASIBLE, see the problems below" if told else f"INFEASIBLE: {printable(one.infeasible)}"
             yield f"      {paint('-', why)}"
+    infeasible = {one.pool for one in seen.forecasts if one.infeasible}
     for pool, move in seen.moves:
-        infeasible = {one.pool for one in seen.forecasts if one.infeasible}
         fleet = next((one for one in seen.fleets if one.pool == pool), None)
         if isinstance(move, Halt) and pool not in infeasible:
             yield f"  {pool}: {paint('-', f'halted: {printable(move.why)}')}"
         elif fleet is not None and fleet.halted is not None and not isinstance(move, Halt):
             yield f"  {pool}: {paint('~', f'was halted ({fleet.halted.code}); apply tries again')}"
-        elif isinstance(move, Wait) and fleet is not None and (fleet.roll or fleet.paused):
+        elif isinstance(move, Wait) and fleet is not None and fleet.paused and not underway(fleet):
             yield f"  {pool}: now: {printable(move.why)}"
+    for fleet in unfinished(seen):
+        yield from _unfinished(fleet, seen, paint)
+
+
+def _unfinished(fleet: Fleet, seen: Tick, paint: Paint) -> Iterator[str]:
+    """Where a roll stands that is under way, what apply does about it first, and what that waits for."""
+    if fleet.roll is not None:
+        hosts = f"{plural(len(fleet.old), 'old host')}, {len(fleet.new)} new"
+        began = span(seen.now - fleet.roll.started)
+        yield f"  {fleet.pool}: roll to {fleet.roll.generation} under way, begun {began} ago; {hosts}"
+    elif underway(fleet):
+        yield f"  {fleet.pool}: what a roll left behind"
+    else:
+        yield f"  {fleet.pool}: to be put right"
+    if underway(fleet):
+        shown, more = hosts_to_show(fleet, seen.policies.get(fleet.pool, Policy()), seen)
+        yield from (f"      {_host_words(view, seen)}" for view in shown)
+        yield from [f"      {more}"] if more else []
+    if fleet.pool in rolling(seen):
+        yield f"      {paint('~', 'next: the launch template changes, and its hosts are old too')}"
+        return
+    moves = moves_of(seen, fleet.pool)
+    cleared = [move for move in moves if isinstance(move, Forget) and HALTED_TAG in move.tags]  # has its own line
+    for one in next_of((move for move in moves if move not in cleared), fleet):
+        yield f"      {paint('~', f'next: {one.words}: {printable(one.why)}')}"
+    for why in waits_of(moves):
+        yield f"      {paint('~', f'waits: {printable(why)}')}"
+
+
+def _host_words(view: HostView, seen: Tick) -> str:
+    since = f" {span(seen.now - view.since)}" if view.since is not None else ""
+    facts = [f"{view.state}{since}", view.zone, plural(view.tasks, "task")]
+    facts += [f"targets {view.targets_text}"] if view.targets[1] else []
+    return f"{'new' if view.current else 'old'} {view.id}: {', '.join(facts)}"
 
 
 def _pace(one: Forecast, seen: Tick) -> str:
