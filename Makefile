@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench sandbox golden deflake clean
+.PHONY: help demo test check bench sandbox golden deflake mutants clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ golden: $(READY) ## rewrite the expected output of golden tests; read the diff
 
 deflake: $(READY) ## the sandbox tests until one fails
 	while $(BIN)/python -m pytest -x -m sandbox; do :; done
+
+mutants: $(READY) ## the rollout rules taken out one by one in the live sandbox: the harm must show (twenty minutes)
+	$(BIN)/python -m tests.drills.mutants
 
 clean: ## remove what was built, not what you wrote
 	rm -rf $(VENV) out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
