@@ -50,10 +50,10 @@ BAR, SERVING, LOAD, RIGHT, LEFT = 20, 74, 84, 14, 26
 def phases(host: Mapping[str, Any], start: float, end: float) -> tuple[Phase, ...]:
     """What *host* did between *start* and *end*; () when it was not there.
 
-    A host that nobody saw launched was there before, ready unless it says otherwise. One without an end stays.
+    A host that was there before is ready unless it says otherwise. One without an end stays.
     """
     born = -inf if host.get("launched") is None else float(host["launched"])
-    ready = _or(host.get("ready"), -inf if host.get("launched") is None else inf)
+    ready = _or(host.get("ready"), -inf if born < start else inf)
     cordoned, drained = _or(host.get("cordoned"), inf), _or(host.get("drained"), inf)
     gone = _or(host.get("terminated"), inf)
     spans = (

@@ -20,7 +20,10 @@ from controller.rollout.model import Fleet, Host, Move, Policy
 
 @dataclass(slots=True)
 class Timeline:
-    """The life of one host, as far as it was seen. `ready`: first seen ACTIVE and connected; it bakes after that."""
+    """The life of one host, as far as it was seen: None where nobody saw the moment, nor wrote it down.
+
+    ready   first seen ACTIVE and connected; it bakes after that
+    """
 
     id: str
     zone: str
@@ -34,6 +37,7 @@ class Timeline:
     was_draining: bool = False  # AWS has shown the cordon: from then on its absence means something
     asked: bool = False  # it leaves because we said so
     leaves: bool = False
+    cordon_told: bool = False
 
 
 @dataclass(slots=True)
@@ -187,7 +191,7 @@ class PoolWatch:
                 self.roll.hosts.append(known)
             if self._first:
                 known.was_active = host.active or host.cordoned
-                known.ready = host.ready_since or (now if known.was_active else None)
+                known.ready = host.ready_since  # what was ready before us has been so for nobody knows how long
             else:
                 lines.append(f"host {host.id} launched ({host.zone}, version {known.version})")
         if host.active and not known.was_active:
@@ -196,12 +200,12 @@ class PoolWatch:
                 known.ready = host.ready_since or now
                 lines.append(f"host {host.id} ready")
         if host.cordoned:
-            if known.cordoned is None:
+            if not known.cordon_told:
                 lines.append(_draining(host))
-            known.cordoned = known.cordoned or host.cordoned_at or now
-            known.was_draining = True
+                known.cordoned = host.cordoned_at or (None if self._first else now)
+            known.cordon_told = known.was_draining = True
         elif known.was_draining and not host.leaving:
-            known.cordoned, known.was_draining = None, False
+            known.cordoned, known.cordon_told, known.was_draining = None, False, False
         if host.leaving and not known.asked and not known.leaves:
             lines.append(f"host {host.id} is being terminated, not by us")
         known.leaves = known.leaves or host.leaving
@@ -222,17 +226,17 @@ class PoolWatch:
         if known is None:
             return []
         host = next((one for one in fleet.hosts if one.id == known.id), None)
-        if isinstance(move, model.Cordon) and known.cordoned is None and host is not None:
-            known.cordoned = move.at
+        if isinstance(move, model.Cordon) and not known.cordon_told and host is not None:
+            known.cordoned, known.cordon_told = move.at, True
             return [_draining(host)]
         if isinstance(move, model.Terminate) and not known.asked:
             known.asked = True
-            if known.cordoned is None or not move.why.startswith("drained"):
+            if not known.cordon_told or not move.why.startswith("drained"):
                 return [f"host {known.id} terminating: {move.why}"]
-            known.drained = now
+            known.drained = None if self._first else now  # empty at the first look: since when is not known
             return [f"host {known.id} drained"]
         if isinstance(move, model.Uncordon):
-            known.cordoned, known.was_draining = None, False
+            known.cordoned, known.cordon_told, known.was_draining = None, False, False
             return [f"host {known.id} takes tasks again: {move.why}"]
         return [f"host {known.id} not ready any more: {move.why}"] if isinstance(move, model.Unready) else []
 

@@ -257,7 +257,7 @@ def test_a_whole_roll_has_all_its_figures() -> None:
 
 
 def test_the_timeline_of_a_host_has_its_times() -> None:
-    """Each time is that of the tick that saw it, or what AWS and the tags say."""
+    """Each time is that of the tick that saw it, or what AWS and the tags say; null where neither tells."""
     new = host("d", current=True, agent_status=None)
     found = rolled(
         tick(0, fleet(host("a")), BEGIN),
@@ -269,12 +269,63 @@ def test_the_timeline_of_a_host_has_its_times() -> None:
     old, fresh = found["hosts"]  # type: ignore[misc]
 
     assert [old[key] for key in ("ready", "cordoned", "drained", "terminated")] == [  # type: ignore[has-type]
-        "2026-01-01T00:00:00Z",
+        None,
         "2026-01-01T00:00:02Z",
         "2026-01-01T00:00:05Z",
         "2026-01-01T00:00:09Z",
     ]
     assert (fresh["launched"], fresh["ready"]) == ("2026-01-01T00:00:00Z", "2026-01-01T00:00:02Z")  # type: ignore[has-type]
+
+
+@pytest.mark.parametrize(
+    ("before", "move", "key", "stamp"),
+    [
+        pytest.param(host("a"), None, "ready", None, id="it was ready when we came"),
+        pytest.param(
+            host("a", ready_since=second(-9)), None, "ready", "2025-12-31T23:59:51Z", id="its crumb says since"
+        ),
+        pytest.param(host("a", agent_status="DRAINING"), None, "cordoned", None, id="somebody drained it before us"),
+        pytest.param(
+            host("a", agent_status="DRAINING", cordoned_at=second(-9)),
+            None,
+            "cordoned",
+            "2025-12-31T23:59:51Z",
+            id="our drain has a crumb",
+        ),
+        pytest.param(
+            host("a", agent_status="DRAINING", cordoned_at=second(-9)),
+            model.Terminate("i-a", False, "drained; desired 3, size 3"),
+            "drained",
+            None,
+            id="it was empty when we came",
+        ),
+    ],
+)
+def test_what_was_so_at_the_first_look_has_no_time(
+    before: Host, move: Move | None, key: str, stamp: str | None
+) -> None:
+    """Promise 3: what nobody saw is null, never the time at which we happened to look; a crumb is better than that."""
+    found = rolled(
+        tick(0, fleet(before, roll=ROLL), *([move] if move else [])),
+        tick(1, fleet(before, roll=ROLL)),
+        tick(2, fleet(replace(before, lifecycle="Terminating"), roll=ROLL)),
+        tick(3, fleet(roll=ROLL)),
+    )
+    [one] = found["hosts"]  # type: ignore[misc]
+
+    assert (one[key], one["terminated"]) == (stamp, "2026-01-01T00:00:03Z")  # type: ignore[has-type]
+
+
+def test_a_drain_of_others_begins_when_it_is_seen() -> None:
+    """Between two looks: the later one is the nearest anybody can say, and it is told once."""
+    away = host("a", agent_status="DRAINING")
+    found = rolled(
+        tick(0, fleet(host("a"), roll=ROLL)), tick(2, fleet(away, roll=ROLL)), tick(3, fleet(away, roll=ROLL))
+    )
+    lines = told(tick(0, fleet(host("a"))), tick(2, fleet(away)), tick(3, fleet(away)))
+
+    assert [one["cordoned"] for one in found["hosts"]] == ["2026-01-01T00:00:02Z"]  # type: ignore[attr-defined]
+    assert len([line for line in lines if "draining" in line]) == 1
 
 
 def test_a_resumed_roll_says_what_nobody_can_know() -> None:

@@ -139,6 +139,7 @@ LIFE = ("launched", "ready", "cordoned", "drained", "terminated")
     [
         pytest.param((10, 20, 30, 40, 50), "booting 10-20 ready 20-30 draining 30-40 leaving 40-50", id="a whole life"),
         pytest.param((None, None, 30, 40, 50), "ready 0-30 draining 30-40 leaving 40-50", id="there before"),
+        pytest.param((-70, None, 30, 40, 50), "ready 0-30 draining 30-40 leaving 40-50", id="launched long before"),
         pytest.param((10, 20, None, None, None), "booting 10-20 ready 20-60", id="it stays"),
         pytest.param((10, None, None, None, 50), "booting 10-50", id="never ready"),
         pytest.param((10, 20, None, None, 50), "booting 10-20 ready 20-50", id="killed outright"),
