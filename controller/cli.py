@@ -119,7 +119,8 @@ def _output(one: Parser, *formats: str) -> None:
 
 
 def _lease(one: Parser) -> None:
-    one.add_argument("--lease", default="dynamodb", metavar="dynamodb|file:PATH", help="where the stack is locked")
+    one.add_argument("--lease", type=place, default="dynamodb", metavar="dynamodb|file:PATH",
+                     help="where the stack is locked")  # fmt: skip
     one.add_argument("--lock-timeout", type=duration, default=timedelta(seconds=90), metavar="D",
                      help="how long to wait for another holder (default 90s)")  # fmt: skip
 
@@ -152,6 +153,13 @@ def pause(text: str) -> timedelta:
     if not value:
         raise argparse.ArgumentTypeError(f"expected more than nothing, got {text!r}")
     return value
+
+
+def place(text: str) -> str:
+    """Where a lease is kept."""
+    if text != "dynamodb" and not (text.startswith("file:") and text.removeprefix("file:")):
+        raise argparse.ArgumentTypeError(f"expected dynamodb or file:PATH, got {text!r}")
+    return text
 
 
 def passes(text: str) -> int:

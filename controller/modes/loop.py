@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,12 +28,16 @@ from controller.modes import record
 from controller.modes.session import Session, Stop, check_account, parameters_of, stoppable
 from controller.report.seen import Tick, outcome
 from controller.report.snapshot import Snapshot, View
+from controller.resources import RECONCILERS
 from controller.rollout.model import Done, Halt, Wait
 from controller.spec.load import load
 from controller.spec.types import Stack
 from controller.tick import Options, tick
 
 USAGE = 64
+SIGNAL_BASE = 128  # a signal's exit code is this and its number
+DATA = frozenset(kind.kind for kind in RECONCILERS if kind.data)
+DESTROYED = "destroyed elsewhere; apply, or a change of the file, brings it back"
 JITTER = 0.1  # share of the interval: many loops must not ask AWS at the same moment
 RETRY = timedelta(seconds=5)
 
@@ -50,6 +55,7 @@ class Watched:
     memory: record.Memory = field(default_factory=record.Memory)
     verdict: record.Verdict = "act"
     record: SpecCrumb | None = None
+    warned: tuple[str, ...] = ()
     view: View = field(default_factory=View)
 
 
@@ -64,12 +70,21 @@ def run(options: argparse.Namespace) -> int:
     watched = [Watched(path, log.bind(spec=path), now) for path in options.spec]
     for one in watched:
         _open(one, options, stop)  # a spec that is wrong from the start is the operator's to see at once
-    with stoppable(stop), _listening(options, watched):
+        assert one.session is not None
+        one.view = View(one.session.stack.name, since=now)
+    with stoppable(stop), _listening(options, watched, stop):
         log.info(names.LOOP_STARTED, specs=options.spec, interval_s=options.interval.total_seconds())
-        _turn(watched, options, stop)
-        for one in watched:
-            _let_go(one)
-        log.info(names.LOOP_STOPPED, code=stop.code)
+        why = f"every stack had its passes: {options.ticks}"
+        try:
+            _turn(watched, options, stop)
+            why = signal.Signals(stop.code - SIGNAL_BASE).name if stop.code else why
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"  # a mistake of ours: it ends the loop, but leaves no lease behind
+            raise
+        finally:
+            for one in watched:
+                _let_go(one)
+            log.info(names.LOOP_STOPPED, code=stop.code, why=why)
     return 0  # a signal is how a loop is meant to end
 
 
@@ -134,6 +149,9 @@ def _open(one: Watched, options: argparse.Namespace, stop: Stop) -> str:
         _let_go(one)  # the lease and what is remembered were another stack's
         one.memory, one.verdict, one.record = record.Memory(), "act", None
     one.session = Session(loaded.stack, aws, stop)
+    if loaded.warnings and loaded.warnings != one.warned:  # once, and again only when they are others
+        one.log.warning(names.SPEC_WARNED, stack=loaded.stack.name, warnings=list(loaded.warnings))
+    one.warned = loaded.warnings
     _guard(one, aws, stop)
     return draft.stack.digest
 
@@ -184,21 +202,25 @@ def _tick(one: Watched, options: argparse.Namespace, file: str, log: Any) -> Tic
             return False
         arn, one.record = _recorded(plan, stack)
         before = one.verdict
-        one.verdict, memory = record.judge(one.memory, one.record, stack.digest, file)
+        remains = record.remains(plan, stack.name, DATA)
+        one.verdict, memory = record.judge(one.memory, one.record, stack.digest, file, remains=remains)
+        if one.verdict == "destroyed" and before != "destroyed":
+            log.warning(names.STACK_DESTROYED, why=DESTROYED)
         if one.verdict == "superseded" and before != "superseded" and one.record is not None:
             log.warning(names.SPEC_SUPERSEDED, applied=one.record.text(), ours=stack.digest)
         if one.verdict == "record" and arn:
             one.record = record.following(one.record, stack.digest)
             tag.write(session.aws, arn, one.record)
+            memory = replace(memory, recorded=True)
             log.info(names.SPEC_RECORDED, serial=one.record.serial)
         one.memory = memory  # only now: an edit whose record could not be written is still an edit in the next pass
-        return one.verdict != "superseded"
+        return one.verdict in record.ACTING
 
     return tick(stack, session.aws, session.clock, act=may_act, options=Options())
 
 
 def _acts(one: Watched, options: argparse.Namespace) -> bool:
-    return one.verdict != "superseded" and not options.observe
+    return one.verdict in record.ACTING and not options.observe
 
 
 def _recorded(plan: Plan, stack: Stack) -> tuple[str, SpecCrumb | None]:
@@ -237,6 +259,8 @@ def _view(one: Watched, seen: Tick | None, number: int, took: float, error: str,
         state = outcome(seen) if seen.quiet else "in_progress"
         if one.verdict == "superseded":
             state = f"superseded by apply of serial {one.record.serial}" if one.record else "superseded"
+        if one.verdict == "destroyed":
+            state = DESTROYED
         if seen.plan.problems:
             state = "refused"
     session = one.session
@@ -247,7 +271,7 @@ def _view(one: Watched, seen: Tick | None, number: int, took: float, error: str,
     return View(name, number, now, took, state, error or ("refused" if refused else ""), fleets, calls)
 
 
-def _listening(options: argparse.Namespace, watched: list[Watched]) -> Any:
+def _listening(options: argparse.Namespace, watched: list[Watched], stop: Stop) -> Any:
     """The status server for as long as the loop runs; nothing without ``--listen``."""
     import contextlib
 
@@ -256,4 +280,4 @@ def _listening(options: argparse.Namespace, watched: list[Watched]) -> Any:
     from controller.report.server import serve
 
     overdue = max(options.interval * 3, timedelta(seconds=30))
-    return serve(options.listen, lambda: Snapshot(tuple(one.view for one in watched), overdue))
+    return serve(options.listen, lambda: Snapshot(tuple(one.view for one in watched), overdue), stop.clock)

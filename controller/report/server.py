@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from controller.base.clock import SystemClock
+from controller.base.clock import Clock, SystemClock
 from controller.base.errors import Refused
 from controller.report.snapshot import Snapshot, metrics
 
@@ -17,14 +17,14 @@ PORT_MAX = 65535
 
 
 @contextlib.contextmanager
-def serve(listen: str, snapshot: Callable[[], Snapshot]) -> Iterator[tuple[str, int]]:
+def serve(listen: str, snapshot: Callable[[], Snapshot], clock: Clock | None = None) -> Iterator[tuple[str, int]]:
     """Serve on ``HOST:PORT`` (port 0: any free one) while the block lasts; the address. Raises Refused when taken."""
     host, _, port = listen.rpartition(":")
     if not (port.isascii() and port.isdigit() and int(port) <= PORT_MAX):
         raise Refused(f"--listen {listen}: expected HOST:PORT")
     ready: list[tuple[str, int] | OSError] = []
     known, stop = threading.Event(), threading.Event()
-    work = _work(host.strip("[]") or "127.0.0.1", int(port), snapshot, ready, known, stop)
+    work = _work(host.strip("[]") or "127.0.0.1", int(port), snapshot, clock or SystemClock(), ready, known, stop)
     thread = threading.Thread(target=lambda: asyncio.run(work), name="status", daemon=True)
     thread.start()
     known.wait(10)
@@ -41,13 +41,12 @@ async def _work(
     host: str,
     port: int,
     snapshot: Callable[[], Snapshot],
+    clock: Clock,
     ready: list[Any],
     known: threading.Event,
     stop: threading.Event,
 ) -> None:
     from aiohttp import web
-
-    clock = SystemClock()
 
     async def healthz(_: web.Request) -> web.Response:
         bad = snapshot().unhealthy(clock.now())

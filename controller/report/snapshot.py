@@ -13,7 +13,10 @@ from controller.rollout.model import Fleet, Host
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One stack after its last pass. `error` is why that pass did not do its work; "" when it did."""
+    """One stack after its last pass. `error` is why that pass did not do its work; "" when it did.
+
+    since   when the loop began, while no pass has ended
+    """
 
     stack: str = ""
     ticks: int = 0
@@ -23,19 +26,22 @@ class View:
     error: str = ""
     fleets: tuple[Fleet, ...] = ()
     calls: Mapping[str, int] = field(default_factory=dict)
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Every stack of a loop. A pass that is longer ago than `overdue` makes it unhealthy."""
+    """Every stack of a loop. A pass that is longer ago than `overdue` makes it unhealthy, and so does a first one
+    that takes longer."""
 
     views: tuple[View, ...]
     overdue: timedelta
 
     def unhealthy(self, now: datetime) -> tuple[str, ...]:
-        """Why the loop is not doing its work, per stack; () when it is. Waiting for its first pass is fine."""
-        late = [f"{v.stack}: last pass {v.at:%H:%M:%SZ}" for v in self.views if v.at and now - v.at > self.overdue]
-        return tuple(late)
+        """Why the loop is not doing its work, per stack; () when it is."""
+        last = [(v, v.at or v.since) for v in self.views]
+        late = [(v, at) for v, at in last if at is not None and now - at > self.overdue]
+        return tuple(f"{v.stack}: {'last pass' if v.at else 'no pass ended since'} {at:%H:%M:%SZ}" for v, at in late)
 
     def document(self) -> dict[str, Any]:
         return {"format_version": "1.0", "stacks": [_stack(view) for view in self.views]}

@@ -111,6 +111,9 @@ def test_a_missing_spec_is_bad_usage(command: str, capsys: pytest.CaptureFixture
         pytest.param(["run", SPEC, "--ticks", "many"], id="no number"),
         pytest.param(["run", SPEC, "--ticks", "-1"], id="fewer passes than none"),
         pytest.param(["destroy", SPEC, "--timeout", ""], id="an empty duration"),
+        pytest.param(["run", SPEC, "--lease", "bogus"], id="no place for a lease"),
+        pytest.param(["run", SPEC, "--lease", "file:"], id="a lease in no file"),
+        pytest.param(["apply", SPEC, "--lease", "Dynamodb"], id="nearly a place for a lease"),
         pytest.param(["plan", SPEC, "-o", "yaml"], id="no such format"),
         pytest.param(["plan", SPEC, "--fail-on", "danger"], id="no such risk"),
         pytest.param(["watch", "http://x", "--slow-ratio", "1.5"], id="more than all"),
@@ -122,6 +125,11 @@ def test_a_missing_spec_is_bad_usage(command: str, capsys: pytest.CaptureFixture
 )
 def test_bad_usage_is_64(arguments: list[str], silent: None) -> None:
     assert usage(*arguments) == 64
+
+
+def test_a_lease_kept_nowhere_names_the_places_there_are(silent: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert usage("run", SPEC, "--lease", "bogus") == 64
+    assert "--lease: expected dynamodb or file:PATH, got 'bogus'" in capsys.readouterr().err
 
 
 def test_the_loop_refuses_overrides(command: Command, silent: None) -> None:

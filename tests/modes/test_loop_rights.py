@@ -79,6 +79,41 @@ def test_an_edit_whose_record_could_not_be_written_is_written_by_the_next_pass(
     assert [line["tick"] for line in ended.lines("spec.superseded")] == [2]
 
 
+# ------------------------------------------------------------------------------------------------ a part of a spec
+@pytest.fixture
+def part(in_accord: Stage, command: Command) -> str:
+    """A newer file of which somebody applied a part: the target groups have their delay, nothing has the tags."""
+    newer = in_accord.folder / "newer.yaml"
+    newer.write_text(
+        f"extends: {in_accord.spec}\ntags: {{team: shop}}\nservices: {{web: {{deregistration_delay: 77s}}}}\n"
+    )
+    aimed = command("apply", str(newer), "--yes", "--target", "target_group", "-o", "json")
+    assert (aimed.code, in_accord.delay()) == (0, "77")
+    assert any("not as the spec says" in note for note in aimed.json()["out_of_scope"])
+    return str(newer)
+
+
+def test_an_older_loop_does_not_roll_back_a_part_applied_elsewhere(
+    part: str, in_accord: Stage, command: Command
+) -> None:
+    """The whole spec is on record, though a part of it was applied: whose part, an older loop cannot know."""
+    ended = command("run", in_accord.spec, "--ticks", "2")
+
+    assert [line["tick"] for line in ended.lines("spec.superseded")] == [1]
+    assert [(line["done"], line["moves"]) for line in ended.lines("tick.done")] == [([], [])] * 2
+    assert in_accord.delay() == "77"
+
+
+def test_a_loop_with_the_newer_spec_completes_a_part(part: str, in_accord: Stage, command: Command) -> None:
+    assert command("plan", part, "--detailed-exitcode").code == 2
+
+    ended = command("run", part, "--ticks", "4")
+
+    assert ended.lines("spec.superseded") == []
+    assert {"cluster/main", "subnet/public-1"} <= {key for line in ended.lines("tick.done") for key in line["done"]}
+    assert command("plan", part, "--detailed-exitcode").code == 0
+
+
 # ------------------------------------------------------------------------------------------------ the lease
 def test_what_another_holds_is_left_alone_until_it_is_free(in_accord: Stage, command: Command) -> None:
     stage, before = in_accord, in_accord.delay()
@@ -126,11 +161,11 @@ def test_a_lease_lost_between_look_and_act_stops_that_pass(
     drifting(stage)
     judge, passes = loop.record.judge, [0]
 
-    def slow(*facts: Any) -> Any:
+    def slow(*facts: Any, **named: Any) -> Any:
         passes[0] += 1
         if passes[0] == 1:
             (tmp_path / "lease.tiny").unlink()
-        return judge(*facts)
+        return judge(*facts, **named)
 
     monkeypatch.setattr(loop.record, "judge", slow)
     left: list[str] = []

@@ -5,9 +5,17 @@ from __future__ import annotations
 import pytest
 
 from controller.base.crumbs import SpecCrumb
-from controller.modes.record import Memory, Verdict, following, judge
+from controller.base.keys import Key
+from controller.engine.plan import Plan, Step
+from controller.engine.reconciler import Observed
+from controller.modes.record import Memory, Verdict, following, judge, remains
 
 FRESH = Memory()
+
+
+def seen(wanted: str, file: str) -> Memory:
+    """The memory of a loop that saw a record before."""
+    return Memory(wanted, file, recorded=True)
 
 
 def crumb(digest: str, serial: int = 1) -> SpecCrumb:
@@ -18,21 +26,76 @@ def crumb(digest: str, serial: int = 1) -> SpecCrumb:
     ("memory", "record", "wanted", "file", "verdict", "after"),
     [
         pytest.param(FRESH, None, "A", "a", "record", Memory("A", "a"), id="no record yet"),
-        pytest.param(Memory("A", "a"), None, "A", "a", "record", Memory("A", "a"), id="the record was lost"),
-        pytest.param(FRESH, "A", "A", "a", "act", Memory("A", "a"), id="restarted in accord"),
-        pytest.param(Memory("A", "a"), "A", "A", "a", "act", Memory("A", "a"), id="still in accord"),
-        pytest.param(Memory("B", "b"), "A", "A", "a", "act", Memory("A", "a"), id="somebody applied what we want"),
-        pytest.param(Memory("A", "a"), "A", "B", "b", "record", Memory("B", "b"), id="our file was edited"),
-        pytest.param(Memory("A", "a"), "A", "B", "a", "record", Memory("B", "a"), id="a parameter changed"),
-        pytest.param(Memory("A", "a"), "C", "B", "b", "record", Memory("B", "b"), id="edited after a foreign apply"),
-        pytest.param(FRESH, "C", "A", "a", "superseded", Memory("", "a"), id="restarted with an older file"),
-        pytest.param(Memory("", "a"), "C", "A", "a", "superseded", Memory("", "a"), id="still the older file"),
-        pytest.param(Memory("A", "a"), "C", "A", "a", "superseded", Memory("A", "a"), id="somebody applied another"),
-        pytest.param(Memory("A", "a"), "C", "B", "a", "superseded", Memory("A", "a"), id="both changed, no edit"),
+        pytest.param(seen("A", "a"), None, "A", "a", "record", seen("A", "a"), id="the record was lost"),
+        pytest.param(FRESH, "A", "A", "a", "act", seen("A", "a"), id="restarted in accord"),
+        pytest.param(seen("A", "a"), "A", "A", "a", "act", seen("A", "a"), id="still in accord"),
+        pytest.param(seen("B", "b"), "A", "A", "a", "act", seen("A", "a"), id="somebody applied what we want"),
+        pytest.param(seen("A", "a"), "A", "B", "b", "record", seen("B", "b"), id="our file was edited"),
+        pytest.param(seen("A", "a"), "A", "B", "a", "record", seen("B", "a"), id="a parameter changed"),
+        pytest.param(seen("A", "a"), "C", "B", "b", "record", seen("B", "b"), id="edited after a foreign apply"),
+        pytest.param(FRESH, "C", "A", "a", "superseded", seen("", "a"), id="restarted with an older file"),
+        pytest.param(seen("", "a"), "C", "A", "a", "superseded", seen("", "a"), id="still the older file"),
+        pytest.param(seen("A", "a"), "C", "A", "a", "superseded", seen("A", "a"), id="somebody applied another"),
+        pytest.param(seen("A", "a"), "C", "B", "a", "superseded", seen("A", "a"), id="both changed, no edit"),
     ],
 )
 def test_one_pass(memory: Memory, record: str | None, wanted: str, file: str, verdict: Verdict, after: Memory) -> None:
     assert judge(memory, crumb(record) if record else None, wanted, file) == (verdict, after)
+
+
+@pytest.mark.parametrize(
+    ("memory", "file", "remains", "verdict", "after"),
+    [
+        pytest.param(FRESH, "a", False, "record", Memory("A", "a"), id="a first start builds from nothing"),
+        pytest.param(
+            Memory("A", "a"), "a", False, "record", Memory("A", "a"), id="a birth of which nothing came yet goes on"
+        ),
+        pytest.param(seen("A", "a"), "a", True, "record", seen("A", "a"), id="a cluster deleted by hand is drift"),
+        pytest.param(seen("A", "a"), "a", False, "destroyed", seen("A", "a"), id="destroyed elsewhere"),
+        pytest.param(seen("", "a"), "a", False, "destroyed", seen("", "a"), id="destroyed while it was superseded"),
+        pytest.param(seen("B", "a"), "a", False, "destroyed", seen("B", "a"), id="a parameter that changes is no edit"),
+        pytest.param(seen("A", "b"), "a", False, "record", Memory("A", "a"), id="an edit brings it back, from nothing"),
+    ],
+)
+def test_without_a_record_what_is_left_tells_why(
+    memory: Memory, file: str, remains: bool, verdict: Verdict, after: Memory
+) -> None:
+    """The record goes with the cluster: a destroyed stack stays so, one that somebody damaged is repaired."""
+    assert judge(memory, None, "A", file, remains=remains) == (verdict, after)
+
+
+def test_a_birth_that_an_edit_began_is_not_taken_for_destroyed() -> None:
+    """Its first step may fail, and then there is still nothing."""
+    _, memory = judge(seen("A", "a"), None, "B", "b", remains=False)
+
+    assert judge(memory, None, "B", "b", remains=False) == ("record", Memory("B", "b"))
+
+
+def test_a_record_that_appears_again_is_the_word() -> None:
+    """Somebody applied after the destroy: our spec, or another."""
+    assert judge(seen("A", "a"), crumb("A"), "A", "a")[0] == "act"
+    assert judge(seen("A", "a"), crumb("C"), "A", "a")[0] == "superseded"
+
+
+VPC, LOGS, IMAGE = Key("vpc", "main"), Key("log_group", "web"), Key("image", "main")
+
+
+@pytest.mark.parametrize(
+    ("live", "orphans", "expected"),
+    [
+        pytest.param({}, (), False, id="nothing"),
+        pytest.param({VPC: Observed(None, {}, "tiny")}, (), True, id="a resource of ours"),
+        pytest.param({}, (VPC,), True, id="one that is not in the spec any more"),
+        pytest.param({LOGS: Observed(None, {}, "tiny")}, (LOGS,), False, id="what destroy keeps"),
+        pytest.param({IMAGE: Observed(None, {}, "tiny")}, (), False, id="what is only looked up"),
+        pytest.param({VPC: Observed(None, {}, "other")}, (), False, id="what belongs to others"),
+        pytest.param({VPC: Observed(None, {}, "tiny", gone=True)}, (), False, id="what is on its way out"),
+    ],
+)
+def test_what_remains_of_a_stack(live: dict[Key, Observed[None]], orphans: tuple[Key, ...], expected: bool) -> None:
+    steps = tuple(Step(key, "none", None, live.get(key)) for key in (VPC, LOGS, IMAGE))
+
+    assert remains(Plan(steps, {}, orphans), "tiny", frozenset({"image"})) == expected
 
 
 Pass = tuple[str, str, Verdict]
