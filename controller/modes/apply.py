@@ -111,9 +111,10 @@ def _limit(options: argparse.Namespace, first: Tick) -> timedelta:
 
 
 def _show(seen: Tick, session: Session, stream: Any) -> None:
+    from controller.report.terminal import shown
     from controller.report.text import plan_text
 
-    stream.write(plan_text(seen, session.stack, color=colored(stream)))
+    stream.write(shown(plan_text(seen, session.stack, color=colored(stream)), stream))
     stream.flush()
 
 

@@ -78,10 +78,12 @@ def _print(options: argparse.Namespace, seen: Tick, stack: Any, calls: dict[str,
 
         text = json.dumps(plan_document(seen, stack, calls), indent=2, default=str) + "\n"
     else:
+        from controller.report.terminal import shown
         from controller.report.text import plan_markdown, plan_text
 
         markdown = options.output == "markdown"
-        text = plan_markdown(seen, stack) if markdown else plan_text(seen, stack, color=colored(sys.stdout))
+        plain = plan_markdown(seen, stack) if markdown else plan_text(seen, stack, color=colored(sys.stdout))
+        text = plain if markdown else shown(plain, sys.stdout)
     sys.stdout.write(text)
 
 

@@ -8,6 +8,7 @@ import sys
 
 from controller.modes.session import check_account, colored, first_look, open_session, stoppable
 from controller.report.status import status_document, status_text
+from controller.report.terminal import shown
 from controller.tick import Options, tick
 
 
@@ -20,5 +21,5 @@ def status(options: argparse.Namespace) -> int:
         document = status_document(seen, session.stack)
         sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
     else:
-        sys.stdout.write(status_text(seen, session.stack, color=colored(sys.stdout)))
+        sys.stdout.write(shown(status_text(seen, session.stack, color=colored(sys.stdout)), sys.stdout))
     return 0

@@ -1,9 +1,13 @@
-"""ANSI colours for what was written with a plan symbol, and plain columns. Pure."""
+"""ANSI colours for what was written with a plan symbol, plain columns, and lines that fit a terminal. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
+ESCAPES = re.compile(r"\x1b\[\d+m")
+WORDS = re.compile(r"(?:[-+~#] +)?\S+\s*")  # a sign stays with what it is about
+NARROWEST = 20  # columns: below that nothing is gained by breaking lines
 CODES = {"+": "32", "~": "33", "-": "31", "-/+": "35", "<=": "36"}
 
 
@@ -34,3 +38,32 @@ def columns(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) 
         ).rstrip()
         for row in rows
     ]
+
+
+def fitted(text: str, width: int) -> str:
+    """*text* with lines of at most *width* columns where blanks allow it, what goes on set below its beginning.
+
+    Ids and numbers stay in one piece: a terminal would break them wherever they meet its edge.
+    """
+    if width < NARROWEST:
+        return text
+    return "\n".join(part for line in text.split("\n") for part in _broken(line, width))
+
+
+def _broken(line: str, width: int) -> Iterator[str]:
+    if _columns(line) <= width:
+        yield line
+        return
+    plain = ESCAPES.sub("", line)
+    indent = min(len(plain) - len(plain.lstrip()) + 4, width // 2)
+    part = line[: len(line) - len(line.lstrip())]
+    for word in WORDS.findall(re.sub(r"(?<=\S) {3,}", "  ", line)):
+        if part.strip() and _columns(part) + _columns(word.rstrip()) > width:
+            yield part.rstrip()
+            part = " " * indent
+        part += word
+    yield part.rstrip()
+
+
+def _columns(text: str) -> int:
+    return len(ESCAPES.sub("", text))
