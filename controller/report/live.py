@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 WIDE = 100  # columns: from here on there is room for the instance type
+NARROW = 72  # below that only for a host's id and state: half an id names nothing
 HOSTS_MAX = 24  # rows: a table taller than the terminal cannot be refreshed in place
 STYLES = {
     "ready": "green",
@@ -87,7 +88,7 @@ class Live:
         shown: list[RenderableType] = []
         for fleet in seen.fleets:
             rows = views(fleet, seen.policies.get(fleet.pool, Policy()), seen.now)
-            table = _hosts(fleet.pool, rows, self._leavers(fleet.pool, rows), seen, self._rich.console.width >= WIDE)
+            table = _hosts(fleet.pool, rows, self._leavers(fleet.pool, rows), seen, self._rich.console.width)
             shown.append(Padding(table, (1, 0, 0, 0)))
         shown.append(_foot(seen, self._journal))
         return Group(*shown)
@@ -118,31 +119,39 @@ def _first_words() -> RenderableType:
     return Spinner("dots", "looking at what is there")
 
 
-def _hosts(pool: str, rows: tuple[HostView, ...], gone: list[HostView], seen: Tick, wide: bool) -> Table:
+def _hosts(pool: str, rows: tuple[HostView, ...], gone: list[HostView], seen: Tick, width: int) -> Table:
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     table.add_column(f"{pool}: host", no_wrap=True)
-    for name in ("zone", *(("type",) if wide else ()), "version", "state"):
+    for name in (*(("zone",) if width >= NARROW else ()), *(("type",) if width >= WIDE else ())):
         table.add_column(name, no_wrap=True)
-    table.add_column("tasks", justify="right", no_wrap=True)
-    table.add_column("targets", no_wrap=True)
+    for name in ("version", "state") if width >= NARROW else ("state",):
+        table.add_column(name, no_wrap=True)
+    if width >= NARROW:
+        table.add_column("tasks", justify="right", no_wrap=True)
+        table.add_column("targets", no_wrap=True)
     shown = sorted(rows, key=lambda view: view.state == "ready")[:HOSTS_MAX]
     for view in (view for view in rows if view in shown):
         since = f" {span(seen.now - view.since)}" if view.since is not None else ""
-        state = Text(f"{view.state}{since}", STYLES.get(view.state, "red"))
-        table.add_row(*_facts(view, wide), state, str(view.tasks), _targets(view))
+        table.add_row(*_cells(view, f"{view.state}{since}", width))
     for view in gone:
-        table.add_row(*_facts(view, wide), "gone", "-", "-", style="dim")
+        table.add_row(*_cells(view, "gone", width), style="dim")
     if len(rows) > HOSTS_MAX:
         table.add_row(f"and {len(rows) - HOSTS_MAX} more", style="dim")
     return table
 
 
-def _facts(view: HostView, wide: bool) -> list[str]:
+def _cells(view: HostView, state: str, width: int) -> list[RenderableType]:
+    """One row: what is known of a host as far as there is room; of one that is gone no counts."""
+    from rich.text import Text
+
+    style = STYLES.get(state if state == "gone" else view.state, "red")
+    if width < NARROW:
+        return [view.id, Text(state if view.current else f"old, {state}", style)]
+    counts = ["-", "-"] if state == "gone" else [str(view.tasks), _targets(view)]
     version = f"{view.version}{'' if view.current else ' old'}"
-    return [view.id, view.zone, *([view.type] if wide else []), version]
+    return [view.id, view.zone, *([view.type] if width >= WIDE else []), version, Text(state, style), *counts]
 
 
 def _targets(view: HostView) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -125,3 +126,14 @@ def test_a_long_line_is_left_to_the_terminal_to_wrap(monkeypatch: pytest.MonkeyP
         live.update(seen(OLD), (command,))
 
     assert command in stream.getvalue()
+
+
+@pytest.mark.parametrize("columns", [40, 60, 71])
+def test_a_narrow_terminal_shows_whole_ids(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half an id names no host: columns are left out, none is cut."""
+    one = replace(OLD, id="i-48f03bc9419d2b280", agent_status="DRAINING", cordoned_at=AT)
+    found = shown(monkeypatch, seen(one), columns=columns)
+
+    assert "i-48f03bc9419d2b280" in found
+    assert "old, draining 0 s" in found
+    assert "targets" not in found.split("state")[1].split("i-48f03bc9419d2b280")[0]
