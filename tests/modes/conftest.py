@@ -10,11 +10,14 @@ import pytest
 from controller.cli import main
 from tests.modes.stage import Command, Stage, acting
 
+KEPT: list[Stage] = []
+
 
 @pytest.fixture(scope="module")
 def born(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    """An account in which the minimal stack serves."""
-    stage = Stage(tmp_path_factory.mktemp("born"))
+    """An account in which the minimal stack serves: the last file's, put in order, where nobody took its place."""
+    stage = KEPT[0] if KEPT and KEPT[0].there() else Stage(tmp_path_factory.mktemp("born"))
+    KEPT[:] = [stage]
     with acting(stage):
         assert main(["apply", stage.spec, "--yes", "--lease", f"file:{stage.folder / 'lease'}"]) == 0
     return stage

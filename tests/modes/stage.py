@@ -11,7 +11,9 @@ from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import botocore.endpoint
 import pytest
 
 from controller.aws import record as tag
@@ -62,6 +64,14 @@ class Ended:
         return [one for one in found if one["event"] == event]
 
 
+class Hurried:
+    """Stands for `time` where botocore pauses before it tries again: nothing changes meanwhile in this process."""
+
+    @staticmethod
+    def sleep(_seconds: float) -> None:
+        return
+
+
 class Stage:
     """One simulated account, and a spec file `minimal.yaml` is the base of."""
 
@@ -69,11 +79,18 @@ class Stage:
         self.folder = folder
         self.sim = Simulated()
         self._models = self.sim.session().get_component("data_loader")  # read once: most of a command's time
+        self._clients: dict[tuple[Any, ...], Any] = {}  # made once: most of the rest
         self.own = self.aws("us-east-1")  # for what the test itself asks and changes
         self.clock = Clock(self.sim)
         self.connected: list[Aws] = []
         self.on_connect: Callable[[Aws], None] = lambda _aws: None
         self.spec = self.write()
+        self._mark = f"/account/{uuid4()}"
+        self.own.ssm.put_parameter(Name=self._mark, Value="here", Type="String")
+
+    def there(self) -> bool:
+        """Whether this is still the account of this process: a later `Simulated` takes its place, mark and all."""
+        return not self.own.ssm.get_parameters(Names=[self._mark])["InvalidParameters"]
 
     def write(self, more: str = "", name: str = "tiny", base: str = "minimal.yaml") -> str:
         """A spec file of its own over a shipped one, *more* over that."""
@@ -82,10 +99,20 @@ class Stage:
         return str(path)
 
     def aws(self, region: str) -> Aws:
-        """AWS as another process would find it."""
+        """AWS as another process would find it: counts and guard of its own over clients that remember nothing."""
         session = self.sim.session()
         session.register_component("data_loader", self._models)
-        return Aws(session, region)
+        aws = Aws(session, region)
+        make = aws.make
+
+        def kept(service: str, attempts: int = 4, read_timeout: int = 30) -> Any:
+            key = (region, service, attempts, read_timeout)
+            if key not in self._clients:
+                self._clients[key] = make(*key[1:])
+            return self._clients[key]
+
+        aws.__dict__["make"] = kept
+        return aws
 
     def connect(self, region: str, _profile: str | None) -> Aws:
         """What the commands call instead of `client.connect`."""
@@ -158,6 +185,7 @@ def acting(stage: Stage) -> Iterator[Stage]:
         for module in (session, loop):
             patch.setattr(module, "connect", stage.connect)
             patch.setattr(module, "SystemClock", stage.new_clock)
+        patch.setattr(botocore.endpoint, "time", Hurried)
         yield stage
     stage.reset()
 

@@ -89,7 +89,7 @@ def test_an_interrupt_before_anything_began_is_130_too(stage: Stage, command: Co
             signalled()
             return method(**request)
 
-        aws.ecs._client.describe_clusters = slow
+        patch.setattr(aws.ecs._client, "describe_clusters", slow)
         return aws
 
     from controller.modes import session

@@ -85,7 +85,7 @@ def part(in_accord: Stage, command: Command) -> str:
     """A newer file of which somebody applied a part: the target groups have their delay, nothing has the tags."""
     newer = in_accord.folder / "newer.yaml"
     newer.write_text(
-        f"extends: {in_accord.spec}\ntags: {{team: shop}}\nservices: {{web: {{deregistration_delay: 77s}}}}\n"
+        f"extends: {in_accord.spec}\ntags: {{aim: whole}}\nservices: {{web: {{deregistration_delay: 77s}}}}\n"
     )
     aimed = command("apply", str(newer), "--yes", "--target", "target_group", "-o", "json")
     assert (aimed.code, in_accord.delay()) == (0, "77")
