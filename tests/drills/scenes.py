@@ -18,8 +18,8 @@ from controller.rehearsal.load import Load, load
 from tests.drills.stage import PARAMETER, Stage, good, until
 
 RATE = 30.0  # requests a second of each kind
-SLOW = 3  # seconds that a slow request takes
-DELAY = "6s"  # deregistration delay: a balancer's lag (2 s) and a slow request fit
+SLOW = 7  # seconds that a slow request takes; a prober gives up after ten
+DELAY = "10s"  # deregistration delay: a balancer's lag (2 s) and a slow request fit
 END = 300.0  # seconds for any command of a scene
 PASSES = 40  # of a loop whose image never joins: several times its ready timeout
 
