@@ -7,8 +7,9 @@ and the outputs of a step that will change them are forgotten for its dependents
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from controller.base.keys import Key, refs
@@ -94,7 +95,7 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
     allowed = _in_scope(graph, scope)
     known: dict[Key, Mapping[str, str]] = {}
     steps: list[Step] = []
-    problems: list[str] = []
+    problems = _nowhere(scope, [*desired, *observed])
     differs: list[Key] = []
     for key in ordered(graph):
         have = observed.get(key)
@@ -120,6 +121,17 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
     return Plan(
         tuple(steps), _frozen(graph), orphans, tuple(problems), notes + _left(differs), frozenset(graph) - allowed
     )
+
+
+def _nowhere(scope: Scope, keys: Iterable[Key]) -> list[str]:
+    """The addresses of *scope* that name nothing: taken silently, a slip of the pen would leave everything out."""
+    there = {name for key in keys for name in (str(key), key.kind)}
+    found = []
+    for address in sorted((scope.only | scope.exclude | scope.replace) - there):
+        close = get_close_matches(address, sorted(there), 1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        found.append(f"{address}: no such resource in the spec or in AWS{hint}")
+    return found
 
 
 def plan_destroy(desired: Desired, observed: Live, owner: str) -> Plan:

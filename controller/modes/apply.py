@@ -45,6 +45,7 @@ CODES: dict[Outcome, int] = {
     "timed_out": 5,
 }
 LEAST_TIME = timedelta(minutes=30)
+PATIENCE = timedelta(seconds=30)  # with problems that only show once the apply is under way
 MOMENT = timedelta(seconds=5)  # a plan this fresh need not be made again
 CLUSTER = Key("cluster", "main")
 
@@ -142,6 +143,7 @@ def _drive(session: Session, chosen: Options, journal: Journal, deadline: dateti
     from controller.report.live import Live
 
     seen: Tick | None = None
+    refused: datetime | None = None  # since when the plan has had problems: a write may lag behind its tags
 
     def recorded(plan: Plan) -> bool:
         """The spec is on record before anything is done for it: a loop with an older one must not undo a half."""
@@ -170,7 +172,11 @@ def _drive(session: Session, chosen: Options, journal: Journal, deadline: dateti
                 sys.stderr.write(f"{error}; trying again\n")
                 session.clock.sleep(error.after if isinstance(error, NotYet) else timedelta(seconds=2))
                 continue
-            if seen.quiet:
+            refused = refused or session.clock.now() if seen.plan.problems else None
+            if refused and session.clock.now() - refused >= PATIENCE:
+                sys.stderr.write("error: " + "\n  ".join(["nothing more is changed:", *seen.plan.problems]) + "\n")
+                return End("failed", seen, 1)
+            if seen.quiet and refused is None:
                 return _ended(seen)
             if paused := _paused(seen):
                 return End("paused", seen, CODES[paused])

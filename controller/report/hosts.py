@@ -96,10 +96,6 @@ def span(length: timedelta) -> str:
     return f"{hours} h {minutes} m" if minutes else f"{hours} h"
 
 
-def plural(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
-
-
 def iso(at: datetime | None) -> str | None:
     """ISO 8601 in UTC, to the second."""
     return at.strftime("%Y-%m-%dT%H:%M:%SZ") if at is not None else None

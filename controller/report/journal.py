@@ -15,6 +15,7 @@ from typing import Any, assert_never
 
 from controller.base.errors import ControllerError, Missing, NotYet, Stale
 from controller.base.keys import HALTED_TAG, ROLL_TAG, Key
+from controller.base.words import plural
 from controller.engine.plan import Step
 from controller.report.rolls import Figures, PoolWatch, Rolled, Timeline
 from controller.report.seen import Tick
@@ -31,6 +32,7 @@ ROLLS_MAX = 100
 NUMBER = re.compile(r"(?<![\w.:/-])\d+(?:\.\d+)?(?![\w/-])")
 ASIDE = re.compile(r"\([^()]*\)")
 SEVERAL = re.compile(r"\bi-[0-9a-z]+(?:, i-[0-9a-z]+)+")
+COUNTED = re.compile(r"(?<![\w.:/-])(1) (host|target|task|daemon task|standalone task)\b")
 DONE_WORDS = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted", "read": "read"}
 
 
@@ -191,7 +193,7 @@ def meaning(why: str) -> str:
     >>> meaning("i-0a1 draining: 2 tasks left (web RUNNING, web PENDING)")
     'i-0a1 draining: # tasks left ()'
     """
-    return NUMBER.sub("#", SEVERAL.sub("hosts", ASIDE.sub("()", why)))
+    return NUMBER.sub("#", COUNTED.sub(r"\1 \2s", SEVERAL.sub("hosts", ASIDE.sub("()", why))))
 
 
 def _kind(error: ControllerError) -> str:
@@ -225,11 +227,11 @@ def _move_line(move: Move, fleet: Fleet) -> str:
         case model.Forget():
             return move.why if HALTED_TAG in move.tags else ""
         case model.StopTasks():
-            return f"stopping {len(move.tasks)} tasks: {move.why}"
+            return f"stopping {plural(len(move.tasks), 'task')}: {move.why}"
         case model.Deregister():
-            return f"deregistering {len(move.targets)} targets: {move.why}"
+            return f"deregistering {plural(len(move.targets), 'target')}: {move.why}"
         case model.ForceDeregister():
-            return f"deregistering {len(move.container_instances)} container instances: {move.why}"
+            return f"deregistering {plural(len(move.container_instances), 'container instance')}: {move.why}"
         case model.Done():
             return move.why
         case model.MarkReady() | model.Unready() | model.Unprotect() | model.Cordon() | model.Uncordon():

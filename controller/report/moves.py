@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from controller.base.keys import HALTED_TAG, ROLL_TAG
-from controller.report.hosts import HostView, iso, plural, rolling, views
+from controller.base.words import plural
+from controller.report.hosts import HostView, iso, rolling, views
 from controller.report.seen import Tick
 from controller.rollout import model
 from controller.rollout.model import Done, Fleet, Halt, Move, Policy, Wait

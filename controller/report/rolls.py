@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from controller.base.keys import ROLL_TAG
-from controller.report.hosts import by_age, plural, short_version
+from controller.base.words import plural
+from controller.report.hosts import by_age, short_version
 from controller.rollout import model
 from controller.rollout.decide import floor, serving
 from controller.rollout.model import Fleet, Host, Move, Policy

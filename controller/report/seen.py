@@ -52,6 +52,6 @@ def outcome(seen: Tick) -> Outcome:
     for state in ("rolled_back", "superseded", "failed"):
         if state in states:
             return state
-    if any(isinstance(error, Refused) for error in seen.failed.values()):
+    if seen.plan.problems or any(isinstance(error, Refused) for error in seen.failed.values()):
         return "failed"
     return "unproven" if any(isinstance(error, Missing) for error in seen.failed.values()) else "succeeded"

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from controller.base.keys import Key
-from controller.report.hosts import HostView, iso, plural, span, views
+from controller.base.words import plural
+from controller.report.hosts import HostView, iso, span, views
 from controller.report.moves import moves_of, next_of
 from controller.report.seen import Tick
 from controller.report.style import Paint, columns

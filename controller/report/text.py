@@ -13,9 +13,10 @@ from datetime import timedelta
 from typing import Any
 
 from controller.base.keys import HALTED_TAG
+from controller.base.words import plural
 from controller.engine.plan import Step
 from controller.report.fields import field_lines
-from controller.report.hosts import HostView, counts, plural, rolling, span
+from controller.report.hosts import HostView, counts, rolling, span
 from controller.report.moves import hosts_to_show, moves_of, next_of, underway, unfinished, waits_of
 from controller.report.seen import Tick
 from controller.report.status import status_document, status_text
@@ -86,6 +87,8 @@ def summary_line(seen: Tick) -> str:
             return f"Plan: no resource to change; hosts of {', '.join(left)} left half-way, to be finished."
         calm = all(isinstance(move, Done) for _, move in seen.moves) and not seen.plan.busy
         proved = all(one.state == "succeeded" for one in seen.verdicts)
+        if seen.plan.left_out:
+            return "No changes in scope."
         return "No changes: AWS is as the spec says." if calm and proved else "No changes to make; not settled yet."
     steps = (
         f"{kinds['create']} to create, {kinds['update']} to change, "

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from controller.base.crumbs import HaltCrumb
 from controller.base.keys import HALTED_TAG
+from controller.base.words import plural
 from controller.rollout import counts, drained, gates
 from controller.rollout.books import bury, forget, record, restore, tidy
 from controller.rollout.counts import excess, first_alone, leaving_order, lopsided, marked, must_bake, wanted
@@ -179,7 +180,7 @@ def _drained_ones(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     """Rules 5 and 6: terminate what is drained on evidence, decrementing if and only if desired exceeds the size."""
     cordoned = [host for host in fleet.live if marked(host)]
     if policy.standalone == "stop" and (tasks := [t for h in cordoned for t in drained.standalone(h)]):
-        return (StopTasks(tuple(tasks), f"{len(tasks)} standalone tasks hold up the drain"),)
+        return (StopTasks(tuple(tasks), f"holding up the drain: {plural(len(tasks), 'standalone task')}"),)
     if strays := tuple(target for host in cordoned for target in drained.strays(host, policy, now)):
         return (Deregister(strays, _stray(strays)),)
     return _terminate(fleet, policy, now, [h for h in cordoned if drained.blocking(h, fleet, policy, now) is None])
@@ -189,7 +190,7 @@ def _emptied(host: Host, policy: Policy, now: datetime) -> Moves:
     """What must happen before a host that never joined goes: targets that somebody put there leave first."""
     if strays := drained.strays(host, policy, now):
         return (Deregister(strays, _stray(strays)),)
-    return () if counts.empty(host) else (Wait(f"{host.id}: {len(host.targets)} targets not yet unused"),)
+    return () if counts.empty(host) else (Wait(f"{host.id}: {plural(len(host.targets), 'target')} not yet unused"),)
 
 
 def _stray(targets: tuple[Target, ...]) -> str:
@@ -227,7 +228,7 @@ def _grow(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
         return (Halt("max_size", why),)
     if fleet.old and not counts.proven(fleet, policy, now):
         target = fleet.desired if counts.on_the_way(fleet, policy, now) else min(target, fleet.desired + 1)
-    return _raise_to(fleet, policy, target, f"{len(fleet.old)} hosts left to replace")
+    return _raise_to(fleet, policy, target, f"{plural(len(fleet.old), 'host')} left to replace")
 
 
 def _raise_to(fleet: Fleet, policy: Policy, target: int, why: str) -> Moves:
@@ -289,7 +290,7 @@ def _cordon(fleet: Fleet, policy: Policy, now: datetime, broken: list[Host], sou
         numbers = f"{numbers}; {why}"
     if chosen:
         note = gates.without_data(fleet)
-        return tuple(Cordon(h.id, now, f"{numbers}; {_plural(len(chosen))} may go{note}") for h in chosen)
+        return tuple(Cordon(h.id, now, f"{numbers}; {plural(len(chosen), 'host')} may go{note}") for h in chosen)
     return _progress(fleet, policy, now) or (Wait(numbers),)
 
 
@@ -351,7 +352,3 @@ def _why_not_ready(host: Host) -> str:
 
 def _seconds(span: timedelta) -> str:
     return f"{span.total_seconds():g} s"
-
-
-def _plural(count: int) -> str:
-    return "1 host" if count == 1 else f"{count} hosts"

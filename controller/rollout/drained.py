@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from controller.base.words import plural
 from controller.rollout.model import LOST_AFTER, Fleet, Host, Policy, Target
 
 LEAVING = {"draining", "unhealthy.draining", "unused"}  # states of a target that was deregistered already
@@ -18,12 +19,16 @@ def blocking(host: Host, fleet: Fleet, policy: Policy, now: datetime) -> str | N
     """Why *host* is not drained yet, with the numbers; None when it is."""
     if lost(host, now):
         healthy = [t for t in host.targets if t.state == "healthy"]
-        return f"{len(healthy)} targets of the lost host still healthy" if healthy else _services_short(host, fleet)
+        return (
+            f"{plural(len(healthy), 'target')} of the lost host still healthy"
+            if healthy
+            else _services_short(host, fleet)
+        )
     if tasks := _tasks_left(host, policy):
         return tasks
     if left := [t for t in host.targets if t.state != "unused"]:
         states = ", ".join(sorted({t.state for t in left}))
-        return f"{len(left)} targets not yet unused ({states})"
+        return f"{plural(len(left), 'target')} not yet unused ({states})"
     return _services_short(host, fleet)
 
 
@@ -65,9 +70,9 @@ def _tasks_left(host: Host, policy: Policy) -> str | None:
     left = [t for t in host.open_tasks if t.service is not None or policy.standalone != "ignore"]
     if not left:
         daemons = [t for t in host.tasks if t.daemon and t.desired_status == "STOPPED" and not t.stopped]
-        return f"{len(daemons)} daemon tasks still stopping" if daemons else None
+        return f"{plural(len(daemons), 'daemon task')} still stopping" if daemons else None
     states = ", ".join(f"{t.service or 'standalone'} {t.last_status}" for t in left[:4])
-    return f"{len(left)} tasks left ({states}{', ...' if len(left) > 4 else ''})"
+    return f"{plural(len(left), 'task')} left ({states}{', ...' if len(left) > 4 else ''})"
 
 
 def _services_short(host: Host, fleet: Fleet) -> str | None:

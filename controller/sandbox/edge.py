@@ -49,7 +49,7 @@ class Edge:
         self.delay = 0.0
         self._cloud = cloud
         self._admin = admin
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self.moto: Callable[..., Iterable[bytes]] = DomainDispatcherApplication(create_backend_app)
         self._count = threading.Lock()
 
     def __call__(self, env: dict[str, Any], start: Start) -> Iterable[bytes]:
@@ -61,7 +61,7 @@ class Edge:
         if path.startswith("/_sandbox/"):
             return self._administer(env["REQUEST_METHOD"], path.removeprefix("/_sandbox/"), body, start)
         env["wsgi.input"] = io.BytesIO(body)
-        service, action = _named(env, body)
+        service, action = named(env, body)
         with self._count:
             self.calls[f"{service}:{action}"] += 1
         if self.delay:
@@ -76,7 +76,7 @@ class Edge:
             with self._cloud.lock:
                 if action == "?" and service == "?":
                     raise NotImplementedError
-                answer = list(self._moto(env, (lambda *_, **__: None) if fault else start))
+                answer = list(self.moto(env, (lambda *_, **__: None) if fault else start))
             if fault is not None:
                 return _error(start, env, service, ApiError(fault.code, "the reply was lost", fault.status))
             return answer
@@ -107,7 +107,7 @@ class Edge:
         return _plain(start, status, answer)
 
 
-def _named(env: dict[str, Any], body: bytes) -> tuple[str, str]:
+def named(env: dict[str, Any], body: bytes) -> tuple[str, str]:
     """(service, action), from the signature's scope and the target header or form."""
     scope = env.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].partition(",")[0].split("/")
     service = scope[3] if len(scope) > 3 else "?"

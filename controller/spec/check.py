@@ -73,8 +73,3 @@ def spell(length: timedelta) -> str:
             text += f"{int(seconds // size)}{unit}"
             seconds = round(seconds % size, 3)
     return text + (f"{seconds:g}s" if seconds or not text else "")
-
-
-def plural(count: int, word: str) -> str:
-    """``1 host``, ``2 hosts``."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from controller.spec.check import Check, plural, spell
+from controller.base.words import plural
+from controller.spec.check import Check, spell
 from controller.spec.places import Path
 from controller.spec.types import Pool, Stack
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from datetime import timedelta
 
-from controller.spec.check import Check, plural, spell
+from controller.base.words import plural
+from controller.spec.check import Check, spell
 from controller.spec.places import Path, dotted
 from controller.spec.schema import near
 from controller.spec.types import Pool, Route, Service, Stack

@@ -28,6 +28,13 @@ def test_what_is_left_out_is_named(scope: dict[str, frozenset[str]], left: list[
     assert (made.left_out, made.notes) == (frozenset(left), ())
 
 
+def test_an_address_that_names_nothing_is_refused() -> None:
+    """Taken silently, a slip of the pen would leave everything out, or nothing."""
+    made = converge(three(), in_place(), kinds_of_three(), only=frozenset({"boks/a"}))
+
+    assert made.problems == ("boks/a: no such resource in the spec or in AWS; did you mean box/a?",)
+
+
 def test_what_is_left_out_and_differs_is_a_note() -> None:
     """Else a person would read "no changes" as "all is as the spec says"."""
     made = converge(three(size=2), in_place(size=1), kinds_of_three(), only=frozenset({"net/a"}))

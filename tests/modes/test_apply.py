@@ -115,6 +115,25 @@ def test_past_its_time_it_ends_5_and_the_next_one_finishes(stage: Stage, command
     assert command("apply", stage.spec, "--yes").code == 0
 
 
+def test_what_turns_out_impossible_half_way_ends_it_and_says_why(stage: Stage, command: Command) -> None:
+    """Somebody takes a role as their own while it works: no later pass could do anything, so none waits for it."""
+
+    def owned_by(owner: str) -> None:
+        stage.own.iam.tag_role(RoleName="tiny-execution-web", Tags=[{"Key": "theseus:stack", "Value": owner}])
+
+    stage.write("tags: {halfway: shop}\n")
+    stage.clock.between = lambda: owned_by("somebody")
+    ended = command("apply", stage.spec, "--yes", "-o", "json")
+    stage.clock.between = lambda: None
+    owned_by("tiny")
+
+    assert (ended.code, ended.json()["outcome"]) == (1, "failed")
+    assert "error: nothing more is changed:\n  role/execution-web" in ended.err
+    assert "somebody" in ended.err
+    stage.write()
+    assert command("apply", stage.spec, "--yes").code == 0
+
+
 def test_something_deleted_while_it_is_read_does_not_end_it(stage: Stage, command: Command) -> None:
     """`plan` looks once more, and so does `apply`, before and after it began."""
     for name in ("plan", "status"):

@@ -392,10 +392,10 @@ def test_requests_of_a_probe_are_in_every_roll() -> None:
     ("one", "two", "same"),
     [
         ("i-0a1 baking, 9 s left", "i-0a1 baking, 8.5 s left", True),
-        ("2 tasks left (web RUNNING, web PENDING)", "1 tasks left (web RUNNING)", True),
+        ("2 tasks left (web RUNNING, web PENDING)", "1 task left (web RUNNING)", True),
         ("i-0a1, i-0b2 booting: Pending", "i-0a1, i-0b2, i-0c3 booting: Pending", True),
-        ("i-0a1 draining: 1 tasks left", "i-0b2 draining: 1 tasks left", False),
-        ("i-0a1 draining: 1 tasks left", "i-0a1 draining: 1 targets not yet unused", False),
+        ("i-0a1 draining: 1 task left", "i-0b2 draining: 1 task left", False),
+        ("i-0a1 draining: 1 task left", "i-0a1 draining: 1 target not yet unused", False),
     ],
 )
 def test_meaning_ignores_counts_and_keeps_hosts(one: str, two: str, same: bool) -> None:

@@ -190,7 +190,7 @@ def test_a_halt_for_a_drain_names_the_service_and_why() -> None:
     web = service(last_event="unable to place a task: no container instance met all of its requirements")
     (note,) = decide(fleet((stuck, *olds(3)[1:], NEW), services=(web,)), policy(), NOW)
 
-    assert "i-1 not drained after 900 s: 1 tasks left (web RUNNING)" in note.why
+    assert "i-1 not drained after 900 s: 1 task left (web RUNNING)" in note.why
     assert web.last_event in note.why
 
 
@@ -222,7 +222,7 @@ def test_a_new_generation_keeps_the_bounds_and_the_baselines() -> None:
         pytest.param(fleet(desired=4), "3 of 4 hosts launched", id="launching"),
         pytest.param(
             fleet((draining("i-1", tasks=(task(status="STOPPING"),)), *olds(3)[1:], NEW)),
-            "i-1 draining: 1 tasks left (web STOPPING)",
+            "i-1 draining: 1 task left (web STOPPING)",
             id="draining",
         ),
         pytest.param(fleet(SURGED, alarms=("5xx",)), "alarm 5xx is in ALARM", id="gated"),

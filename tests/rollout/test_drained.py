@@ -23,7 +23,7 @@ BLOCKED = [
     ],
     pytest.param(draining(tasks=(task(None),)), (), policy(), "standalone RUNNING", id="a standalone task"),
     pytest.param(
-        draining(tasks=(task("log", "STOPPING", daemon=True),)), (), policy(), "1 daemon tasks", id="a daemon"
+        draining(tasks=(task("log", "STOPPING", daemon=True),)), (), policy(), "1 daemon task", id="a daemon"
     ),
     pytest.param(
         draining(tasks=(GONE,)), (service(running=3),), policy(), "web runs 3, floor 4", id="a task not yet elsewhere"
@@ -38,7 +38,7 @@ BLOCKED = [
         draining(healthy=False, tasks=(task(),)), (service(running=2),), policy(), "floor 4", id="lost, services short"
     ),
     pytest.param(
-        draining(since=299, agent_connected=False, tasks=(task(),)), (service(),), policy(), "1 tasks left",
+        draining(since=299, agent_connected=False, tasks=(task(),)), (service(),), policy(), "1 task left",
         id="away for less than five minutes is not lost",
     ),
 ]  # fmt: skip

@@ -8,7 +8,6 @@ from controller.spec.types import Stack
 from controller.tick import Options, tick
 from tests.simulated.stack import Simulation
 
-pytestmark = pytest.mark.sandbox
 LIVES_MAX = 400
 
 
@@ -19,7 +18,6 @@ class Died(BaseException):
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(("hosts.main.instance_type=t3.large",), id="every host replaced"),
         pytest.param(("hosts.main.size.desired=2",), id="one host less"),
         pytest.param(("hosts.main.instance_type=t3.large", "hosts.main.size.desired=4"), id="both at once"),
     ],
