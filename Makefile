@@ -22,16 +22,16 @@ demo: $(READY) ## the main job, from nothing, under load, in the sandbox; report
 test: $(READY) ## everything: check, then every test, the live sandbox included
 	$(MAKE) --no-print-directory check
 	@echo "whole stacks on the moved clock, in the background; the live sandbox beside them"
-	@THESEUS_HISTORIES=3000 THESEUS_SEED=500 nice -n 10 $(BIN)/python -m pytest -m 'simulated or histories' --durations=25 \
+	@THESEUS_HISTORIES=1500 THESEUS_SEED=500 nice -n 10 $(BIN)/python -m pytest -n 2 --dist loadfile -m 'simulated or histories' --durations=25 \
 	    > $(VENV)/simulated.log 2>&1 & simulated=$$!; \
-	  $(BIN)/python -m pytest -m sandbox --durations=12; live=$$?; \
+	  $(BIN)/python -m pytest -n 2 --dist loadfile -m sandbox --durations=12; live=$$?; \
 	  wait $$simulated; simulated=$$?; cat $(VENV)/simulated.log; exit $$((live || simulated))
 
 check: $(READY) ## format, lint, types, fast tests: under a minute
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	@$(BIN)/mypy > $(VENV)/mypy.log 2>&1 & types=$$!; \
-	  THESEUS_HISTORIES=$${THESEUS_HISTORIES:-500} $(BIN)/python -m pytest -n 2 -m 'not sandbox and not simulated'; \
+	  THESEUS_HISTORIES=$${THESEUS_HISTORIES:-200} $(BIN)/python -m pytest -n 2 -m 'not sandbox and not simulated'; \
 	  tests=$$?; wait $$types; types=$$?; cat $(VENV)/mypy.log; exit $$((tests || types))
 
 bench: $(READY) ## a cold no-op plan and an apply from nothing, beside terraform where it is installed

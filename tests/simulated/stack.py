@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from controller.aws.client import Aws
 from controller.engine.plan import Scope
@@ -18,6 +19,7 @@ from controller.tick import Options, tick
 
 SPECS = Path(__file__).parents[2] / "specs"
 LIMIT = timedelta(minutes=20)
+PAUSE = timedelta(seconds=2)  # at least, between two passes: a pass costs more here than the time it passes
 
 
 class Simulation:
@@ -29,6 +31,12 @@ class Simulation:
         self.aws = Aws(self.sim.session(), "us-east-1")
         self.journal = Journal()
         self.lines: list[str] = []
+        self._mark = f"/simulation/{uuid4()}"
+        self.aws.ssm.put_parameter(Name=self._mark, Value="here", Type="String")
+
+    def there(self) -> bool:
+        """Whether this is still the sandbox of this process: a later one takes its place, mark and all."""
+        return not self.aws.ssm.get_parameters(Names=[self._mark])["InvalidParameters"]
 
     def stack(self, *overrides: str) -> Stack:
         return load(self.spec, overrides).stack
@@ -55,7 +63,7 @@ class Simulation:
             if seen.quiet:
                 return outcome(seen)
             assert self.sim.now() < end, self.lines[-20:]
-            self.sim.sleep(seen.requeue_after)
+            self.sim.sleep(max(seen.requeue_after, PAUSE))
 
     def group(self, name: str) -> dict[str, Any]:
         found = self.aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])

@@ -24,10 +24,9 @@ WRITES = (
 )
 
 
-@pytest.fixture(scope="module")
-def stage() -> Simulation:
-    """A stack that serves; every test leaves it so."""
-    return Simulation().birth()
+@pytest.fixture
+def stage(born: Simulation) -> Simulation:
+    return born
 
 
 @pytest.fixture

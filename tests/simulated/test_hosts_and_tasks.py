@@ -11,9 +11,9 @@ SMALL = ("services.web.cpu=256", "services.web.memory=512", "hosts.main.instance
 LARGE = ("services.web.cpu=512", "services.web.memory=3000", "hosts.main.instance_type=t3.large")
 
 
-@pytest.fixture(scope="module")
-def stage() -> Simulation:
-    return Simulation().birth()
+@pytest.fixture
+def stage(born: Simulation) -> Simulation:
+    return born
 
 
 def changed(stage: Simulation, stack: Stack) -> list[str]:

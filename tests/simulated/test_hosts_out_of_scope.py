@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
-
 from controller.engine.plan import Scope
 from controller.modes import plan as planning
 from controller.report.seen import Tick, outcome
@@ -15,12 +13,6 @@ from tests.simulated.stack import Simulation
 
 OTHER_TYPE = "hosts.main.instance_type=t3.large"
 HOSTS = "auto_scaling_group/main"
-
-
-@pytest.fixture(scope="module")
-def born() -> Simulation:
-    """A stack that serves; every test leaves it so, and its hosts on their way from one type to another."""
-    return Simulation().birth()
 
 
 def scoped(*, only: str = "", exclude: str = "") -> Scope:
