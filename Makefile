@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
+unexport PYTHONDONTWRITEBYTECODE  # compiled once, not by each of the many processes of a test run
 .PHONY: help demo test check bench sandbox golden deflake mutants clean
 
 help: ## what there is

@@ -15,7 +15,6 @@ SLOW = (
     "aws/test_reads_needed.py",
     "modes/",
     "report/test_golden_reports.py",
-    "report_prober/",
     "resources/",
     "rollout/test_mutants.py",
     "sandbox/fidelity/",
@@ -29,11 +28,14 @@ FAST = (
     "report_prober/test_probe_result.py",
     "report_prober/test_demo_page.py",
 )
+LIVE = ("report_prober/",)  # real connections and real seconds: where others starve them, they measure the others
 HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         place = item.path.relative_to(HERE).as_posix()
+        if place.startswith(LIVE) and not place.startswith(FAST):
+            item.add_marker(pytest.mark.sandbox)
         if place.startswith(SLOW) and not place.startswith(FAST) and not item.get_closest_marker("sandbox"):
             item.add_marker(pytest.mark.simulated)

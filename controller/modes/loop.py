@@ -2,6 +2,7 @@
 
 Stacks take turns in one thread: a tick never waits, so none holds up another. What the loop may do rests on the record
 of the last applied spec (`record.judge`): a loop with an older file must not roll back what somebody applied since.
+It holds a stack's lease only as long as there is something to do, so that others can apply beside it.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class Watched:
     session: Session | None = None
     lease: Lease | None = None
     beat: Heartbeat | None = None
+    told: str = ""  # what was last said of the lease
     memory: record.Memory = field(default_factory=record.Memory)
     verdict: record.Verdict = "act"
     record: SpecCrumb | None = None
@@ -112,16 +114,18 @@ def _pass(one: Watched, options: argparse.Namespace, stop: Stop) -> timedelta | 
         file = _open(one, options, stop)
         assert one.session is not None
         log = log.bind(stack=one.session.stack.name)
-        if not options.observe and (error := _leased(one, options, stop, log)):
+        edited = not options.observe and one.memory.file != file
+        if (edited or _acts(one, options)) and (error := _leased(one, options, stop, log)):
             pause = RETRY
         else:
             seen = _tick(one, options, file, log)
-            pause = None if seen.quiet or not _acts(one, options) else seen.requeue_after
+            idle = one.lease is not None and seen.quiet
+            pause = None if idle or not _acts(one, options) else seen.requeue_after
     except Interrupted:
         return None
     except Locked as lost:
         log.warning(names.LEASE_LOST, why=str(lost))
-        _let_go(one)
+        one.told = names.LEASE_LOST
         pause, error = RETRY, str(lost)
     except SpecError as problem:
         log.error(names.SPEC_INVALID, problems=list(problem.problems))
@@ -129,6 +133,8 @@ def _pass(one: Watched, options: argparse.Namespace, stop: Stop) -> timedelta | 
     except ControllerError as problem:
         log.error(names.TICK_FAILED, why=str(problem), retry=isinstance(problem, NotYet))
         pause, error = RETRY if isinstance(problem, NotYet) else None, str(problem)
+    if seen is None or pause is None:
+        _let_go(one)
     took = (stop.clock.now() - began).total_seconds()
     one.view = _view(one, seen, number, took, error, stop.clock.now())
     if seen is not None:
@@ -177,9 +183,12 @@ def _leased(one: Watched, options: argparse.Namespace, stop: Stop, log: Any) -> 
         wanted.acquire()
     except (Locked, NotYet) as held:
         log.info(names.LEASE_HELD, why=str(held))
+        one.told = names.LEASE_HELD
         return str(held)
     one.lease, one.beat = wanted, Heartbeat(wanted.renew).__enter__()
-    log.info(names.LEASE_TAKEN)
+    if one.told != names.LEASE_TAKEN:  # it is taken again for every quiet pass: not worth a line
+        log.info(names.LEASE_TAKEN)
+        one.told = names.LEASE_TAKEN
     return ""
 
 
@@ -204,6 +213,8 @@ def _tick(one: Watched, options: argparse.Namespace, file: str, log: Any) -> Tic
         before = one.verdict
         remains = record.remains(plan, stack.name, DATA)
         one.verdict, memory = record.judge(one.memory, one.record, stack.digest, file, remains=remains)
+        if one.verdict in record.ACTING and one.lease is None:
+            return False  # it kept its hands off until now: it looks again, with the lease
         if one.verdict == "destroyed" and before != "destroyed":
             log.warning(names.STACK_DESTROYED, why=DESTROYED)
         if one.verdict == "superseded" and before != "superseded" and one.record is not None:

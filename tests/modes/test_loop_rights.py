@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -142,16 +143,36 @@ def test_what_another_holds_is_left_alone_until_it_is_free(in_accord: Stage, com
 
 
 def test_a_lease_that_grew_old_is_lost_and_taken_again(in_accord: Stage, command: Command) -> None:
-    """The clock moves a minute between passes and nobody renewed meanwhile, as after a machine that slept."""
+    """The clock moves two minutes while there is work left, and nobody renewed, as after a machine that slept."""
     stage, before = in_accord, in_accord.delay()
-    stage.before_passes(three=lambda: drifting(stage))
+    drifting(stage)
+    stage.before_passes(two=lambda: (stage.sim.sleep(timedelta(minutes=2)), drifting(stage)))
 
     ended = command("run", stage.spec, "--lease", "dynamodb", "--ticks", "3")
 
-    assert [line["tick"] for line in ended.lines("lease.lost")] == [2]  # though that pass had nothing to do
+    assert [line["tick"] for line in ended.lines("lease.lost")] == [2]
     assert [line["tick"] for line in ended.lines("lease.taken")] == [1, 3]
-    assert corrected(ended) == [3]
+    assert corrected(ended) == [1, 3]
     assert stage.delay() == before
+
+
+def test_others_apply_beside_a_loop_that_has_nothing_to_do(in_accord: Stage, command: Command, tmp_path: Path) -> None:
+    """Between quiet passes nobody holds the lease; what was applied meanwhile is not rolled back."""
+    stage, before, codes = in_accord, in_accord.delay(), []
+    newer = tmp_path / "newer.yaml"
+    newer.write_text(f"extends: {stage.spec}\nservices: {{web: {{deregistration_delay: 66s}}}}\n")
+    place = ("--lease", f"file:{tmp_path / 'lease'}")
+    stage.before_passes(
+        two=lambda: codes.append(stage.elsewhere("apply", str(newer), "--yes", "--lock-timeout", "0s", *place))
+    )
+
+    ended = command("run", stage.spec, "--ticks", "4", *place)
+
+    assert codes == [0]
+    assert [line["tick"] for line in ended.lines("spec.superseded")] == [2]
+    assert ended.lines("lease.held") == []
+    assert [(line["done"], line["moves"]) for line in ended.lines("tick.done")] == [([], [])] * 4
+    assert (before, stage.delay()) == ("30", "66")
 
 
 def test_a_lease_lost_between_look_and_act_stops_that_pass(
