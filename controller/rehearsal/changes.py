@@ -56,7 +56,7 @@ def change(scene: Scene, name: str, act: Callable[[], Ended], *, expect: str = "
         "duration_s": round(took, 1),
         "from_s": round(began - zero, 1),
         "to_s": round(began - zero + took, 1),
-        "hosts": [_host(host, zero) for host in roll.get("hosts", [])],
+        "hosts": [_host(host, zero) for host in pool.get("hosts", [])],
     }
     row["broken"] = broken(row, one, expect)
     return row

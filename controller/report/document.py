@@ -69,6 +69,7 @@ def apply_document(journal: Journal, outcome: str, calls: Mapping[str, int], dur
                 "serving_at_start": one.serving_at_start,
                 "min_serving": one.min_serving,
                 "peak": one.peak,
+                "hosts": [_timeline(host) for host in one.hosts],
             }
             for one in journal.pools
         ],

@@ -133,6 +133,7 @@ class Figures:
     serving_at_start: int | None = None
     min_serving: int | None = None
     peak: int = 0
+    hosts: list[Timeline] = field(default_factory=list)
 
     def add(self, fleet: Fleet, policy: Policy | None, now: datetime) -> None:
         self.size, self.peak = fleet.size, max(self.peak, len(fleet.live))
@@ -188,6 +189,7 @@ class PoolWatch:
         if known is None:
             known = Timeline(host.id, host.zone, short_version(host.version), host.launched_at)
             self._hosts[host.id] = known
+            self.figures.hosts.append(known)
             if self.roll is not None:
                 self.roll.hosts.append(known)
             if self._first:

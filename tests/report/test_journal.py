@@ -256,6 +256,20 @@ def test_a_whole_roll_has_all_its_figures() -> None:
     assert (found["resumed"], found["ended"]) == (False, "2026-01-01T00:00:08Z")
 
 
+def test_a_pool_that_only_grows_has_its_hosts_too() -> None:
+    """No roll, and yet a host came: who reads the report wants to see it, beside those that were there."""
+    journal = Journal()
+    journal.add(tick(0, fleet(host("a", current=True))))
+    journal.add(tick(2, fleet(host("a", current=True), host("b", current=True))))
+    document = apply_document(journal, "succeeded", {}, 1.0)
+
+    assert document["rollouts"] == []
+    assert [(one["id"], one["ready"]) for one in document["pools"][0]["hosts"]] == [
+        ("i-a", None),
+        ("i-b", "2026-01-01T00:00:02Z"),
+    ]
+
+
 def test_the_timeline_of_a_host_has_its_times() -> None:
     """Each time is that of the tick that saw it, or what AWS and the tags say; null where neither tells."""
     new = host("d", current=True, agent_status=None)
