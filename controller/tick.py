@@ -218,7 +218,9 @@ def _roll(aws: Aws, stack: Stack, seen: Tick, options: Options, *, act: bool) ->
     acting = [move for _, move in moves if not isinstance(move, Wait | Halt | Done)]
     errors = [error.after for error in failed.values() if isinstance(error, NotYet)]
     requeue = SOON if acting else min([*waits, *errors, seen.requeue_after])
-    return replace(seen, moves=tuple(moves), failed=failed, quiet=_quiet(seen, moves, failed), requeue_after=requeue)
+    return replace(
+        seen, moves=tuple(moves), failed=failed, quiet=_quiet(stack, seen, moves, failed), requeue_after=requeue
+    )
 
 
 def _moves(stack: Stack, fleet: Fleet, seen: Tick, options: Options) -> tuple[Move, ...]:
@@ -231,10 +233,12 @@ def _moves(stack: Stack, fleet: Fleet, seen: Tick, options: Options) -> tuple[Mo
     return decide(fleet, policy_of(stack, fleet.pool), seen.now)
 
 
-def _quiet(seen: Tick, moves: list[tuple[str, Move]], failed: Mapping[Key, ControllerError]) -> bool:
+def _quiet(stack: Stack, seen: Tick, moves: list[tuple[str, Move]], failed: Mapping[Key, ControllerError]) -> bool:
     """Nothing is left to do, wait for or prove; what waits for a person, or was refused, does not count as left."""
     waiting = [error for error in failed.values() if isinstance(error, NotYet | Stale)]
-    stuck = {key for key, one in seen.held.items() if one.outcome} | _behind_stuck(seen.plan, failed)
+    halted = {pool for pool, move in moves if isinstance(move, Halt)}
+    behind = {Key("service", service.name) for service in stack.services if service.pool in halted}
+    stuck = {key for key, one in seen.held.items() if one.outcome or key in behind} | _behind_stuck(seen.plan, failed)
     left = [s.key for s in seen.plan.steps if s.action != "none" and s.key not in stuck]
     proved = all(
         verdict.state != "in_progress" or Key("service", verdict.service) in stuck for verdict in seen.verdicts

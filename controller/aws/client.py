@@ -7,11 +7,13 @@ where no clock or signal can reach them.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 import botocore.config
 import botocore.exceptions
@@ -209,6 +211,8 @@ def connect(region: str, profile: str | None) -> Aws:
     try:
         session = botocore.session.Session(profile=profile)
         session.register_component("data_loader", loader(session.get_config_variable("data_path")))
+        if (url := os.environ.get("AWS_ENDPOINT_URL")) and not _address(url):
+            raise Refused(f"AWS_ENDPOINT_URL {url} is not the address of an endpoint, like http://127.0.0.1:5000")
         if session.get_credentials() is None:
             raise Refused("no AWS credentials: set AWS_PROFILE, --profile or AWS_ACCESS_KEY_ID")
     except botocore.exceptions.BotoCoreError as error:
@@ -217,6 +221,14 @@ def connect(region: str, profile: str | None) -> Aws:
     if region not in known:
         raise Refused(f"region {region} is not one that AWS has; see `region:` in the spec or --region")
     return Aws(session, region)
+
+
+def _address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port or an IPv6 address that is none
+        return False
 
 
 def pages(call: Callable[..., Any], result: str, token: str = "NextToken", **request: Any) -> list[dict[str, Any]]:

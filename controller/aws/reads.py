@@ -168,6 +168,16 @@ class Reads:
 
         return self.once("instances", ask)
 
+    def instances_by_id(self, ids: Sequence[str]) -> list[Item]:
+        """Those of *ids*, whatever their tags: members of our groups that somebody attached or untagged."""
+
+        def ask() -> list[Item]:
+            filters: Any = [{"Name": "instance-id", "Values": list(ids)}]
+            found = pages(self.aws.ec2.describe_instances, "Reservations", Filters=filters)
+            return [instance for reservation in found for instance in reservation["Instances"]]
+
+        return self.once(("instances", tuple(ids)), ask)
+
     def instance_types(self, types: Iterable[str]) -> dict[str, Item]:
         """EC2's description of each type, by name."""
         wanted = sorted(set(types))

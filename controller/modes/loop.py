@@ -2,7 +2,8 @@
 
 Stacks take turns in one thread: a tick never waits, so none holds up another. What the loop may do rests on the record
 of the last applied spec (`record.judge`): a loop with an older file must not roll back what somebody applied since.
-It holds a stack's lease only as long as there is something to do, so that others can apply beside it.
+It holds a stack's lease only from one pass that changed something to the next, so that others can apply beside it,
+whatever it waits for.
 """
 
 from __future__ import annotations
@@ -118,9 +119,12 @@ def _pass(one: Watched, options: argparse.Namespace, stop: Stop) -> timedelta | 
         if (edited or _acts(one, options)) and (error := _leased(one, options, stop, log)):
             pause = RETRY
         else:
+            changes = one.session.aws.mutations
             seen = _tick(one, options, file, log)
-            idle = one.lease is not None and seen.quiet
+            idle = one.lease is not None and (seen.quiet or bool(seen.plan.problems))
             pause = None if idle or not _acts(one, options) else seen.requeue_after
+            if one.session.aws.mutations == changes:
+                _let_go(one)
     except Interrupted:
         return None
     except Locked as lost:
@@ -133,7 +137,7 @@ def _pass(one: Watched, options: argparse.Namespace, stop: Stop) -> timedelta | 
     except ControllerError as problem:
         log.error(names.TICK_FAILED, why=str(problem), retry=isinstance(problem, NotYet))
         pause, error = RETRY if isinstance(problem, NotYet) else None, str(problem)
-    if seen is None or pause is None:
+    if seen is None:
         _let_go(one)
     took = (stop.clock.now() - began).total_seconds()
     one.view = _view(one, seen, number, took, error, stop.clock.now())

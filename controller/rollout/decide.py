@@ -77,7 +77,7 @@ def _settled(fleet: Fleet) -> bool:
     """No host to replace, add or remove, and no trace of a roll. A host that somebody else drains is left so."""
     traces = fleet.roll or fleet.suspended_by_us or fleet.halted or fleet.leftovers
     crumbs = any(host.ready_since or host.unready or host.cordoned_at for host in fleet.live)
-    steady = len(fleet.hosts) == wanted(fleet) == fleet.desired and not fleet.old
+    steady = len(fleet.live) == len(fleet.hosts) == wanted(fleet) == fleet.desired and not fleet.old
     return steady and not traces and not crumbs and all(host.active or host.cordoned for host in fleet.live)
 
 
@@ -336,7 +336,7 @@ def _finish(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     """Everything is replaced: put back what the roll changed, drop the crumbs, the roll's own last (rule 9)."""
     if waiting := _progress(fleet, policy, now):
         return waiting
-    if fleet.old or not len(fleet.hosts) == wanted(fleet) == fleet.desired:
+    if fleet.old or not len(fleet.live) == len(fleet.hosts) == wanted(fleet) == fleet.desired:
         return ()
     return restore(fleet) or forget(fleet)
 

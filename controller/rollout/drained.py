@@ -12,18 +12,18 @@ from datetime import datetime
 from controller.base.words import plural
 from controller.rollout.model import LOST_AFTER, Fleet, Host, Policy, Target
 
+SERVING = {"healthy", "draining", "unhealthy.draining"}  # requests may be in flight there
 LEAVING = {"draining", "unhealthy.draining", "unused"}  # states of a target that was deregistered already
 
 
 def blocking(host: Host, fleet: Fleet, policy: Policy, now: datetime) -> str | None:
     """Why *host* is not drained yet, with the numbers; None when it is."""
     if lost(host, now):
-        healthy = [t for t in host.targets if t.state == "healthy"]
-        return (
-            f"{plural(len(healthy), 'target')} of the lost host still healthy"
-            if healthy
-            else _services_short(host, fleet)
-        )
+        serving = [t for t in host.targets if t.state == "healthy" or (t.state in SERVING and not host.dead)]
+        if serving:
+            states = ", ".join(sorted({t.state for t in serving}))
+            return f"{plural(len(serving), 'target')} of the lost host may still serve ({states})"
+        return _services_short(host, fleet)
     if tasks := _tasks_left(host, policy):
         return tasks
     if left := [t for t in host.targets if t.state != "unused"]:
@@ -33,11 +33,13 @@ def blocking(host: Host, fleet: Fleet, policy: Policy, now: datetime) -> str | N
 
 
 def lost(host: Host, now: datetime) -> bool:
-    """The host cannot drain any more: the group calls it unhealthy, or its agent has been away for over 5 m.
+    """The host cannot drain any more: its machine is dead, or its agent has been away for over 5 m.
 
-    How long an agent is away is not in AWS; `cordoned_at` bounds it from below: we cordon a broken host at once.
+    How long an agent is away is not in AWS; `cordoned_at` bounds it from above: we cordon a broken host at once. One
+    cordoned long ago may be away for a moment only: so what may still serve is waited for, even then. The group's
+    "Unhealthy" alone is not enough: the machine runs on, and drains like any other.
     """
-    if not host.healthy:
+    if host.dead:
         return True
     away = host.container_instance is not None and not host.agent_connected
     return away and host.cordoned_at is not None and now - host.cordoned_at > LOST_AFTER

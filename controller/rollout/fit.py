@@ -56,11 +56,12 @@ def misfit(needs: Iterable[Need], hosts: Sequence[tuple[Resources, frozenset[int
 
 
 def needs_of(tasks: Iterable[Task]) -> list[Need]:
-    """What those of *tasks* reserve that must run elsewhere; one told to stop has its replacement already."""
+    """What those of *tasks* reserve that must run elsewhere; one told to stop has its replacement already, and one
+    of no service is not started anywhere else."""
     return [
-        Need(task.service or task.arn.rsplit("/", 1)[-1], task.cpu, task.memory, task.static_ports)
+        Need(task.service, task.cpu, task.memory, task.static_ports)
         for task in tasks
-        if not task.stopped and not task.daemon and task.desired_status == "RUNNING"
+        if task.service is not None and not task.stopped and not task.daemon and task.desired_status == "RUNNING"
     ]
 
 
@@ -105,13 +106,17 @@ def deploy_misfit(
     'web starts a task before it stops one (min 100 %): 3 of 4 tasks fit; web needs 256 cpu/600 MiB, \
 left: 1280 cpu/0 MiB'
     """
-    if changing.daemon or math.ceil(changing.desired * changing.min_percent / 100) < changing.desired:
+    if (
+        changing.daemon
+        or not changing.desired
+        or math.ceil(changing.desired * changing.min_percent / 100) < changing.desired
+    ):
         return None
     hosts = [(capacity, frozenset[int]())] * fleet_size
     others = _all(one for one in services if one is not changing)
     new, old = _need(changing), list(live)[: changing.desired]
     first = misfit([*others, *old, new], hosts)
-    last = misfit([*others, *_all([changing]), old[0] if old else new], hosts) if changing.desired else None
+    last = misfit([*others, *_all([changing]), old[0] if old else new], hosts)
     why = first or last
     return f"{changing.name} starts a task before it stops one (min {changing.min_percent} %): {why}" if why else None
 

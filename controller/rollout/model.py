@@ -64,7 +64,8 @@ class Host:
     zone: str
     current: bool
     lifecycle: str = "InService"
-    healthy: bool = True  # in the group's eyes
+    healthy: bool = True  # in the group's eyes, which replaces it if not
+    dead: bool = False  # its machine does not run: nothing serves or answers there any more
     instance_type: str = ""
     version: str = ""
     launched_at: datetime | None = None

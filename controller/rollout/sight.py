@@ -6,7 +6,7 @@ something is to be rolled.
 
 from __future__ import annotations
 
-import urllib.error
+import http.client
 import urllib.request
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -65,7 +65,7 @@ def observe(reads: Reads, stack: Stack, pool: Pool, now: datetime) -> Fleet | No
         suspended=tuple(sorted(item["ProcessName"] for item in group.get("SuspendedProcesses", []))),
         suspended_by_us=tuple(part for part in tags.get(SUSPENDED_TAG, "").split(",") if part),
         spec_max=pool.size.max,
-        leftovers=_leftovers(reads, live_name(stack, Key("capacity_provider", pool.name))),
+        leftovers=_leftovers(group, reads, live_name(stack, Key("capacity_provider", pool.name))),
         attached=_attached(group, reads),
         zones=tuple(sorted(group.get("AvailabilityZones", []))),
     )
@@ -100,6 +100,8 @@ def parse_version(group: Item) -> tuple[str, str]:
 def parse_hosts(group: Item, wanted: tuple[str, str], reads: Reads) -> tuple[Host, ...]:
     """The group's members, joined with EC2, ECS and target health by instance id."""
     machines = {item["InstanceId"]: item for item in reads.instances()}
+    if untagged := sorted({m["InstanceId"] for m in group["Instances"]} - machines.keys()):
+        machines |= {item["InstanceId"]: item for item in reads.instances_by_id(untagged)}
     nodes = {item.get("ec2InstanceId"): item for item in reads.container_instances()}
     by_node: dict[str, list[Task]] = {}
     for item in reads.tasks():
@@ -127,13 +129,14 @@ def _host(
     template = member.get("LaunchTemplate") or {}
     version = str(template.get("Version", ""))
     mine = (str(template.get("LaunchTemplateId", "")), version)
-    state = machine.get("State", {}).get("Name")
+    dead = machine.get("State", {}).get("Name") not in {None, "pending", "running"}
     return Host(
         id=member["InstanceId"],
         zone=member["AvailabilityZone"],
         current=mine == wanted,
         lifecycle=member["LifecycleState"],
-        healthy=member.get("HealthStatus", "Healthy").lower() == "healthy" and state in {None, "pending", "running"},
+        healthy=member.get("HealthStatus", "Healthy").lower() == "healthy" and not dead,
+        dead=dead,
         instance_type=str(member.get("InstanceType") or machine.get("InstanceType") or ""),
         version=version,
         launched_at=machine.get("LaunchTime"),
@@ -296,13 +299,16 @@ def _get(address: str) -> str:
         with urllib.request.urlopen(address, timeout=5) as answer:
             answer.read()
         return ""
-    except (urllib.error.URLError, OSError) as error:
-        return str(error)
+    except (http.client.HTTPException, OSError, ValueError) as error:  # an answer that is no HTTP is a failure, too
+        return f"{type(error).__name__}: {error}"
 
 
-def _leftovers(reads: Reads, provider: str) -> tuple[str, ...]:
-    """Container instances of this pool whose EC2 instance is gone: ECS keeps those whose agent went first (1.5)."""
-    alive = {item["InstanceId"] for item in reads.instances()}
+def _leftovers(group: Item, reads: Reads, provider: str) -> tuple[str, ...]:
+    """Container instances of this pool whose EC2 instance is gone: ECS keeps those whose agent went first (1.5).
+
+    A member of the group is alive, whatever tags somebody took from it.
+    """
+    alive = {item["InstanceId"] for item in (*reads.instances(), *group["Instances"])}
     return tuple(
         item["containerInstanceArn"]
         for item in reads.container_instances()

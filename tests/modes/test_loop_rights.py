@@ -175,6 +175,26 @@ def test_others_apply_beside_a_loop_that_has_nothing_to_do(in_accord: Stage, com
     assert (before, stage.delay()) == ("30", "66")
 
 
+def test_others_apply_beside_a_loop_that_may_do_nothing(in_accord: Stage, command: Command, tmp_path: Path) -> None:
+    """A change that needs a person's leave is refused in every pass, at the usual interval, and locks nobody out."""
+    stage, codes = in_accord, []
+    refused = tmp_path / "refused.yaml"
+    refused.write_text(
+        f"extends: {stage.spec}\nnetwork: {{cidr: 10.77.0.0/16, public_subnets: [10.77.1.0/24, 10.77.2.0/24]}}\n"
+    )
+    place = ("--lease", f"file:{tmp_path / 'lease'}")
+    began = stage.sim.now()
+    stage.before_passes(
+        two=lambda: codes.append(stage.elsewhere("apply", stage.spec, "--yes", "--lock-timeout", "0s", *place))
+    )
+
+    ended = command("run", str(refused), "--ticks", "3", "--interval", "60s", *place)
+
+    assert codes == [0]
+    assert all(line["problems"] for line in ended.lines("tick.done")[:1])
+    assert stage.sim.now() - began > timedelta(seconds=100)
+
+
 def test_a_lease_lost_between_look_and_act_stops_that_pass(
     in_accord: Stage, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

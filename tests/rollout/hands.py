@@ -217,6 +217,8 @@ def _bury(world: World, node: str) -> None:
         return
     box = next(box for box in world.boxes if f"ci-{box.id}" == node)
     require(box.leaving and not world.connected(box), f"{box.id} forced out of the cluster while it lives")
+    serving = [job.target for job in box.jobs if job.target in {"healthy", "draining"} and not world.dead(box)]
+    require(not serving, f"{box.id} forced out of the cluster with targets {serving}")
     box.node = None
 
 

@@ -84,6 +84,7 @@ EVENTS = {
     "lose": 1,
     "minimum": 1,
     "stray": 2,
+    "sick": 1,
 }
 
 
@@ -251,6 +252,9 @@ def _happen(play: Play, what: str, dice: random.Random) -> None:
             world.serial += 1
             end = world.now + dice.choice([20, 100, 900])
             one.jobs.append(Job(f"run-{world.serial}", None, "RUNNING", end))
+        case "sick" if one and play.deaths < 2:  # and replaces it by itself; managed draining drains it
+            play.deaths += 1
+            one.sick, one.state = True, "Terminating"
         case "stray" if one:
             world.serial += 1
             one.jobs.append(Job("", None, "STOPPED", NEVER, wanted=False, target="healthy", port=32768 + world.serial))

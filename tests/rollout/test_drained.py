@@ -9,6 +9,7 @@ from controller.rollout import drained
 from controller.rollout.model import Host, Policy, Service
 from tests.rollout.builders import NOW, ROLL, draining, fleet, policy, service, target, task
 
+DEAD = {"healthy": False, "dead": True}
 GONE = task(status="STOPPED")
 SHORT = service(running=1, healthy=1, baseline=BaselineCrumb(1, 4, 1, ROLL.started))
 
@@ -32,10 +33,18 @@ BLOCKED = [
         draining(tasks=(GONE,)), (service(healthy=3),), policy(), "3 healthy targets, floor 4", id="a target short"
     ),
     pytest.param(
-        draining(healthy=False, targets=(target(),)), (), policy(), "lost host still healthy", id="lost, yet it answers"
+        draining(**DEAD, targets=(target(),)), (), policy(), "may still serve (healthy)", id="lost, yet it answers"
     ),
     pytest.param(
-        draining(healthy=False, tasks=(task(),)), (service(running=2),), policy(), "floor 4", id="lost, services short"
+        draining(**DEAD, tasks=(task(),)), (service(running=2),), policy(), "floor 4", id="lost, services short"
+    ),
+    pytest.param(
+        draining(healthy=False, tasks=(task(status="DEACTIVATING"),), targets=(target("draining"),)), (service(),),
+        policy(), "1 task left", id="the group calls it unhealthy, and it runs on",
+    ),
+    pytest.param(
+        draining(since=301, agent_connected=False, tasks=(task(status="DEACTIVATING"),), targets=(target("draining"),)),
+        (service(),), policy(), "may still serve (draining)", id="lost, perhaps only for a moment: requests in flight",
     ),
     pytest.param(
         draining(since=299, agent_connected=False, tasks=(task(),)), (service(),), policy(), "1 task left",
@@ -51,9 +60,12 @@ FREE = [
     pytest.param(draining(tasks=(task("log", daemon=True),)), (), policy(), id="a daemon that still may run"),
     pytest.param(draining(tasks=(GONE,)), (service(running=0, daemon=True),), policy(), id="daemon service"),
     pytest.param(draining(), (service(running=0),), policy(), id="a service that had nothing here"),
-    pytest.param(draining(healthy=False, tasks=(task(),)), (service(),), policy(), id="lost: its tasks cannot stop"),
+    pytest.param(draining(**DEAD, tasks=(task(),)), (service(),), policy(), id="lost: its tasks cannot stop"),
     pytest.param(
-        draining(healthy=False, targets=(target("unhealthy"),)), (), policy(), id="lost: no target serves"
+        draining(**DEAD, targets=(target("draining"),)), (), policy(), id="dead: nothing is in flight"
+    ),
+    pytest.param(
+        draining(**DEAD, targets=(target("unhealthy"),)), (), policy(), id="lost: no target serves"
     ),
     pytest.param(
         draining(since=301, agent_connected=False, tasks=(task(),)), (service(),), policy(), id="away for long: lost"
@@ -97,7 +109,7 @@ def test_a_standalone_task_is_stopped_once() -> None:
         pytest.param(draining(targets=(target("draining"), target("unused", 80))), [], id="deregistered already"),
         pytest.param(draining(tasks=(task(),), targets=(target(port=80),)), [], id="a task is left"),
         pytest.param(
-            draining(healthy=False, tasks=(task(ports=(32768,)),), targets=(target(), target(port=80))), [80],
+            draining(**DEAD, tasks=(task(ports=(32768,)),), targets=(target(), target(port=80))), [80],
             id="lost: all but what its tasks registered",
         ),
     ],

@@ -85,6 +85,7 @@ class Box:
     ready: str = ""
     cordoned: str = ""
     protected: bool = False
+    sick: bool = False  # the group calls it unhealthy, though it serves
     jobs: list[Job] = field(default_factory=list)
     served: set[str] = field(default_factory=set)
 

@@ -92,6 +92,41 @@ def test_a_host_whose_agent_is_lost_after_its_cordon_is_let_go(stage: Simulation
     assert len(left) == 3
 
 
+def test_a_host_that_somebody_untagged_is_a_member_like_any_other(stage: Simulation, other: Stack) -> None:
+    """Its agent is away for a moment: it is not taken for one that is gone. The roll reads its crumbs all the same."""
+    host = members(stage)[0]
+    stage.aws.ec2.delete_tags(Resources=[host], Tags=[{"Key": "theseus:stack"}, {"Key": "theseus:name"}])
+    stage.sim.door("POST", "host", id=host, action="lost")
+    tick(stage.stack(f"hosts.main.instance_type={_now(stage)}"), stage.aws, stage.sim, act=True)
+    stage.sim.door("POST", "host", id=host, action="back")
+    mark = stage.sim.door("POST", "mark")["at"]
+
+    assert stage.apply(other) == "succeeded"
+
+    assert host not in members(stage)
+    assert sum(f"{host} draining" in line for line in stage.lines) >= 1
+    figures = stage.sim.door("POST", "since", at=mark)
+    assert (figures["hosts"]["demo-main"], figures["healthy"]["demo-web"] >= 4) == (3, True)
+
+
+def test_one_called_unhealthy_is_drained_to_the_end_though_its_agent_is_away_for_a_moment(stage: Simulation) -> None:
+    """The ordinary way to have a host recycled: managed draining lets its requests finish, and so do we."""
+    as_is = stage.stack(f"hosts.main.instance_type={_now(stage)}", "services.web.deregistration_delay=30s")
+    assert stage.apply(as_is) == "succeeded"
+    host = members(stage)[0]
+    stage.aws.autoscaling.set_instance_health(InstanceId=host, HealthStatus="Unhealthy")
+    until(stage, as_is, lambda seen: any(h.id == host and h.cordoned for h in seen.fleets[0].hosts))
+    stage.sim.door("POST", "host", id=host, action="lost")
+    tick(as_is, stage.aws, stage.sim, act=True)
+    nodes = stage.aws.ecs.list_container_instances(cluster="demo")["containerInstanceArns"]
+    stage.sim.door("POST", "host", id=host, action="back")
+
+    seen = stage.aws.ecs.describe_container_instances(cluster="demo", containerInstances=nodes)["containerInstances"]
+    assert host in {one["ec2InstanceId"] for one in seen if one["status"] == "DRAINING"}
+    assert stage.apply(as_is) == "succeeded"
+    assert stage.apply(stage.stack(f"hosts.main.instance_type={_now(stage)}")) == "succeeded"
+
+
 def test_a_host_that_dies_while_it_drains_is_no_halt(stage: Simulation, other: Stack) -> None:
     """Its tasks are lost with it, by nobody's hand of ours; the roll goes on."""
     dead = cordoned(until(stage, other, cordoned))[0].id

@@ -71,3 +71,15 @@ def test_bigger_tasks_and_bigger_hosts_then_back(stage: Simulation) -> None:
     assert "hosts first" not in "\n".join(down)
     assert first(down, "updated service/web") < first(down, succeeded(stage)) < first(down, "draining")
     assert stage.settings("demo-main")["crumbs"] == []
+
+
+def test_a_halt_ends_an_apply_whose_service_waits_for_the_hosts(stage: Simulation) -> None:
+    """Exit 4 at once, not 5 when its time is up: nothing will ever let that service go."""
+    never = ("hosts.main.image.update=auto", "hosts.main.rollout.ready_timeout=20s")
+    parameter = stage.stack().pools[0].image.ssm
+    stage.sim.door("POST", "ami", parameter=parameter, joins="never")
+
+    assert stage.apply(stage.stack(*LARGE, *never)) == "halted"
+
+    stage.sim.door("POST", "ami", parameter=parameter)
+    assert stage.apply(stage.stack(*SMALL, *never)) == "succeeded"
