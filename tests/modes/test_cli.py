@@ -220,6 +220,18 @@ def test_a_region_or_profile_that_is_not_there_is_named(command: Command, argume
     assert arguments[1] in ended.err
 
 
+@pytest.mark.parametrize("url", ["garbage", "http://[::1", "http://127.0.0.1:port"])
+def test_an_endpoint_that_is_no_address_is_told_in_one_line(
+    url: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+
+    ended = command("plan", SPEC)
+
+    assert (ended.code, ended.err.count("\n")) == (1, 1)
+    assert ended.err.startswith(f"error: AWS_ENDPOINT_URL {url} is not the address of an endpoint")
+
+
 @pytest.mark.parametrize("name", ["plan", "apply", "destroy", "status"])
 def test_an_endpoint_that_is_down_is_told_in_one_line_and_soon(
     name: str, closed: str, command: Command, sent: Counter[tuple[str, ...]]
