@@ -162,21 +162,18 @@ class Reads:
 
         def ask() -> list[Item]:
             states = ["pending", "running", "shutting-down", "stopping", "stopped"]
-            filters: Any = [*self._tagged(), {"Name": "instance-state-name", "Values": states}]
-            found = pages(self.aws.ec2.describe_instances, "Reservations", Filters=filters)
-            return [instance for reservation in found for instance in reservation["Instances"]]
+            return self._machines([*self._tagged(), {"Name": "instance-state-name", "Values": states}])
 
         return self.once("instances", ask)
 
     def instances_by_id(self, ids: Sequence[str]) -> list[Item]:
         """Those of *ids*, whatever their tags: members of our groups that somebody attached or untagged."""
+        filters = [{"Name": "instance-id", "Values": list(ids)}]
+        return self.once(("instances", tuple(ids)), lambda: self._machines(filters))
 
-        def ask() -> list[Item]:
-            filters: Any = [{"Name": "instance-id", "Values": list(ids)}]
-            found = pages(self.aws.ec2.describe_instances, "Reservations", Filters=filters)
-            return [instance for reservation in found for instance in reservation["Instances"]]
-
-        return self.once(("instances", tuple(ids)), ask)
+    def _machines(self, filters: Any) -> list[Item]:
+        found = pages(self.aws.ec2.describe_instances, "Reservations", Filters=filters)
+        return [instance for reservation in found for instance in reservation["Instances"]]
 
     def instance_types(self, types: Iterable[str]) -> dict[str, Item]:
         """EC2's description of each type, by name."""

@@ -78,7 +78,10 @@ class Scope:
 
     def names(self, key: Key) -> bool:
         """Whether *key* itself is meant, what others depend on aside. A bare kind means all of that kind."""
-        return (not self.only or not self.only.isdisjoint((str(key), key.kind))) and not self.leaves(key)
+        return self.takes(key) and not self.leaves(key)
+
+    def takes(self, key: Key) -> bool:
+        return not self.only or not self.only.isdisjoint((str(key), key.kind))
 
     def leaves(self, key: Key) -> bool:
         return not self.exclude.isdisjoint((str(key), key.kind))
@@ -189,7 +192,7 @@ def _deletions(live: Live, declared: Mapping[Key, set[Key]]) -> list[Step]:
 
 
 def _in_scope(graph: Mapping[Key, set[Key]], scope: Scope) -> set[Key]:
-    keys = {key for key in graph if not scope.only or not scope.only.isdisjoint((str(key), key.kind))}
+    keys = {key for key in graph if scope.takes(key)}
     frontier = set(keys) if scope.only else set()
     while frontier:
         frontier = {parent for key in frontier for parent in graph[key]} - keys

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from controller.report.seen import Tick
 from controller.rollout.decide import ready
@@ -94,6 +95,22 @@ def span(length: timedelta) -> str:
         return f"{minutes} m {seconds} s" if seconds else f"{minutes} m"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} m" if minutes else f"{hours} h"
+
+
+def host_document(view: HostView) -> dict[str, Any]:
+    """One host as data, the same wherever hosts are told of."""
+    return {
+        "id": view.id,
+        "zone": view.zone,
+        "type": view.type,
+        "version": view.version,
+        "current": view.current,
+        "state": view.state,
+        "since": iso(view.since),
+        "tasks": view.tasks,
+        "targets_healthy": view.targets[0],
+        "targets_left": view.targets[1],
+    }
 
 
 def iso(at: datetime | None) -> str | None:

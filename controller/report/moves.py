@@ -11,7 +11,7 @@ from typing import Any, assert_never
 
 from controller.base.keys import HALTED_TAG, ROLL_TAG
 from controller.base.words import plural
-from controller.report.hosts import HostView, iso, rolling, views
+from controller.report.hosts import HostView, host_document, iso, rolling, views
 from controller.report.seen import Tick
 from controller.rollout import model
 from controller.rollout.model import Done, Fleet, Halt, Move, Policy, Wait
@@ -96,7 +96,9 @@ def in_flight(seen: Tick) -> list[dict[str, Any]]:
                 "old": len(fleet.old),
                 "new": len(fleet.new),
                 "draining": [host.id for host in fleet.live if host.cordoned],
-                "hosts": [_host(view) for view in views(fleet, seen.policies.get(fleet.pool, Policy()), seen.now)],
+                "hosts": [
+                    host_document(view) for view in views(fleet, seen.policies.get(fleet.pool, Policy()), seen.now)
+                ],
                 "moves": [
                     {"move": one.kind, "hosts": list(one.hosts), "words": one.words, "why": one.why}
                     for one in next_of(moves, fleet)
@@ -105,20 +107,6 @@ def in_flight(seen: Tick) -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-def _host(view: HostView) -> dict[str, Any]:
-    return {
-        "id": view.id,
-        "zone": view.zone,
-        "type": view.type,
-        "version": view.version,
-        "current": view.current,
-        "state": view.state,
-        "since": iso(view.since),
-        "tasks": view.tasks,
-        "targets_left": view.targets[1],
-    }
 
 
 def _words(move: Move, fleet: Fleet) -> tuple[str, tuple[str, ...]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from controller.base.keys import Key
 from controller.base.words import plural
-from controller.report.hosts import HostView, iso, span, views
+from controller.report.hosts import HostView, host_document, iso, span, views
 from controller.report.moves import moves_of, next_of
 from controller.report.seen import Tick
 from controller.report.style import Paint, columns
@@ -123,21 +123,7 @@ def _pool(fleet: Fleet, seen: Tick, stack: Stack) -> dict[str, Any]:
         "paused": fleet.paused or None,
         "moving": any(not isinstance(move, Done | Halt) for move in moves),
         "why": [why for _, why in _whys(fleet.pool, seen)],
-        "hosts": [
-            {
-                "id": view.id,
-                "zone": view.zone,
-                "type": view.type,
-                "version": view.version,
-                "current": view.current,
-                "state": view.state,
-                "since": iso(view.since),
-                "tasks": view.tasks,
-                "targets_healthy": view.targets[0],
-                "targets_left": view.targets[1],
-            }
-            for view in views(fleet, policy, seen.now)
-        ],
+        "hosts": [host_document(view) for view in views(fleet, policy, seen.now)],
     }
 
 

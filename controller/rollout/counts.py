@@ -102,6 +102,15 @@ def never_ready(fleet: Fleet, policy: Policy, now: datetime) -> list[Host]:
     ]
 
 
+def why_not_ready(host: Host) -> str:
+    """What a host still lacks, in AWS's words."""
+    if host.lifecycle != "InService":
+        return host.lifecycle
+    if host.container_instance is None:
+        return "not registered with the cluster yet"
+    return f"container instance {host.agent_status}, agent {'connected' if host.agent_connected else 'not connected'}"
+
+
 def spread(fleet: Fleet) -> int:
     """The difference between the most and the least crowded zone of the group."""
     crowd = Counter(dict.fromkeys(fleet.zones, 0))

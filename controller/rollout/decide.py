@@ -118,7 +118,7 @@ def _strays(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
 def _late(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     """Rules 3, 7 and 12: what needs a person is written on the group before anything is removed."""
     if late := counts.never_ready(fleet, policy, now):
-        why = f"{late[0].id} not ready {_seconds(policy.ready_timeout)} after launch: {_why_not_ready(late[0])}"
+        why = f"{late[0].id} not ready {_seconds(policy.ready_timeout)} after launch: {counts.why_not_ready(late[0])}"
         return _remember(fleet, "ready_timeout", now, why)
     if fleet.launch_failure_final:
         return _remember(fleet, "launch_failed", now, fleet.launch_failure)
@@ -321,7 +321,7 @@ def _progress(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     if fleet.desired > len(fleet.live):
         return (Wait(f"{len(fleet.live)} of {fleet.desired} hosts launched"),)
     if booting := [host for host in fleet.new if not host.active and not host.cordoned]:
-        return (Wait(f"{counts.names(booting)} not ready: {_why_not_ready(booting[0])}"),)
+        return (Wait(f"{counts.names(booting)} not ready: {counts.why_not_ready(booting[0])}"),)
     baking = [host for host in fleet.new if must_bake(fleet, host, policy) and not ready(host, policy, now)]
     if baking and baking[0].ready_since is not None:
         left = policy.bake - (now - baking[0].ready_since)
@@ -342,13 +342,5 @@ def _finish(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
 
 
 # ------------------------------------------------------------------------------------------------ small things
-def _why_not_ready(host: Host) -> str:
-    if host.lifecycle != "InService":
-        return host.lifecycle
-    if host.container_instance is None:
-        return "not registered with the cluster yet"
-    return f"container instance {host.agent_status}, agent {'connected' if host.agent_connected else 'not connected'}"
-
-
 def _seconds(span: timedelta) -> str:
     return f"{span.total_seconds():g} s"

@@ -31,7 +31,7 @@ def stage(born: Stage) -> Iterator[Stage]:
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Stage]:
-    """An account with nothing in it. It takes the place of every other: a file uses this or `stage`, not both."""
+    """An account with nothing in it. It takes the place of every other: in a file that uses `stage` too, its tests come first."""
     with acting(Stage(tmp_path)) as one:
         yield one
 

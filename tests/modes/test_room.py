@@ -2,44 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from controller.cli import main
-from tests.modes.stage import Command, Stage, acting
+from tests.modes.stage import Command, Stage
 
 ASKED = "ec2:DescribeInstanceTypes"
 ONE_HOST = ("hosts.main.size.min=1", "hosts.main.size.desired=1")
 FOUR_HALVES = (*ONE_HOST, "services.web.desired=4", "services.web.memory=512")
-
-
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return Command(capsys, tmp_path)
-
-
-@pytest.fixture
-def empty(tmp_path: Path) -> Iterator[Stage]:
-    with acting(Stage(tmp_path)) as stage:
-        yield stage
-
-
-@pytest.fixture(scope="module")
-def born(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    """Two t3.small with two tasks of 256 cpu/256 MiB."""
-    stage = Stage(tmp_path_factory.mktemp("born"))
-    with acting(stage):
-        assert main(["apply", stage.spec, "--yes", "--lease", f"file:{stage.folder / 'lease'}"]) == 0
-    return stage
-
-
-@pytest.fixture
-def stage(born: Stage) -> Iterator[Stage]:
-    with acting(born):
-        yield born
 
 
 def changed(*values: str) -> tuple[str, ...]:
