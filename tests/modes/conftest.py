@@ -31,7 +31,7 @@ def stage(born: Stage) -> Iterator[Stage]:
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Stage]:
-    """An account with nothing in it. It takes the place of every other: in a file that uses `stage` too, its tests come first."""
+    """An account with nothing in it. It takes the place of every other: where `stage` is used too, these come first."""
     with acting(Stage(tmp_path)) as one:
         yield one
 
