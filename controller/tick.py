@@ -226,7 +226,7 @@ def _roll(aws: Aws, stack: Stack, seen: Tick, options: Options, *, act: bool) ->
 def _moves(stack: Stack, fleet: Fleet, seen: Tick, options: Options) -> tuple[Move, ...]:
     """A person's apply forgets a halt that is older than itself; otherwise `decide` has the word."""
     if options.by_person and fleet.halted is not None and fleet.halted.at < options.started:
-        return clear_halt(fleet)
+        return clear_halt(fleet, seen.now)
     infeasible = next((f.infeasible for f in seen.forecasts if f.pool == fleet.pool and f.infeasible), None)
     if infeasible and fleet.old and fleet.roll is None:
         return (Halt("infeasible", infeasible),)

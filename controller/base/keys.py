@@ -20,6 +20,7 @@ PAUSED_TAG = "theseus:paused"
 READY_TAG = "theseus:ready-since"  # or NOT_READY: it was, and is not any more
 NOT_READY = "-"
 CORDONED_TAG = "theseus:cordoned-at"
+AWAY_TAG = "theseus:away-since"  # its agent is not connected
 BASELINE_TAG = "theseus:baseline"
 
 Tags = tuple[tuple[str, str], ...]

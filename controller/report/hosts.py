@@ -57,8 +57,10 @@ def state(host: Host, fleet: Fleet, policy: Policy, now: datetime) -> str:
     """One word for where the host is in its life."""
     if host.leaving:
         return "terminating"
+    if lost(host, now):
+        return "lost" if host.cordoned or not host.dead else "unhealthy"
     if host.cordoned:
-        return "lost" if lost(host, now) else "draining"
+        return "draining"
     if host.container_instance is None or host.lifecycle != "InService":
         return "booting"
     if not host.active:
@@ -120,7 +122,8 @@ def iso(at: datetime | None) -> str | None:
 
 def _view(host: Host, fleet: Fleet, policy: Policy, now: datetime) -> HostView:
     word = state(host, fleet, policy, now)
-    since = {"draining": host.cordoned_at, "baking": host.ready_since, "booting": host.launched_at}.get(word)
+    began = {"draining": host.cordoned_at, "baking": host.ready_since, "booting": host.launched_at}
+    began |= {"agent away": host.away_since, "lost": host.away_since}
     left = [target for target in host.targets if target.state != "unused"]
     healthy = sum(1 for target in left if target.state == "healthy")
     version = short_version(host.version)
@@ -133,5 +136,5 @@ def _view(host: Host, fleet: Fleet, policy: Policy, now: datetime) -> HostView:
         word,
         len(host.open_tasks),
         (healthy, len(left)),
-        since,
+        began.get(word),
     )

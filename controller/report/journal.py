@@ -234,9 +234,9 @@ def _move_line(move: Move, fleet: Fleet) -> str:
             return f"deregistering {plural(len(move.container_instances), 'container instance')}: {move.why}"
         case model.Done():
             return move.why
-        case model.MarkReady() | model.Unready() | model.Unprotect() | model.Cordon() | model.Uncordon():
+        case model.MarkReady() | model.Unready() | model.MarkAway() | model.MarkBack() | model.Unprotect():
             return ""
-        case model.Terminate() | model.Wait() | model.Halt():
+        case model.Cordon() | model.Uncordon() | model.Terminate() | model.Wait() | model.Halt():
             return ""
         case _:
             assert_never(move)

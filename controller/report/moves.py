@@ -14,7 +14,7 @@ from controller.base.words import plural
 from controller.report.hosts import HostView, host_document, iso, rolling, views
 from controller.report.seen import Tick
 from controller.rollout import model
-from controller.rollout.model import Done, Fleet, Halt, Move, Policy, Wait
+from controller.rollout.model import Done, Fleet, Halt, MarkAway, MarkBack, Move, Policy, Wait
 
 HOSTS_MAX = 12  # lines of hosts in a plan; more of them are counted
 SETTLED = {"ready"}
@@ -37,7 +37,8 @@ def underway(fleet: Fleet) -> bool:
 
 
 def acting(moves: Iterable[Move]) -> list[Move]:
-    return [move for move in moves if not isinstance(move, Wait | Halt | Done)]
+    """What changes something; a note about an agent that is away does not."""
+    return [move for move in moves if not isinstance(move, Wait | Halt | Done | MarkAway | MarkBack)]
 
 
 def moves_of(seen: Tick, pool: str) -> list[Move]:
@@ -140,7 +141,7 @@ def _words(move: Move, fleet: Fleet) -> tuple[str, tuple[str, ...]]:
             return f"deregister {plural(len(move.targets), 'target')}", tuple({one.host: 1 for one in move.targets})
         case model.ForceDeregister():
             return f"deregister {plural(len(move.container_instances), 'container instance')}", ()
-        case model.Wait() | model.Halt() | model.Done():
+        case model.Wait() | model.Halt() | model.Done() | model.MarkAway() | model.MarkBack():
             return "", ()
         case _:
             assert_never(move)

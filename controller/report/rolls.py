@@ -241,6 +241,10 @@ class PoolWatch:
         if isinstance(move, model.Uncordon):
             known.cordoned, known.cordon_told, known.was_draining = None, False, False
             return [f"host {known.id} takes tasks again: {move.why}"]
+        if isinstance(move, model.MarkAway):
+            return [f"host {known.id}: its agent is not connected; {move.why}"]
+        if isinstance(move, model.MarkBack):
+            return [f"host {known.id}: {move.why}"]
         return [f"host {known.id} not ready any more: {move.why}"] if isinstance(move, model.Unready) else []
 
 

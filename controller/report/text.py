@@ -22,8 +22,9 @@ from controller.report.seen import Tick
 from controller.report.status import status_document, status_text
 from controller.report.style import Paint
 from controller.report.values import printable
+from controller.rollout.drained import agent_lost
 from controller.rollout.forecast import Forecast
-from controller.rollout.model import Done, Fleet, Forget, Halt, Policy, Wait
+from controller.rollout.model import Done, Fleet, Forget, Halt, MarkAway, Policy, Wait
 from controller.spec.types import Stack
 
 __all__ = ["plan_markdown", "plan_text", "status_document", "status_text", "summary_text"]
@@ -199,17 +200,26 @@ def _rollout(seen: Tick, paint: Paint) -> Iterator[str]:
             told = any(problem.endswith(one.infeasible) for problem in seen.plan.problems)
             why = "INFEASIBLE, see the problems below" if told else f"INFEASIBLE: {printable(one.infeasible)}"
             yield f"      {paint('-', why)}"
+        yield from (f"      {paint('-', f'lost: {one}')}" for one in _lost(seen, one.pool))
     infeasible = {one.pool for one in seen.forecasts if one.infeasible}
     for pool, move in seen.moves:
         fleet = next((one for one in seen.fleets if one.pool == pool), None)
         if isinstance(move, Halt) and pool not in infeasible:
             yield f"  {pool}: {paint('-', f'halted: {printable(move.why)}')}"
-        elif fleet is not None and fleet.halted is not None and not isinstance(move, Halt):
+        elif isinstance(move, Forget) and HALTED_TAG in move.tags and fleet is not None and fleet.halted is not None:
             yield f"  {pool}: {paint('~', f'was halted ({fleet.halted.code}); apply tries again')}"
-        elif isinstance(move, Wait) and fleet is not None and fleet.paused and not underway(fleet):
+        elif isinstance(move, Wait) and fleet is not None and not underway(fleet):
             yield f"  {pool}: now: {printable(move.why)}"
+        elif isinstance(move, MarkAway):
+            yield f"  {pool}: now: the agent of {move.host} is not connected; {move.why}"
     for fleet in unfinished(seen):
         yield from _unfinished(fleet, seen, paint)
+
+
+def _lost(seen: Tick, pool: str) -> list[str]:
+    """Hosts of the wanted version that are replaced because their agent is lost."""
+    hosts = [host for fleet in seen.fleets if fleet.pool == pool for host in fleet.live if agent_lost(host, seen.now)]
+    return [f"{host.id}, agent away {span(seen.now - host.away_since)}" for host in hosts if host.away_since]
 
 
 def _unfinished(fleet: Fleet, seen: Tick, paint: Paint) -> Iterator[str]:

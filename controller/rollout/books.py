@@ -14,10 +14,13 @@ from controller.base.keys import HALTED_TAG, ROLL_TAG, SUSPENDED_TAG
 from controller.rollout import drained, gates
 from controller.rollout.counts import marked, names, wanted
 from controller.rollout.model import (
+    LOST_AFTER,
     Fleet,
     ForceDeregister,
     Forget,
     Host,
+    MarkAway,
+    MarkBack,
     Move,
     Policy,
     Record,
@@ -50,6 +53,15 @@ def bury(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     lost = [h for h in held if drained.lost(h, now) and drained.blocking(h, fleet, policy, now) is None]
     nodes = tuple(h.container_instance for h in lost if h.container_instance is not None)
     return (ForceDeregister(nodes, f"{names(lost)}: the agent is lost, its tasks cannot stop"),) if nodes else ()
+
+
+def watch_agents(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
+    """Rule 5: note since when an agent is away. One that stays away makes its host lost, to be replaced."""
+    joined = [host for host in fleet.hosts if host.container_instance is not None and not host.dead]
+    if away := [host for host in joined if not host.agent_connected and host.away_since is None]:
+        return tuple(MarkAway(host.id, now, f"lost if away for {LOST_AFTER.total_seconds():g} s") for host in away)
+    back = [host for host in joined if host.agent_connected and host.away_since is not None]
+    return tuple(MarkBack(host.id, "its agent is connected again") for host in back)
 
 
 def record(fleet: Fleet, policy: Policy, now: datetime) -> Moves:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from controller.base.crumbs import RollCrumb
 from controller.rollout.model import Fleet, Host, Policy
 
 
@@ -31,12 +32,16 @@ def must_bake(fleet: Fleet, host: Host, policy: Policy) -> bool:
 
 def serving(fleet: Fleet, policy: Policy, now: datetime) -> tuple[Host, ...]:
     """The hosts that count for the floor: ACTIVE, and baked if this roll brought them."""
-    return tuple(host for host in fleet.live if (ready(host, policy, now) if _brought(fleet, host) else host.active))
+
+    def counts(host: Host) -> bool:
+        return ready(host, policy, now) if host.current and brought(fleet.roll, host) else host.active
+
+    return tuple(host for host in fleet.live if counts(host))
 
 
-def _brought(fleet: Fleet, host: Host) -> bool:
-    started = fleet.roll.started if fleet.roll is not None and host.current else None
-    return started is not None and (host.launched_at is None or host.launched_at >= started)
+def brought(roll: RollCrumb | None, host: Host) -> bool:
+    """Whether *host* was launched since *roll* began."""
+    return roll is not None and (host.launched_at is None or host.launched_at >= roll.started)
 
 
 def floor(fleet: Fleet, policy: Policy) -> int:

@@ -7,13 +7,14 @@ a controller that dies in between leaves a record too many, never one too few.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from controller.base.crumbs import HaltCrumb
-from controller.base.keys import HALTED_TAG
+from controller.base.keys import HALTED_TAG, ROLL_TAG
 from controller.base.words import plural
 from controller.rollout import counts, drained, gates
-from controller.rollout.books import bury, forget, record, restore, tidy
+from controller.rollout.books import bury, forget, record, restore, tidy, watch_agents
 from controller.rollout.counts import excess, first_alone, leaving_order, lopsided, marked, must_bake, wanted
 from controller.rollout.counts import floor as floor
 from controller.rollout.counts import ready as ready
@@ -58,25 +59,32 @@ def decide(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
         return _halted(fleet, fleet.halted, policy, now)
     if _settled(fleet):
         return (Done(f"all {len(fleet.live)} hosts are current, size {fleet.size}{_drained_by_others(fleet)}"),)
-    steps = (tidy, record, _watch_new, _strays, _late, _overdue, _drained_ones, _grow, _rebalance, _shed, _finish)
-    for step in steps:
+    moving = (_strays, _late, _overdue, _drained_ones, _grow, _rebalance, _shed, _finish)
+    for step in (tidy, watch_agents, record, _watch_new, *moving):
         if moves := step(fleet, policy, now):
             return moves
     return (Wait("hosts are changing", timedelta(seconds=2)),)
 
 
-def clear_halt(fleet: Fleet) -> Moves:
-    """What a person's apply does before anything else: forget the halt of the wanted generation, once."""
+def clear_halt(fleet: Fleet, now: datetime) -> Moves:
+    """What a person's apply does before anything else: forget the halt of the wanted generation, once.
+
+    The roll begins anew: what went wrong in the one before is no reason to halt again. A host that lost its agent in
+    that one is replaced now.
+    """
     if fleet.halted is None:
         return ()
-    return (Forget(f"cleared by apply: was {fleet.halted.code}", tags=(HALTED_TAG,)),)
+    clear = Forget(f"cleared by apply: was {fleet.halted.code}", tags=(HALTED_TAG,))
+    if fleet.roll is None:
+        return (clear,)
+    return (Record(((ROLL_TAG, replace(fleet.roll, started=now).text()),), "the roll begins anew"), clear)
 
 
 # ------------------------------------------------------------------------------------------------ when all is well
 def _settled(fleet: Fleet) -> bool:
     """No host to replace, add or remove, and no trace of a roll. A host that somebody else drains is left so."""
     traces = fleet.roll or fleet.suspended_by_us or fleet.halted or fleet.leftovers
-    crumbs = any(host.ready_since or host.unready or host.cordoned_at for host in fleet.live)
+    crumbs = any(h.ready_since or h.unready or h.cordoned_at or h.away_since for h in fleet.live)
     steady = len(fleet.live) == len(fleet.hosts) == wanted(fleet) == fleet.desired and not fleet.old
     return steady and not traces and not crumbs and all(host.active or host.cordoned for host in fleet.live)
 
@@ -120,6 +128,9 @@ def _late(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     if late := counts.never_ready(fleet, policy, now):
         why = f"{late[0].id} not ready {_seconds(policy.ready_timeout)} after launch: {counts.why_not_ready(late[0])}"
         return _remember(fleet, "ready_timeout", now, why)
+    if gone := [host for host in drained.lost_agents(fleet.hosts, now) if host.current and not host.cordoned]:
+        why = f"{gone[0].id}, launched for this roll, lost its agent over {_seconds(LOST_AFTER)} ago"
+        return _remember(fleet, "agent_lost", now, why)
     if fleet.launch_failure_final:
         return _remember(fleet, "launch_failed", now, fleet.launch_failure)
     silent = gates.silent(fleet, policy, now)
@@ -131,16 +142,17 @@ def _late(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
 def _overdue(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     """Rule 8: a drain past its deadline halts (and is undone), or is forced where the spec says so.
 
-    A host whose agent is away is given the time to count as lost: its drain ends by that rule.
+    A host whose agent is away is given the time to come back or to count as lost: its drain ends by that rule.
     """
     for host in fleet.live:
-        deadline = policy.drain_timeout if host.agent_connected else max(policy.drain_timeout, LOST_AFTER)
-        if host.cordoned_at is None or not marked(host) or now - host.cordoned_at <= deadline:
+        if host.cordoned_at is None or not marked(host) or now - host.cordoned_at <= policy.drain_timeout:
+            continue
+        if not host.agent_connected and not drained.lost(host, now):
             continue
         why = drained.blocking(host, fleet, policy, now)
         if why is None or drained.strays(host, policy, now):  # those are deregistered next
             continue
-        late = f"{host.id} not drained after {_seconds(deadline)}: {why}{drained.last_words(host, fleet)}"
+        late = f"{host.id} not drained after {_seconds(policy.drain_timeout)}: {why}{drained.last_words(host, fleet)}"
         if policy.on_drain_timeout == "halt":
             return _remember(fleet, "drain_timeout", now, late)
         if closed := gates.before_terminating(fleet, policy, now):
@@ -270,10 +282,10 @@ def _free(fleet: Fleet, host: Host, policy: Policy, now: datetime) -> bool:
     """Whether taking *host*, which does not serve, can never be missed.
 
     An agent that is away for a moment comes back, and its host counts again: so the others must hold the floor
-    without it. What the group replaces anyway, or what is long past its boot, is not waited for.
+    without it. What the group replaces anyway, what is long past its boot and what is lost is not waited for.
     """
     booted = host.launched_at is None or now - host.launched_at > policy.ready_timeout
-    hopeless = not host.healthy or (host.container_instance is None and booted)
+    hopeless = not host.healthy or drained.lost(host, now) or (host.container_instance is None and booted)
     return hopeless or len(serving(fleet, policy, now)) >= floor(fleet, policy)
 
 

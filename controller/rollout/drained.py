@@ -7,6 +7,7 @@ task stands behind would be waited for in vain: `strays` names it, to be deregis
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from controller.base.words import plural
@@ -35,14 +36,27 @@ def blocking(host: Host, fleet: Fleet, policy: Policy, now: datetime) -> str | N
 def lost(host: Host, now: datetime) -> bool:
     """The host cannot drain any more: its machine is dead, or its agent has been away for over 5 m.
 
-    How long an agent is away is not in AWS; `cordoned_at` bounds it from above: we cordon a broken host at once. One
-    cordoned long ago may be away for a moment only: so what may still serve is waited for, even then. The group's
-    "Unhealthy" alone is not enough: the machine runs on, and drains like any other.
+    What may still serve there is waited for, even then. The group's "Unhealthy" alone is not enough: the machine runs
+    on, and drains like any other.
     """
-    if host.dead:
-        return True
+    return host.dead or agent_lost(host, now)
+
+
+def agent_lost(host: Host, now: datetime) -> bool:
+    """Its agent has been away for over 5 m, by our own note: how long is not in AWS."""
     away = host.container_instance is not None and not host.agent_connected
-    return away and host.cordoned_at is not None and now - host.cordoned_at > LOST_AFTER
+    return away and host.away_since is not None and now - host.away_since > LOST_AFTER
+
+
+def lost_agents(hosts: Sequence[Host], now: datetime) -> tuple[Host, ...]:
+    """The hosts that are to be replaced because their agent is lost.
+
+    None when that is most of the pool: then it is not the hosts (ECS is out of reach, or the version is bad), and
+    others in their place would fare no better.
+    """
+    joined = [host for host in hosts if host.container_instance is not None and not host.leaving and not host.dead]
+    gone = tuple(host for host in joined if agent_lost(host, now))
+    return gone if len(gone) == 1 or 2 * len(gone) <= len(joined) else ()
 
 
 def strays(host: Host, policy: Policy, now: datetime) -> tuple[Target, ...]:

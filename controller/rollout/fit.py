@@ -67,8 +67,13 @@ def needs_of(tasks: Iterable[Task]) -> list[Need]:
 
 def drain_misfit(leaving: Sequence[Host], staying: Sequence[Host]) -> str | None:
     """Why the tasks of *leaving* do not fit on what is free of *staying*; None when they do."""
-    room = [(host.free, frozenset(p for task in host.tasks for p in task.static_ports)) for host in staying]
+    room = [(host.free, _taken(host)) for host in staying]
     return misfit(needs_of(task for host in leaving for task in host.tasks), room)
+
+
+def _taken(host: Host) -> frozenset[int]:
+    """The host ports that tasks hold: a stopped one holds none any more."""
+    return frozenset(port for task in host.tasks if not task.stopped for port in task.static_ports)
 
 
 def percent_deadlock(service: Service) -> str | None:

@@ -9,6 +9,7 @@ from controller.aws.client import Aws
 from controller.base.crumbs import stamp
 from controller.base.errors import Gone, Refused, Stale
 from controller.base.keys import (
+    AWAY_TAG,
     BASELINE_TAG,
     CORDONED_TAG,
     NOT_READY,
@@ -24,6 +25,8 @@ from controller.rollout.model import (
     ForceDeregister,
     Forget,
     Halt,
+    MarkAway,
+    MarkBack,
     MarkReady,
     Move,
     Record,
@@ -40,6 +43,7 @@ from controller.rollout.model import (
 
 Item = dict[str, Any]
 STATES_PER_CALL = 10  # ecs UpdateContainerInstancesState (aws.md 1.1)
+HOST_TAGS = (READY_TAG, CORDONED_TAG, AWAY_TAG)
 PROTECT_PER_CALL = 50  # autoscaling SetInstanceProtection (aws.md 1.7)
 
 
@@ -70,6 +74,10 @@ def _perform(aws: Aws, fleet: Fleet, cluster: str, move: Move) -> None:
             _protect(aws, fleet, [move.host], on=True)
         case Unready():
             aws.ec2.create_tags(Resources=[move.host], Tags=[{"Key": READY_TAG, "Value": NOT_READY}])
+        case MarkAway():
+            aws.ec2.create_tags(Resources=[move.host], Tags=[{"Key": AWAY_TAG, "Value": stamp(move.at)}])
+        case MarkBack():
+            aws.ec2.delete_tags(Resources=[move.host], Tags=[{"Key": AWAY_TAG}])
         case Unprotect():
             _protect(aws, fleet, list(move.hosts), on=False)
         case Cordon():
@@ -165,7 +173,7 @@ def _protect(aws: Aws, fleet: Fleet, hosts: list[str], *, on: bool) -> None:
 
 def _forget(aws: Aws, fleet: Fleet, move: Forget) -> None:
     if move.hosts:
-        aws.ec2.delete_tags(Resources=list(move.hosts), Tags=[{"Key": READY_TAG}, {"Key": CORDONED_TAG}])
+        aws.ec2.delete_tags(Resources=list(move.hosts), Tags=[{"Key": key} for key in HOST_TAGS])
     for arn in move.services:
         aws.ecs.untag_resource(resourceArn=arn, tagKeys=[BASELINE_TAG])
     if move.tags:

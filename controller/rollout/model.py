@@ -58,7 +58,7 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One EC2 instance of the group. `current`: it runs the wanted launch template version."""
+    """One EC2 instance of the group. `current`: of the wanted launch template version, its agent not lost."""
 
     id: str
     zone: str
@@ -75,6 +75,7 @@ class Host:
     ready_since: datetime | None = None
     unready: bool = False  # it was ready for this roll once, and its agent went away
     cordoned_at: datetime | None = None
+    away_since: datetime | None = None  # its agent, as noted by the first pass that saw it away
     protected: bool = False
     tasks: tuple[Task, ...] = ()
     targets: tuple[Target, ...] = ()
@@ -285,6 +286,23 @@ class Unready:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkAway:
+    """Note since when a host's agent is away: AWS does not tell, and rule 5 asks for how long."""
+
+    host: str
+    at: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarkBack:
+    """A host's agent is connected again: the note goes."""
+
+    host: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unprotect:
     hosts: tuple[str, ...]
     why: str
@@ -365,6 +383,8 @@ Move = (
     | Resume
     | MarkReady
     | Unready
+    | MarkAway
+    | MarkBack
     | Unprotect
     | Cordon
     | Uncordon

@@ -16,6 +16,7 @@ from typing import Any
 from controller.aws.reads import Reads
 from controller.base.crumbs import BaselineCrumb, HaltCrumb, RollCrumb, moment_or_none
 from controller.base.keys import (
+    AWAY_TAG,
     BASELINE_TAG,
     CORDONED_TAG,
     HALTED_TAG,
@@ -27,6 +28,8 @@ from controller.base.keys import (
     SUSPENDED_TAG,
     Key,
 )
+from controller.rollout.counts import brought
+from controller.rollout.drained import lost_agents
 from controller.rollout.model import Fleet, Host, Probe, Resources, Service, Target, Task
 from controller.rollout.verdict import Deployment, PastDeployment, ServiceState
 from controller.spec.names import live_name
@@ -47,8 +50,8 @@ def observe(reads: Reads, stack: Stack, pool: Pool, now: datetime) -> Fleet | No
         return None
     tags = _tags(group)
     wanted = parse_version(group)
-    hosts = parse_hosts(group, wanted, reads)
     roll = RollCrumb.parse(tags.get(ROLL_TAG))
+    hosts = unlost(parse_hosts(group, wanted, reads), roll, now)
     fleet = Fleet(
         pool=pool.name,
         group=name,
@@ -117,6 +120,15 @@ def parse_hosts(group: Item, wanted: tuple[str, str], reads: Reads) -> tuple[Hos
     )
 
 
+def unlost(hosts: tuple[Host, ...], roll: RollCrumb | None, now: datetime) -> tuple[Host, ...]:
+    """*hosts*, those whose agent is lost not current any more: whatever version they run, they are replaced.
+
+    One that the roll itself brought stays current: its loss is a reason to halt.
+    """
+    lost = {host.id for host in lost_agents(hosts, now) if not brought(roll, host)}
+    return tuple(replace(host, current=host.current and host.id not in lost) for host in hosts)
+
+
 def _host(
     member: Item,
     wanted: tuple[str, str],
@@ -146,6 +158,7 @@ def _host(
         ready_since=moment_or_none(tags.get(READY_TAG)),
         unready=tags.get(READY_TAG) == NOT_READY,
         cordoned_at=moment_or_none(tags.get(CORDONED_TAG)),
+        away_since=moment_or_none(tags.get(AWAY_TAG)),
         protected=bool(member.get("ProtectedFromScaleIn")),
         tasks=tuple(by_node.get(node["containerInstanceArn"], ())) if node else (),
         targets=tuple(targets.get(member["InstanceId"], ())),

@@ -30,7 +30,7 @@ WORDS: dict[str, tuple[Move, str]] = {
     "Terminate": (model.Terminate("i-1", True, "why"), "terminate i-1, one host less"),
     "ForceDeregister": (model.ForceDeregister(("ci-1",), "why"), "deregister 1 container instance"),
 }
-STILL = {"Wait", "Halt", "Done"}
+STILL = {"Wait", "Halt", "Done", "MarkAway", "MarkBack"}
 
 
 def seen(one: Fleet, *moves: Move) -> Tick:

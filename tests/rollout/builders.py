@@ -16,6 +16,8 @@ from controller.rollout.model import (
     Forget,
     Halt,
     Host,
+    MarkAway,
+    MarkBack,
     MarkReady,
     Move,
     Policy,
@@ -74,6 +76,11 @@ def booting(name: str = "i-9", age: float = 30, **fields: Any) -> Host:
     return fresh(name, **(born | absent | fields))
 
 
+def away(seconds: float = 30) -> dict[str, Any]:
+    """Fields of a host whose agent has been away for *seconds*, and noted so."""
+    return {"agent_connected": False, "away_since": ago(seconds)}
+
+
 def draining(name: str = "i-1", since: float = 60, **fields: Any) -> Host:
     """An old host that we cordoned."""
     return host(name, agent_status="DRAINING", cordoned_at=ago(since), **fields)
@@ -129,7 +136,7 @@ def bare(move: Move) -> tuple[object, ...]:
     match move:
         case SetCapacity():
             return (SetCapacity, move.desired, move.max)
-        case Cordon() | Uncordon() | Unready() | MarkReady():
+        case Cordon() | Uncordon() | Unready() | MarkReady() | MarkAway() | MarkBack():
             return (type(move), move.host)
         case Terminate():
             return (Terminate, move.host, move.shrink)

@@ -7,6 +7,7 @@ from functools import cache
 from controller.base.crumbs import BaselineCrumb, HaltCrumb, RollCrumb, moment_or_none
 from controller.base.keys import NOT_READY
 from controller.rollout.model import Fleet, Host, Resources, Service, Target, Task
+from controller.rollout.sight import unlost
 from tests.rollout.worlds import CPU, NEVER, Box, Job, Svc, World, moment
 
 parse_roll = cache(RollCrumb.parse)  # a history parses the same few crumbs again and again
@@ -28,7 +29,7 @@ def fleet_of(world: World) -> Fleet:
         world.min,
         world.max,
         world.desired,
-        tuple(_host(world, box) for box in world.boxes),
+        unlost(tuple(_host(world, box) for box in world.boxes), roll_of(world), moment(world.now)),
         tuple(_service(world, service) for service in world.services),
         roll_of(world),
         HaltCrumb.parse(world.tags["theseus:halted"]) if "theseus:halted" in world.tags else None,
@@ -59,6 +60,7 @@ def _host(world: World, box: Box) -> Host:
         ready_since=moment_or_none(box.ready) if box.ready else None,
         unready=box.ready == NOT_READY,
         cordoned_at=moment_or_none(box.cordoned) if box.cordoned else None,
+        away_since=moment_or_none(box.away) if box.away else None,
         protected=box.protected,
         tasks=tuple(_task(job) for job in box.jobs if job.arn) if box.node else (),
         targets=tuple(_target(box.id, job.port, job.target) for job in box.jobs if job.target),

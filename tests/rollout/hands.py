@@ -16,6 +16,8 @@ from controller.rollout.model import (
     ForceDeregister,
     Forget,
     Halt,
+    MarkAway,
+    MarkBack,
     MarkReady,
     Move,
     Policy,
@@ -35,7 +37,6 @@ from tests.rollout.worlds import NEVER, Box, World, moment
 
 Call = Callable[[], None]
 DELAY = 5  # seconds of deregistration
-LOST = 300  # seconds an agent is away before its host counts as lost (rule 5)
 
 
 class Broken(AssertionError):  # noqa: N818  (a broken promise, not an error)
@@ -78,6 +79,10 @@ def calls(world: World, policy: Policy, move: Move) -> Iterator[Call]:
             yield lambda: setattr(boxes[move.host], "protected", True)
         case Unready():
             yield lambda: setattr(boxes[move.host], "ready", NOT_READY)
+        case MarkAway():
+            yield lambda: setattr(boxes[move.host], "away", stamp(move.at))
+        case MarkBack():
+            yield lambda: setattr(boxes[move.host], "away", "")
         case Unprotect():
             for name in move.hosts:
                 yield lambda name=name: setattr(boxes[name], "protected", False)
@@ -124,6 +129,13 @@ def proven(world: World, policy: Policy) -> bool:
     return any(box.generation == world.generation for box in serving(world, policy))
 
 
+def _new(world: World, box: Box) -> bool:
+    """It shows what the wanted version is worth: not one that lost its agent and for which the roll began anew."""
+    roll = roll_of(world)
+    given_up = world.lost(box) and roll is not None and moment(box.born) < roll.started
+    return box.generation == world.generation and not given_up
+
+
 def old(world: World) -> list[Box]:
     return [box for box in world.boxes if not box.leaving and box.generation != world.generation]
 
@@ -139,7 +151,7 @@ def _set_desired(world: World, policy: Policy, move: SetCapacity) -> None:
     require(move.desired <= world.max, "desired above MaxSize: AWS refuses")
     live = [box for box in world.boxes if not box.leaving]
     if old(world) and not proven(world, policy):
-        news = sum(box.generation == world.generation and box.node != "DRAINING" for box in live)
+        news = sum(_new(world, box) and box.node != "DRAINING" for box in live)
         require(move.desired - len(live) + news <= 1, f"desired {move.desired}: the first new host is not alone")
     world.desired = move.desired
 
@@ -161,7 +173,7 @@ def _cordon(world: World, policy: Policy, box: Box) -> None:
     floor = world.size - policy.max_unavailable
     if box in up:
         require(len(up) - 1 >= floor, f"cordon of {box.id}: {len(up) - 1} hosts left, floor {floor}")
-    elif not world.dead(box) and box.node is not None and world.now < box.away_until:
+    elif not world.dead(box) and not world.lost(box) and box.node is not None and world.now < box.away_until:
         require(len(up) >= floor, f"cordon of {box.id}: its agent may come back, and {len(up)} serve, floor {floor}")
     _gates(world)
     require(RollCrumb.parse(world.tags.get("theseus:roll")), "cordoned without a record of the roll")
@@ -196,7 +208,7 @@ def _terminate(world: World, policy: Policy, box: Box, move: Terminate) -> None:
     if not (policy.on_drain_timeout == "force" and overdue):
         _drained(world, policy, box)
     if not move.shrink and old(world) and not proven(world, policy):
-        news = [one for one in world.boxes if not one.leaving and one.generation == world.generation]
+        news = [one for one in world.boxes if not one.leaving and _new(world, one)]
         require(not news, f"{box.id} replaced by a second host of an unproven version")
     world.desired -= move.shrink
     box.state = "Terminating"
@@ -227,14 +239,13 @@ def _unwanted(world: World, box: Box) -> None:
     live = [one.zone for one in world.boxes if not one.leaving]
     lopsided = max(live.count(zone) for zone in world.zones) - min(live.count(zone) for zone in world.zones) > 1
     surplus = len(live) > max(world.size, world.min) or lopsided
-    stays = box.generation == world.generation and (old(world) or not surplus)
+    stays = box.generation == world.generation and (old(world) or not surplus) and not world.lost(box)
     require(not stays, f"{box.id} runs the wanted version and is no surplus")
 
 
 def _drained(world: World, policy: Policy, box: Box) -> None:
     """Nothing runs there, nothing points there, and what ran there runs elsewhere; a lost host need only the latter."""
-    away = box.away_until == NEVER and box.cordoned and world.now - (int(box.cordoned) - int(moment(0).timestamp()))
-    lost = world.dead(box) or (away and away > LOST)
+    lost = world.dead(box) or world.lost(box)
     left = [job for job in box.jobs if job.open and (job.service or policy.standalone != "ignore")]
     require(lost or not left, f"{box.id} terminated with {[(job.arn, job.status) for job in left]}")
     states = [job.target for job in box.jobs if job.target not in (None, "unused")]
@@ -271,7 +282,7 @@ def _baseline(world: World, arn: str, text: str) -> None:
 
 def _clear(box: Box, world: World) -> None:
     require(not box.protected, f"{box.id}: the record of our protection dropped before the protection")
-    box.ready = box.cordoned = ""
+    box.ready = box.cordoned = box.away = ""
 
 
 def _drop(world: World, tag: str) -> None:

@@ -14,8 +14,8 @@ from datetime import timedelta
 from controller.rollout.decide import clear_halt, decide
 from controller.rollout.model import Done, Fleet, Halt, Move, Policy, Wait
 from tests.rollout.eyes import fleet_of, roll_of
-from tests.rollout.hands import LOST, Broken, calls, require
-from tests.rollout.worlds import CPU, NEVER, Job, Svc, World, moment
+from tests.rollout.hands import Broken, calls, require
+from tests.rollout.worlds import CPU, LOST, NEVER, Job, Svc, World, moment
 
 Decide = Callable[[Fleet, Policy, object], tuple[Move, ...]]
 PASSES = 700  # of one history; the longest honest one needs a third of it
@@ -164,7 +164,7 @@ def answer_halt(play: Play, fleet: Fleet) -> bool:
     if world.stubborn.get(world.generation) == "never":
         world.generation += 1
     elif fleet.halted is not None:
-        for move in clear_halt(fleet):
+        for move in clear_halt(fleet, moment(world.now)):
             for call in calls(world, play.policy, move):
                 call()
     else:
@@ -217,14 +217,10 @@ def _happen(play: Play, what: str, dice: random.Random) -> None:
             play.deaths += 1
             one.dead_at = world.now
         case "blip" if one and one.away_until != NEVER:
-            one.away_until = world.now + dice.randint(2, 40)
+            world.leave(one, world.now + dice.randint(2, 40))
         case "lose" if one and play.deaths < 2:
             play.deaths += 1
-            one.away_until = NEVER
-            play.script.append((world.now + 500, "bury"))
-        case "bury":  # a person terminates what is lost and still stands there
-            for box in world.boxes:
-                box.dead_at = world.now if box.away_until == NEVER and not box.cordoned else box.dead_at
+            world.leave(one, NEVER)
         case "alarm":
             world.alarm = True
             play.script.append((later, "calm"))

@@ -13,6 +13,8 @@ from controller.rollout.model import (
     Fleet,
     ForceDeregister,
     Halt,
+    MarkAway,
+    MarkBack,
     MarkReady,
     Policy,
     Record,
@@ -28,6 +30,7 @@ from tests.rollout.builders import (
     NOW,
     ROLL,
     ago,
+    away,
     bare,
     booting,
     draining,
@@ -141,15 +144,31 @@ TABLE = [
         id="rule 9: ready, but a crash came before its protection",
     ),
     pytest.param(
-        fleet((*olds(3), fresh(agent_connected=False))), policy(), [(Unready, "i-9")],
+        fleet((*olds(3), fresh(**away()))), policy(), [(Unready, "i-9")],
         id="rule 3: its agent is away: it bakes again when it is back",
     ),
     pytest.param(
-        fleet((*olds(3), fresh(agent_connected=False, ready_since=None, launched_at=ago(3000)))), policy(), [(Wait,)],
+        fleet((*olds(3), fresh(**away(), ready_since=None, launched_at=ago(3000)))), policy(), [(Wait,)],
         id="rule 3: one that was ready once is not late, however long ago it was launched",
     ),
     pytest.param(
-        resting((*olds(2, current=True), host("i-3", current=True, agent_connected=False))), policy(), [(Wait,)],
+        resting((*olds(2, current=True), host("i-3", current=True, agent_connected=False))), policy(),
+        [(MarkAway, "i-3")], id="rule 5: since when an agent is away is noted: AWS does not tell",
+    ),
+    pytest.param(
+        resting((*olds(2, current=True), host("i-3", current=True, away_since=ago(30)))), policy(),
+        [(MarkBack, "i-3")], id="rule 5: back in time, and the note goes",
+    ),
+    pytest.param(
+        resting((*olds(2, current=True), host("i-3", **away(301)))), policy(), [(Record, "roll")],
+        id="rule 5: lost, it is replaced like an old one",
+    ),
+    pytest.param(
+        fleet((*olds(2, current=True), host("i-3", **away(301))), services=()), policy(), [(SetCapacity, 4, None)],
+        id="rule 2: its replacement comes first",
+    ),
+    pytest.param(
+        resting((*olds(2, current=True), host("i-3", current=True, **away()))), policy(), [(Wait,)],
         id="an agent that is away at rest is waited for, and its host left alone",
     ),
     pytest.param(fleet((*olds(3), LATE)), policy(), [(Record, "halted")], id="rules 3, 12: late: the halt is written"),
@@ -168,15 +187,15 @@ TABLE = [
         id="rule 6: from the most crowded zone, the emptiest",
     ),
     pytest.param(
-        fleet((host("i-1"), host("i-2", agent_connected=False), host("i-3"), NEW)), policy(), [(Cordon, "i-2")],
+        fleet((host("i-1"), host("i-2", **away()), host("i-3"), NEW)), policy(), [(Cordon, "i-2")],
         id="an old host whose agent is away goes first when the others hold the floor",
     ),
     pytest.param(
-        fleet((*olds(2), host("i-3", agent_connected=False))), policy(max_surge=0, max_unavailable=1),
+        fleet((*olds(2), host("i-3", **away()))), policy(max_surge=0, max_unavailable=1),
         [(Cordon, "i-3")], id="no surge: the one that is away is the one that may be missing",
     ),
     pytest.param(
-        fleet((host("i-1"), *(host(f"i-{n}", agent_connected=False) for n in (2, 3)), NEW)), policy(), [(Wait,)],
+        fleet((host("i-1"), *(host(f"i-{n}", **away()) for n in (2, 3)), NEW)), policy(), [(Wait,)],
         id="promise 2: two agents away: they may come back, so nothing is taken",
     ),
     pytest.param(

@@ -26,11 +26,13 @@ from controller.rollout.model import (
     Unprotect,
     Wait,
 )
+from controller.rollout.sight import unlost
 from tests.rollout.builders import (
     HALTED,
     NOW,
     ROLL,
     ago,
+    away,
     bare,
     booting,
     draining,
@@ -39,6 +41,7 @@ from tests.rollout.builders import (
     host,
     olds,
     policy,
+    resting,
     service,
     target,
     task,
@@ -50,7 +53,7 @@ WEB = service()
 BUSY = (task(), task("api"))
 NEW = fresh("i-9")
 LATE = booting("i-9", age=700)
-HELD = draining("i-1", since=400, lifecycle="Terminating:Wait", agent_connected=False, tasks=(task(status="STOPPING"),))
+HELD = draining("i-1", since=400, lifecycle="Terminating:Wait", **away(301), tasks=(task(status="STOPPING"),))
 
 TABLE = [
     # ------------------------------------------------------------------------------------------ gates, deadlines, halts
@@ -59,7 +62,7 @@ TABLE = [
         id="rule 7: a service below its baseline closes the gate",
     ),
     pytest.param(
-        fleet((*olds(3), NEW, fresh("i-8", agent_connected=False, ready_since=None))), policy(max_unavailable=1),
+        fleet((*olds(3), NEW, fresh("i-8", ready_since=None, **away()))), policy(max_unavailable=1),
         [(Wait,)], id="rule 7: an unhealthy new host shrinks the budget to zero",
     ),
     pytest.param(
@@ -79,7 +82,7 @@ TABLE = [
         [(Terminate, "i-1", True)], id="rule 8: force is an explicit choice",
     ),
     pytest.param(
-        fleet((draining("i-1", since=200, agent_connected=False, tasks=(task(),)), *olds(3)[1:], NEW)),
+        fleet((draining("i-1", since=900, tasks=(task(),), **away(200)), *olds(3)[1:], NEW)),
         policy(drain_timeout=timedelta(seconds=60)), [(Wait,)], id="rule 5: an absent agent gets its five minutes",
     ),
     pytest.param(
@@ -103,7 +106,7 @@ TABLE = [
         id="rule 5: a lost host that a hook holds is let go",
     ),
     pytest.param(
-        fleet((replace(HELD, cordoned_at=ago(200)), *olds(3)[1:], NEW)), policy(), [(SetCapacity, 4, None)],
+        fleet((replace(HELD, away_since=ago(200)), *olds(3)[1:], NEW)), policy(), [(SetCapacity, 4, None)],
         id="rule 5: but not one whose agent may come back",
     ),
     pytest.param(
@@ -195,9 +198,23 @@ def test_a_halt_for_a_drain_names_the_service_and_why() -> None:
 
 
 def test_a_person_clears_a_halt_once() -> None:
-    """Rule 12: the tag goes, and nothing else moves in that tick."""
-    assert [(Forget, "halted")] == [bare(move) for move in clear_halt(fleet(halted=HALTED))]
-    assert clear_halt(fleet()) == ()
+    """Rule 12: the tag goes, the roll begins anew, and nothing else moves in that tick."""
+    assert [(Record, "roll"), (Forget, "halted")] == [bare(move) for move in clear_halt(fleet(halted=HALTED), NOW)]
+    assert [(Forget, "halted")] == [bare(move) for move in clear_halt(resting(halted=HALTED), NOW)]
+    assert clear_halt(fleet(), NOW) == ()
+
+
+def test_a_host_whose_loss_halted_the_roll_is_replaced_by_the_next() -> None:
+    """A person's apply does not halt on the same host again: it belongs to the roll before."""
+    gone = fresh(launched_at=ago(400), ready_since=None, unready=True, **away(301))
+    seen = fleet((*olds(3), gone), roll=replace(ROLL, started=ago(500)), services=())
+    assert [bare(move) for move in decide(seen, policy(), NOW)] == [(Record, "halted")]
+
+    record, _ = clear_halt(replace(seen, halted=HALTED), NOW)
+    assert isinstance(record, Record)
+    anew = RollCrumb.parse(dict(record.tags)["theseus:roll"])
+    after = replace(seen, roll=anew, hosts=unlost(seen.hosts, anew, NOW))
+    assert [bare(move) for move in decide(after, policy(), NOW)] == [(Cordon, "i-9")]
 
 
 def test_a_new_generation_keeps_the_bounds_and_the_baselines() -> None:
@@ -227,7 +244,7 @@ def test_a_new_generation_keeps_the_bounds_and_the_baselines() -> None:
         ),
         pytest.param(fleet(SURGED, alarms=("5xx",)), "alarm 5xx is in ALARM", id="gated"),
         pytest.param(
-            fleet((host("i-1"), *(host(f"i-{n}", agent_connected=False) for n in (2, 3)), NEW)),
+            fleet((host("i-1"), *(host(f"i-{n}", **away()) for n in (2, 3)), NEW)),
             "2 hosts serving, floor 3",
             id="at the floor",
         ),

@@ -7,7 +7,7 @@ import pytest
 from controller.base.crumbs import BaselineCrumb
 from controller.rollout import drained
 from controller.rollout.model import Host, Policy, Service
-from tests.rollout.builders import NOW, ROLL, draining, fleet, policy, service, target, task
+from tests.rollout.builders import NOW, ROLL, away, draining, fleet, policy, service, target, task
 
 DEAD = {"healthy": False, "dead": True}
 GONE = task(status="STOPPED")
@@ -43,11 +43,11 @@ BLOCKED = [
         policy(), "1 task left", id="the group calls it unhealthy, and it runs on",
     ),
     pytest.param(
-        draining(since=301, agent_connected=False, tasks=(task(status="DEACTIVATING"),), targets=(target("draining"),)),
-        (service(),), policy(), "may still serve (draining)", id="lost, perhaps only for a moment: requests in flight",
+        draining(**away(301), tasks=(task(status="DEACTIVATING"),), targets=(target("draining"),)),
+        (service(),), policy(), "may still serve (draining)", id="lost, its machine runs: requests may be in flight",
     ),
     pytest.param(
-        draining(since=299, agent_connected=False, tasks=(task(),)), (service(),), policy(), "1 task left",
+        draining(since=900, **away(299), tasks=(task(),)), (service(),), policy(), "1 task left",
         id="away for less than five minutes is not lost",
     ),
 ]  # fmt: skip
@@ -68,7 +68,7 @@ FREE = [
         draining(**DEAD, targets=(target("unhealthy"),)), (), policy(), id="lost: no target serves"
     ),
     pytest.param(
-        draining(since=301, agent_connected=False, tasks=(task(),)), (service(),), policy(), id="away for long: lost"
+        draining(**away(301), tasks=(task(),)), (service(),), policy(), id="away for long: lost"
     ),
     pytest.param(
         draining(tasks=(GONE,)), (service(desired=2, running=2, healthy=2),), policy(), id="scaled in since"

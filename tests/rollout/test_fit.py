@@ -57,17 +57,18 @@ def test_only_what_must_run_elsewhere_needs_room() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ports", "memory", "fits"),
+    ("ports", "memory", "there", "fits"),
     [
-        pytest.param((), 512, True, id="room enough"),
-        pytest.param((), 511, False, id="a MiB short"),
-        pytest.param((8080,), 512, False, id="its port is taken on the host that stays"),
+        pytest.param((), 512, "RUNNING", True, id="room enough"),
+        pytest.param((), 511, "RUNNING", False, id="a MiB short"),
+        pytest.param((8080,), 512, "RUNNING", False, id="its port is taken on the host that stays"),
+        pytest.param((8080,), 512, "STOPPED", True, id="its port was taken on the host that stays"),
     ],
 )
-def test_a_drain_needs_room_on_those_that_stay(ports: tuple[int, ...], memory: int, fits: bool) -> None:
+def test_a_drain_needs_room_on_those_that_stay(ports: tuple[int, ...], memory: int, there: str, fits: bool) -> None:
     """Rule 1: no cordon whose tasks could go nowhere."""
     leaving = draining(tasks=(task(static_ports=ports),))
-    staying = host("i-2", free=Resources(256, memory), tasks=(task("api", static_ports=(8080,)),))
+    staying = host("i-2", free=Resources(256, memory), tasks=(task("api", there, static_ports=(8080,)),))
 
     assert fits == (drain_misfit([leaving], [staying]) is None)
 

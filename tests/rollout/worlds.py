@@ -18,6 +18,8 @@ from functools import cache
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 NEVER = 10**9
 CPU = 1000  # of one host
+LOST = 300  # seconds an agent is away before its host counts as lost (rule 5)
+UNSEEN = 40  # seconds of them during which nobody may have looked
 NOTICE = 2  # seconds until the group sees that a host is dead
 
 
@@ -78,12 +80,14 @@ class Box:
     joins_at: int
     state: str = "Pending"
     node: str | None = None
+    away_from: int = NEVER
     away_until: int = 0
     dead_at: int = NEVER
     gone_at: int = NEVER
     up_since: int = NEVER
     ready: str = ""
     cordoned: str = ""
+    away: str = ""
     protected: bool = False
     sick: bool = False  # the group calls it unhealthy, though it serves
     jobs: list[Job] = field(default_factory=list)
@@ -215,6 +219,11 @@ class World:
             case "RUNNING" if job.service is None:
                 self.stop(job)
 
+    def leave(self, box: Box, until: int) -> None:
+        """Its agent is away from now, or longer than it would have been."""
+        box.away_from = box.away_from if self.now < box.away_until else self.now
+        box.away_until = until
+
     def stop(self, job: Job) -> None:
         delay = job.service.delay if job.service and job.target else 0
         job.wanted, job.status, job.at = False, "DEACTIVATING", self.now + delay
@@ -291,6 +300,11 @@ class World:
 
     def connected(self, box: Box) -> bool:
         return box.node is not None and self.now >= box.away_until and not self.dead(box)
+
+    def lost(self, box: Box) -> bool:
+        """Its agent has been away for so long that nobody waits for it; one that came back between two passes and went
+        again was not seen."""
+        return box.node is not None and self.now < box.away_until and self.now - box.away_from > LOST - UNSEEN
 
     def active(self, box: Box) -> bool:
         return box.state == "InService" and box.node == "ACTIVE" and self.connected(box)

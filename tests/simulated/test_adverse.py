@@ -82,7 +82,6 @@ def test_a_host_whose_agent_is_lost_after_its_cordon_is_let_go(stage: Simulation
     lost = cordoned(until(stage, other, cordoned))[0].id
     stage.sim.door("POST", "host", id=lost, action="lost")
     began = stage.sim.now()
-    stage.sim.sleep(LOST_AFTER)
 
     assert stage.apply(other) == "succeeded"
 
@@ -90,6 +89,41 @@ def test_a_host_whose_agent_is_lost_after_its_cordon_is_let_go(stage: Simulation
     assert stage.sim.now() - began < timedelta(minutes=9)
     left = stage.aws.ecs.list_container_instances(cluster="demo")["containerInstanceArns"]
     assert len(left) == 3
+
+
+def test_a_host_at_rest_whose_agent_is_lost_is_replaced(stage: Simulation) -> None:
+    """Its machine runs on, so the group sees nothing; ECS places nothing there any more (rule 5)."""
+    as_is = stage.stack(f"hosts.main.instance_type={_now(stage)}")
+    host = members(stage)[0]
+    stage.sim.door("POST", "host", id=host, action="lost")
+    stage.sim.sleep(timedelta(seconds=1))
+    stage.lines.clear()
+    mark, began = stage.sim.door("POST", "mark")["at"], stage.sim.now()
+
+    assert stage.apply(as_is) == "succeeded"
+
+    assert host not in members(stage), stage.lines
+    assert LOST_AFTER < stage.sim.now() - began < LOST_AFTER + timedelta(minutes=4)
+    assert any(f"host {host}: its agent is not connected" in line for line in stage.lines)
+    figures = stage.sim.door("POST", "since", at=mark)
+    assert (figures["hosts"]["demo-main"], figures["healthy"]["demo-web"] >= 4) == (2, True)
+    left = stage.settings("demo-main")
+    assert (left["suspended"], left["crumbs"], left["protected"]) == ([], [], [False] * 3)
+
+
+def test_a_new_host_that_loses_its_agent_halts_the_roll_and_a_person_goes_on(stage: Simulation, other: Stack) -> None:
+    """Rule 12: the version may be bad, so no second host is launched for it until somebody says so."""
+    seen = until(stage, other, lambda seen: any(h.current and h.ready_since for h in seen.fleets[0].hosts))
+    new = next(host.id for host in seen.fleets[0].hosts if host.current)
+    stage.sim.door("POST", "host", id=new, action="lost")
+
+    assert stage.apply(other) == "halted"
+    assert new in members(stage), stage.lines
+    assert len(members(stage)) == 4
+    assert any(f"{new}, launched for this roll, lost its agent" in line for line in stage.lines), stage.lines
+
+    assert stage.apply(other) == "succeeded"
+    assert new not in members(stage)
 
 
 def test_a_host_that_somebody_untagged_is_a_member_like_any_other(stage: Simulation, other: Stack) -> None:
