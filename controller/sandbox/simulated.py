@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import botocore.session
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
+from controller.sandbox import bridge
 from controller.sandbox.admin import Admin
 from controller.sandbox.balancers import Place
 from controller.sandbox.cloud import Cloud
@@ -44,6 +45,10 @@ class Simulated:
         self.admin = Admin(self.cloud)
         self.edge = self.admin.edge = Edge(self.cloud, self.admin)
         self.edge.moto = self.memory = Remembered(self.edge.moto)
+
+    def there(self) -> bool:
+        """Whether this is still the sandbox of the process."""
+        return bridge.current() is self.cloud
 
     def now(self) -> datetime:
         return self.time

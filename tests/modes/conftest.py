@@ -16,7 +16,7 @@ KEPT: list[Stage] = []
 @pytest.fixture(scope="module")
 def born(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     """An account in which the minimal stack serves: the last file's, put in order, where nobody took its place."""
-    stage = KEPT[0] if KEPT and KEPT[0].there() else Stage(tmp_path_factory.mktemp("born"))
+    stage = KEPT[0] if KEPT and KEPT[0].sim.there() else Stage(tmp_path_factory.mktemp("born"))
     KEPT[:] = [stage]
     with acting(stage):
         assert main(["apply", stage.spec, "--yes", "--lease", f"file:{stage.folder / 'lease'}"]) == 0

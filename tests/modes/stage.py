@@ -11,7 +11,6 @@ from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import botocore.endpoint
 import pytest
@@ -85,12 +84,6 @@ class Stage:
         self.connected: list[Aws] = []
         self.on_connect: Callable[[Aws], None] = lambda _aws: None
         self.spec = self.write()
-        self._mark = f"/account/{uuid4()}"
-        self.own.ssm.put_parameter(Name=self._mark, Value="here", Type="String")
-
-    def there(self) -> bool:
-        """Whether this is still the account of this process: a later `Simulated` takes its place, mark and all."""
-        return not self.own.ssm.get_parameters(Names=[self._mark])["InvalidParameters"]
 
     def write(self, more: str = "", name: str = "tiny", base: str = "minimal.yaml") -> str:
         """A spec file of its own over a shipped one, *more* over that."""

@@ -12,7 +12,7 @@ KEPT: list[Simulation] = []
 @pytest.fixture(scope="module")
 def born() -> Simulation:
     """A stack that serves as the demo's spec says: the last file's, put in order, where nothing took its place."""
-    if not (KEPT and KEPT[0].there()):
+    if not (KEPT and KEPT[0].sim.there()):
         KEPT[:] = [Simulation().birth()]
     stage = KEPT[0]
     assert stage.apply(stage.stack()) == "succeeded"

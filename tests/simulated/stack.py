@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from controller.aws.client import Aws
 from controller.engine.plan import Scope
@@ -31,12 +30,6 @@ class Simulation:
         self.aws = Aws(self.sim.session(), "us-east-1")
         self.journal = Journal()
         self.lines: list[str] = []
-        self._mark = f"/simulation/{uuid4()}"
-        self.aws.ssm.put_parameter(Name=self._mark, Value="here", Type="String")
-
-    def there(self) -> bool:
-        """Whether this is still the sandbox of this process: a later one takes its place, mark and all."""
-        return not self.aws.ssm.get_parameters(Names=[self._mark])["InvalidParameters"]
 
     def stack(self, *overrides: str) -> Stack:
         return load(self.spec, overrides).stack
