@@ -46,7 +46,9 @@ def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
-        return run(options)
+        code = run(options)
+        sys.stdout.flush()
+        return code
     except SpecError as error:
         sys.stderr.write("\n".join(error.problems) + f"\n{_count(len(error.problems))}, nothing was done.\n")
         return 1
@@ -64,7 +66,9 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
+    except OSError as error:  # of files, sockets and streams the user named; a reader that went away knows it
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"error: {error}\n")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
@@ -191,6 +195,24 @@ def rate(text: str) -> float:
     return value
 
 
+def port(text: str) -> int:
+    """A TCP port; 0 for any free one."""
+    if not (text.isascii() and text.isdigit() and int(text) < 2**16):
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text!r}")
+    return int(text)
+
+
+def speedup(text: str) -> float:
+    """How many times faster than AWS."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1000:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, up to 1000, got {text!r}")
+    return value
+
+
 def _count(problems: int) -> str:
     return "1 problem" if problems == 1 else f"{problems} problems"
 
@@ -256,8 +278,8 @@ def _watch(one: Parser) -> None:
 
 def _sandbox(one: Parser) -> None:
     one.set_defaults(run=_serve_sandbox)
-    one.add_argument("--port", type=int, default=0, metavar="N", help="of the endpoint (default: any free one)")
-    one.add_argument("--speedup", type=float, metavar="X", help="divides what AWS alone decides (default 20)")
+    one.add_argument("--port", type=port, default=0, metavar="N", help="of the endpoint (default: any free one)")
+    one.add_argument("--speedup", type=speedup, metavar="X", help="divides what AWS alone decides (default 20)")
     one.add_argument("--seed", type=int, default=0, help="of what happens by chance")
 
 

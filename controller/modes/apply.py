@@ -64,24 +64,35 @@ def apply(options: argparse.Namespace) -> int:
     session = open_session(options)
     began = session.clock.now()
     chosen = Options(scope=scope_of(options), by_person=True, started=began)
-    with stoppable(session.stop):
-        check_account(session.aws, session.stack)
-        first = first_look(session, lambda: _look(session, chosen))
-        if options.output == "text":
-            _show(first, session, sys.stderr)
-        if refusal := _refused(first, options, session):
-            raise Refused(refusal)
-        if planning.changes(first) and not agreed(
-            f"Make these changes to {session.stack.name}?", options, session.stop
-        ):
-            sys.stderr.write("declined: nothing was changed\n")
-            return 3
-        journal = Journal()
-        with holding(session, options.lease, options.lock_timeout):
-            _still(first, options, session, chosen)
-            end = _drive(session, chosen, journal, began + _limit(options, first))
-    _report(options, session, journal, end, session.clock.now() - began)
+    journal = Journal()
+    try:
+        with stoppable(session.stop):
+            end = _agree_and_drive(options, session, chosen, journal)
+    except ControllerError as error:  # it never came to acting
+        if options.output == "json":
+            result = "interrupted" if isinstance(error, Interrupted) else "failed"
+            _write(journal, session, result, began, {"error": str(error)})
+        raise
+    if end is None:
+        sys.stderr.write("declined: nothing was changed\n")
+        return 3
+    _report(options, session, journal, end, began)
     return end.code
+
+
+def _agree_and_drive(options: argparse.Namespace, session: Session, chosen: Options, journal: Journal) -> End | None:
+    """Look, show, ask, take the lease, act; None when the answer was no. Raises when it may not be done."""
+    check_account(session.aws, session.stack)
+    first = first_look(session, lambda: _look(session, chosen))
+    if options.output == "text":
+        _show(first, session, sys.stderr)
+    if refusal := _refused(first, options, session):
+        raise Refused(refusal)
+    if planning.changes(first) and not agreed(f"Make these changes to {session.stack.name}?", options, session.stop):
+        return None
+    with holding(session, options.lease, options.lock_timeout):
+        _still(first, options, session, chosen)
+        return _drive(session, chosen, journal, chosen.started + _limit(options, first))
 
 
 def _still(first: Tick, options: argparse.Namespace, session: Session, chosen: Options) -> None:
@@ -217,18 +228,27 @@ def _paused(seen: Tick) -> Outcome | None:
     return "paused" if only and not seen.plan.pending else None
 
 
-def _report(options: argparse.Namespace, session: Session, journal: Journal, end: End, took: timedelta) -> None:
+def _document(journal: Journal, session: Session, result: str, began: datetime) -> dict[str, Any]:
     from controller.report.document import apply_document
+
+    took = (session.clock.now() - began).total_seconds()
+    return apply_document(journal, result, dict(session.aws.calls), round(took, 3))
+
+
+def _write(journal: Journal, session: Session, result: str, began: datetime, more: dict[str, Any]) -> None:
+    document = _document(journal, session, result, began) | more
+    sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
+
+
+def _report(options: argparse.Namespace, session: Session, journal: Journal, end: End, began: datetime) -> None:
     from controller.report.text import summary_text
     from controller.report.values import printable
 
-    calls, seconds = dict(session.aws.calls), round(took.total_seconds(), 3)
-    document = apply_document(journal, end.outcome, calls, seconds)
     left = [note for note in end.seen.plan.notes if note.startswith(OUT_OF_SCOPE)] if end.seen else []
     if options.output == "json":
-        document |= {"out_of_scope": left} if left else {}
-        sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
+        _write(journal, session, end.outcome, began, {"out_of_scope": left} if left else {})
     else:
+        document = _document(journal, session, end.outcome, began)
         sys.stdout.write(summary_text(document) + "".join(f"  {printable(note)}\n" for note in left))
     if end.outcome in {"interrupted", "timed_out", "paused"}:
         sys.stderr.write(_resume(end, options))

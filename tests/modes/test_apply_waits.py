@@ -50,6 +50,25 @@ def test_yes_takes_up_what_a_crashed_apply_left_wherever_it_stands(held: Stage, 
     assert command("plan", held.spec, "--detailed-exitcode").code == 0
 
 
+@pytest.mark.parametrize(
+    ("given", "code", "words"),
+    [
+        pytest.param(("--set", "services.web.memory=3000"), 1, "nothing was changed", id="refused"),
+        pytest.param(("--lock-timeout", "3s"), 6, "held by ci pid 7", id="locked"),
+    ],
+)
+def test_what_never_came_to_acting_is_a_document_too(
+    held: Stage, command: Command, given: tuple[str, ...], code: int, words: str
+) -> None:
+    """DESIGN.md section 2: one document, whoever reads it in CI."""
+    ended = command("apply", held.spec, "--yes", "-o", "json", *given)
+
+    document = ended.json()
+    assert (ended.code, document["outcome"], document["steps"]) == (code, "failed", [])
+    assert words in document["error"]
+    assert words in ended.err
+
+
 def test_a_person_is_not_taken_at_a_word_given_for_something_else(
     held: Stage, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

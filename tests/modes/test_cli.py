@@ -138,6 +138,10 @@ def test_a_missing_spec_is_bad_usage(command: str, capsys: pytest.CaptureFixture
         pytest.param(["watch", "http://x", "--fresh-ratio", "nan"], id="no ratio"),
         pytest.param(["watch", "http://x", "--rate", "0"], id="no rate"),
         pytest.param(["sandbox", "--port", "http"], id="no port"),
+        pytest.param(["sandbox", "--port", "-5"], id="a port below 0"),
+        pytest.param(["sandbox", "--port", "65536"], id="a port above the last"),
+        pytest.param(["sandbox", "--speedup", "0"], id="no speed"),
+        pytest.param(["sandbox", "--speedup", "nan"], id="no number of times"),
         pytest.param(["version", "extra"], id="too many"),
     ],
 )
@@ -283,3 +287,11 @@ def test_a_reader_that_went_away_is_no_traceback() -> None:
     os.close(write)
 
     assert (ended.returncode, ended.stderr) in [(1, b""), (0, b"")]
+
+
+def test_a_full_disk_is_no_traceback() -> None:
+    """A report that could not be written is no success."""
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run([sys.executable, "-m", "controller", "version"], stdout=full, stderr=subprocess.PIPE)
+
+    assert (ended.returncode, ended.stderr) == (1, b"error: [Errno 28] No space left on device\n")
