@@ -117,7 +117,7 @@ def restore(fleet: Fleet) -> Moves:
     if roll is not None and fleet.max != roll.max and roll.max >= fleet.desired:
         return (SetCapacity(fleet.desired, f"MaxSize back to {roll.max}", max=roll.max),)
     protected = [host.id for host in fleet.live if host.protected and _was_ready(host)]
-    if protected:
+    if protected and not fleet.protects_new:  # such a host was protected from birth, not by us
         return (Unprotect(tuple(protected), "the roll is over: protection was ours"),)
     if fleet.suspended_by_us:
         return (Resume(fleet.suspended_by_us, "the roll is over"),)

@@ -175,6 +175,7 @@ class Fleet:
     leftovers: tuple[str, ...] = ()  # container instances whose EC2 instance is gone
     unmanaged_draining: bool = False
     attached: tuple[str, ...] = ()  # target groups of others that somebody attached to the group
+    protects_new: bool = False  # the group itself protects what it launches
     zones: tuple[str, ...] = ()  # of the group, those without a host included
 
     @cached_property

@@ -70,6 +70,7 @@ def observe(reads: Reads, stack: Stack, pool: Pool, now: datetime) -> Fleet | No
         spec_max=pool.size.max,
         leftovers=_leftovers(group, reads, live_name(stack, Key("capacity_provider", pool.name))),
         attached=_attached(group, reads),
+        protects_new=bool(group.get("NewInstancesProtectedFromScaleIn")),
         zones=tuple(sorted(group.get("AvailabilityZones", []))),
     )
     busy = fleet.old or fleet.roll or len(fleet.live) != fleet.size or fleet.desired != fleet.size

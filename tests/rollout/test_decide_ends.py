@@ -158,6 +158,10 @@ TABLE = [
         id="rule 9: our protection is taken off",
     ),
     pytest.param(
+        fleet(tuple(fresh(f"i-{n}") for n in range(3)), protects_new=True), policy(), [(Resume, "AZRebalance")],
+        id="rule 9: the group's own is left on",
+    ),
+    pytest.param(
         fleet(tuple(fresh(f"i-{n}", protected=False) for n in range(3))), policy(), [(Resume, "AZRebalance")],
         id="rule 9: AZRebalance resumes",
     ),

@@ -182,6 +182,21 @@ def test_a_person_drains_an_old_host_of_a_roll(stage: Simulation, other: Stack) 
     assert one.id not in members(stage)
 
 
+def test_protection_that_the_group_gives_at_birth_outlives_the_roll(stage: Simulation) -> None:
+    """Somebody set it on the group: it was never ours, and what the roll launched keeps it."""
+    stack = stage.stack(f"hosts.main.instance_type={next(t for t in TYPES if t != _now(stage))}")
+    asg = stage.aws.autoscaling
+    asg.update_auto_scaling_group(AutoScalingGroupName="demo-main", NewInstancesProtectedFromScaleIn=True)
+    try:
+        assert stage.apply(stack) == "succeeded"
+        assert stage.settings("demo-main")["protected"] == [True] * 3
+    finally:
+        asg.update_auto_scaling_group(AutoScalingGroupName="demo-main", NewInstancesProtectedFromScaleIn=False)
+        asg.set_instance_protection(
+            AutoScalingGroupName="demo-main", InstanceIds=members(stage), ProtectedFromScaleIn=False
+        )
+
+
 @pytest.mark.parametrize(
     ("surge", "unavailable", "peak", "floor"),
     [pytest.param(0, 1, 3, 2, id="max_surge 0"), pytest.param(3, 0, 6, 3, id="max_surge 3")],
