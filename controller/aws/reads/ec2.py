@@ -1,0 +1,110 @@
+"""What EC2 tells of networks, launch templates and machines, asked by owner tag."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from controller.aws.client import pages
+from controller.aws.reads.base import Base, Item
+from controller.base.errors import Gone
+
+VERSION_MARK = "theseus "  # begins the description of every launch template version we make
+
+
+class Ec2Reads(Base):
+    """EC2."""
+
+    def vpcs(self) -> list[Item]:
+        return self.once("vpcs", lambda: pages(self.aws.ec2.describe_vpcs, "Vpcs", Filters=self._tagged()))
+
+    def vpc_dns_hostnames(self, vpc: str) -> bool:
+        """Whether hosts of *vpc* get DNS names (an attribute that DescribeVpcs does not show)."""
+
+        def ask() -> bool:
+            answer = self.aws.ec2.describe_vpc_attribute(VpcId=vpc, Attribute="enableDnsHostnames")
+            return bool(answer["EnableDnsHostnames"]["Value"])
+
+        return self.once(("vpc_dns_hostnames", vpc), ask)
+
+    def subnets(self) -> list[Item]:
+        return self.once("subnets", lambda: pages(self.aws.ec2.describe_subnets, "Subnets", Filters=self._tagged()))
+
+    def internet_gateways(self) -> list[Item]:
+        ask = self.aws.ec2.describe_internet_gateways
+        return self.once("igws", lambda: pages(ask, "InternetGateways", Filters=self._tagged()))
+
+    def route_tables(self) -> list[Item]:
+        ask = self.aws.ec2.describe_route_tables
+        return self.once("route_tables", lambda: pages(ask, "RouteTables", Filters=self._tagged()))
+
+    def security_groups(self) -> list[Item]:
+        ask = self.aws.ec2.describe_security_groups
+        return self.once("security_groups", lambda: pages(ask, "SecurityGroups", Filters=self._tagged()))
+
+    def security_group_rules(self) -> list[Item]:
+        """Every rule of our groups, foreign ones included (they carry no tag of ours): asked by group id."""
+
+        def ask() -> list[Item]:
+            ids = [group["GroupId"] for group in self.security_groups()]
+            if not ids:
+                return []
+            filters: Any = [{"Name": "group-id", "Values": ids}]
+            return pages(self.aws.ec2.describe_security_group_rules, "SecurityGroupRules", Filters=filters)
+
+        return self.once("security_group_rules", ask)
+
+    def launch_templates(self) -> list[Item]:
+        ask = self.aws.ec2.describe_launch_templates
+        return self.once("launch_templates", lambda: pages(ask, "LaunchTemplates", Filters=self._tagged()))
+
+    def launch_template_versions(self, name: str) -> list[Item]:
+        """Every version of one template, by its name; [] when there is no such template."""
+
+        def ask() -> list[Item]:
+            try:
+                return pages(
+                    self.aws.ec2.describe_launch_template_versions,
+                    "LaunchTemplateVersions",
+                    LaunchTemplateName=name,
+                )
+            except Gone:
+                return []
+
+        return self.once(("launch_template_versions", name), ask)
+
+    def newest_version(self, template: str) -> Item | None:
+        """The newest version of a template that we made (its description says so); one made by hand beside it,
+        which no group uses, is nobody's drift."""
+        versions = sorted(self.launch_template_versions(template), key=lambda item: int(item["VersionNumber"]))
+        ours = [item for item in versions if str(item.get("VersionDescription", "")).startswith(VERSION_MARK)]
+        return (ours or versions)[-1] if versions else None
+
+    def instances(self) -> list[Item]:
+        """Our hosts in every state but terminated."""
+
+        def ask() -> list[Item]:
+            states = ["pending", "running", "shutting-down", "stopping", "stopped"]
+            return self._machines([*self._tagged(), {"Name": "instance-state-name", "Values": states}])
+
+        return self.once("instances", ask)
+
+    def instances_by_id(self, ids: Sequence[str]) -> list[Item]:
+        """Those of *ids*, whatever their tags: members of our groups that somebody attached or untagged."""
+        filters = [{"Name": "instance-id", "Values": list(ids)}]
+        return self.once(("instances", tuple(ids)), lambda: self._machines(filters))
+
+    def _machines(self, filters: Any) -> list[Item]:
+        found = pages(self.aws.ec2.describe_instances, "Reservations", Filters=filters)
+        return [instance for reservation in found for instance in reservation["Instances"]]
+
+    def instance_types(self, types: Iterable[str]) -> dict[str, Item]:
+        """EC2's description of each type, by name."""
+        wanted = sorted(set(types))
+
+        def ask() -> dict[str, Item]:
+            request: Any = {"InstanceTypes": wanted}
+            found = pages(self.aws.ec2.describe_instance_types, "InstanceTypes", **request) if wanted else []
+            return {item["InstanceType"]: item for item in found}
+
+        return self.once(("instance_types", tuple(wanted)), ask)

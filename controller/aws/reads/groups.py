@@ -1,0 +1,74 @@
+"""What auto scaling groups, CloudWatch and SSM tell: groups, why launches failed, alarms, images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from controller.aws.client import pages
+from controller.aws.reads.base import Base, Item
+
+SSM_PARAMETERS_MAX = 10
+ALARMS_MAX = 100
+
+
+class GroupReads(Base):
+    """Auto Scaling, CloudWatch, SSM."""
+
+    def groups(self) -> list[Item]:
+        """The groups of the wanted names, instances included; a missing one is simply not there."""
+
+        def ask() -> list[Item]:
+            names = self.wanted("auto_scaling_group")
+            if not names:
+                return []
+            call = self.aws.autoscaling.describe_auto_scaling_groups
+            return pages(call, "AutoScalingGroups", AutoScalingGroupNames=names)
+
+        return self.once("groups", ask)
+
+    def activities(self, group: str) -> list[Item]:
+        """The newest scaling activities of one group (one page is enough to explain a launch failure)."""
+
+        def ask() -> list[Item]:
+            answer = self.aws.autoscaling.describe_scaling_activities(AutoScalingGroupName=group, MaxRecords=20)
+            return cast("list[Item]", answer["Activities"])
+
+        return self.once(("activities", group), ask)
+
+    def instance_refreshes(self, group: str) -> list[Item]:
+        """The newest instance refreshes of one group."""
+
+        def ask() -> list[Item]:
+            answer = self.aws.autoscaling.describe_instance_refreshes(AutoScalingGroupName=group, MaxRecords=5)
+            return cast("list[Item]", answer["InstanceRefreshes"])
+
+        return self.once(("instance_refreshes", group), ask)
+
+    def alarms(self, names: Sequence[str]) -> dict[str, Item]:
+        """The wanted alarms by name; a missing one is not there."""
+
+        def ask() -> dict[str, Item]:
+            found: list[Item] = []
+            for start in range(0, len(names), ALARMS_MAX):
+                part = list(names[start : start + ALARMS_MAX])
+                found += pages(self.aws.cloudwatch.describe_alarms, "MetricAlarms", AlarmNames=part)
+            return {item["AlarmName"]: item for item in found}
+
+        return self.once(("alarms", tuple(names)), ask)
+
+    def parameter(self, name: str) -> str | None:
+        """The value of one SSM parameter. All those in ``names["parameter"]`` are asked together."""
+
+        def ask() -> dict[str, str]:
+            wanted = sorted({*self.wanted("parameter"), name})
+            found: dict[str, str] = {}
+            for start in range(0, len(wanted), SSM_PARAMETERS_MAX):
+                answer = self.aws.ssm.get_parameters(Names=wanted[start : start + SSM_PARAMETERS_MAX])
+                found |= {item["Name"]: item["Value"] for item in answer["Parameters"]}
+            return found
+
+        known = self.once("parameters", ask)
+        if name in known or name in self.wanted("parameter"):
+            return known.get(name)
+        return self.once(("parameter", name), lambda: ask().get(name))
