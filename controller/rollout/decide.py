@@ -60,7 +60,7 @@ def decide(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     if _settled(fleet):
         return (Done(f"all {len(fleet.live)} hosts are current, size {fleet.size}{_drained_by_others(fleet)}"),)
     moving = (_strays, _late, _overdue, _drained_ones, _grow, _rebalance, _shed, _finish)
-    for step in (tidy, watch_agents, record, _watch_new, *moving):
+    for step in (tidy, record, _watch_new, watch_agents, *moving):
         if moves := step(fleet, policy, now):
             return moves
     return (Wait("hosts are changing", timedelta(seconds=2)),)

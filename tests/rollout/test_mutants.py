@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from controller.rollout import books, counts, decide, drained, gates
+from controller.rollout import books, counts, decide, drained, gates, sight
 from controller.rollout.model import Fleet, Host, Move, Policy, SetCapacity, Terminate
 from tests.rollout.hands import Broken
 from tests.rollout.histories import history
@@ -72,7 +72,7 @@ MUTANTS = [
     pytest.param(patched(drained, "strays", nothing), id="strays are only waited for"),
     pytest.param(patched(books, "bury", nothing), id="the lost are not let go"),
     pytest.param(patched(decide, "watch_agents", nothing), id="nobody notes that an agent is away"),
-    pytest.param(patched(drained, "lost_agents", nothing), id="hosts whose agent is lost are kept"),
+    pytest.param(patched(sight, "lost_agents", nothing), id="hosts whose agent is lost are kept"),
     pytest.param(patched(drained, "_services_short", no_reason), id="services need not run elsewhere"),
     pytest.param(patched(decide, "serving", lambda fleet, *_: fleet.live), id="every live host serves"),
     pytest.param(patched(counts, "ready", at_once), id="no ready gate"),
