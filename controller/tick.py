@@ -28,7 +28,8 @@ from controller.resources import RECONCILERS
 from controller.rollout import fleet as hands
 from controller.rollout import sight
 from controller.rollout.decide import clear_halt, decide
-from controller.rollout.model import Done, Fleet, Halt, Move, Wait, policy_of
+from controller.rollout.model import Fleet, policy_of
+from controller.rollout.moves import Done, Halt, Move, Wait
 from controller.rollout.outlook import misfits, outlook
 from controller.rollout.verdict import Hold, ServiceState, Verdict, hold, judge
 from controller.spec.names import live_name

@@ -31,7 +31,7 @@ from controller.modes.session import (
 )
 from controller.report.journal import Journal
 from controller.report.seen import Outcome, Tick, outcome
-from controller.rollout.model import Done, Wait
+from controller.rollout.moves import Done, Wait
 from controller.tick import Options, tick
 
 CODES: dict[Outcome, int] = {

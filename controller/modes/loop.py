@@ -31,7 +31,7 @@ from controller.modes.session import Session, Stop, check_account, parameters_of
 from controller.report.seen import Tick, outcome
 from controller.report.snapshot import Snapshot, View
 from controller.resources import RECONCILERS
-from controller.rollout.model import Done, Halt, Wait
+from controller.rollout.moves import Done, Halt, Wait
 from controller.spec.load import load
 from controller.spec.types import Stack
 from controller.tick import Options, tick

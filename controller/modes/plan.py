@@ -14,7 +14,7 @@ from controller.base.errors import Refused
 from controller.engine.reconciler import RISKS
 from controller.modes.session import again, check_account, colored, first_look, open_session, scope_of, stoppable
 from controller.report.seen import Tick
-from controller.rollout.model import Done, Halt, Wait
+from controller.rollout.moves import Done, Halt, Wait
 from controller.spec.load import load
 
 FORMAT = "1.0"

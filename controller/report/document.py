@@ -16,7 +16,7 @@ from controller.report.journal import Journal, Record, Rolled, Timeline
 from controller.report.moves import in_flight
 from controller.report.seen import Tick
 from controller.rollout.forecast import Forecast
-from controller.rollout.model import Halt
+from controller.rollout.moves import Halt
 from controller.spec.types import Stack
 
 FORMAT = "1.0"

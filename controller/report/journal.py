@@ -19,8 +19,9 @@ from controller.base.words import plural
 from controller.engine.plan import Step
 from controller.report.rolls import Figures, PoolWatch, Rolled, Timeline
 from controller.report.seen import Tick
-from controller.rollout import model
-from controller.rollout.model import Fleet, Move
+from controller.rollout import moves as kinds
+from controller.rollout.model import Fleet
+from controller.rollout.moves import Move
 from controller.rollout.verdict import Verdict
 
 __all__ = ["Journal", "Record", "Rolled", "Timeline"]
@@ -144,11 +145,11 @@ class Journal:
     def _pool_moves(self, seen: Tick) -> list[str]:
         """Lines of moves about the whole pool; one that is decided again (the last try failed) is told once."""
         fleets = {fleet.pool: fleet for fleet in seen.fleets}
-        self.halted = {pool: move.why for pool, move in seen.moves if isinstance(move, model.Halt)}
+        self.halted = {pool: move.why for pool, move in seen.moves if isinstance(move, kinds.Halt)}
         lines, told = [], []
         for pool, move in seen.moves:
-            if isinstance(move, model.Wait | model.Halt):
-                why = f"halted: {move.why}" if isinstance(move, model.Halt) else f"waiting: {move.why}"
+            if isinstance(move, kinds.Wait | kinds.Halt):
+                why = f"halted: {move.why}" if isinstance(move, kinds.Halt) else f"waiting: {move.why}"
                 lines += self._waiting(pool, why, seen.now)
             elif line := _move_line(move, fleets[pool]):
                 told.append(f"{pool}: {line}")
@@ -216,33 +217,33 @@ def _done_line(step: Step) -> str:
 def _move_line(move: Move, fleet: Fleet) -> str:
     """The line of a move about the pool as a whole; "" when `PoolWatch` tells it, or nobody needs to know."""
     match move:
-        case model.SetCapacity():
+        case kinds.SetCapacity():
             return _capacity_line(move, fleet)
-        case model.Record():
+        case kinds.Record():
             return _record_line(dict(move.tags), move.why, fleet)
-        case model.Suspend():
+        case kinds.Suspend():
             return f"AZRebalance suspended: {move.why}"
-        case model.Resume():
+        case kinds.Resume():
             return f"{', '.join(move.processes)} resumed: {move.why}"
-        case model.Forget():
+        case kinds.Forget():
             return move.why if HALTED_TAG in move.tags else ""
-        case model.StopTasks():
+        case kinds.StopTasks():
             return f"stopping {plural(len(move.tasks), 'task')}: {move.why}"
-        case model.Deregister():
+        case kinds.Deregister():
             return f"deregistering {plural(len(move.targets), 'target')}: {move.why}"
-        case model.ForceDeregister():
+        case kinds.ForceDeregister():
             return f"deregistering {plural(len(move.container_instances), 'container instance')}: {move.why}"
-        case model.Done():
+        case kinds.Done():
             return move.why
-        case model.MarkReady() | model.Unready() | model.MarkAway() | model.MarkBack() | model.Unprotect():
+        case kinds.MarkReady() | kinds.Unready() | kinds.MarkAway() | kinds.MarkBack() | kinds.Unprotect():
             return ""
-        case model.Cordon() | model.Uncordon() | model.Terminate() | model.Wait() | model.Halt():
+        case kinds.Cordon() | kinds.Uncordon() | kinds.Terminate() | kinds.Wait() | kinds.Halt():
             return ""
         case _:
             assert_never(move)
 
 
-def _capacity_line(move: model.SetCapacity, fleet: Fleet) -> str:
+def _capacity_line(move: kinds.SetCapacity, fleet: Fleet) -> str:
     parts = [f"capacity {fleet.desired} -> {move.desired}"] if move.desired != fleet.desired else []
     if move.max is not None and move.max != fleet.max:
         parts.append(f"MaxSize {fleet.max} -> {move.max}")

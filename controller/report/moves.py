@@ -13,8 +13,9 @@ from controller.base.keys import HALTED_TAG, ROLL_TAG
 from controller.base.words import plural
 from controller.report.hosts import HostView, host_document, iso, rolling, views
 from controller.report.seen import Tick
-from controller.rollout import model
-from controller.rollout.model import Done, Fleet, Halt, MarkAway, MarkBack, Move, Policy, Wait
+from controller.rollout import moves as kinds
+from controller.rollout.model import Fleet, Policy
+from controller.rollout.moves import Done, Halt, MarkAway, MarkBack, Move, Wait
 
 HOSTS_MAX = 12  # lines of hosts in a plan; more of them are counted
 SETTLED = {"ready"}
@@ -113,41 +114,41 @@ def in_flight(seen: Tick) -> list[dict[str, Any]]:
 def _words(move: Move, fleet: Fleet) -> tuple[str, tuple[str, ...]]:
     """(what is done, with a place for the hosts it is done to; those hosts)."""
     match move:
-        case model.SetCapacity():
+        case kinds.SetCapacity():
             return ", ".join(_capacity(move, fleet)) or "set the capacity", ()
-        case model.Record():
+        case kinds.Record():
             return _record(dict(move.tags)), ()
-        case model.Forget():
+        case kinds.Forget():
             return "forget the halt" if HALTED_TAG in move.tags else "remove the marks of the roll", move.hosts
-        case model.Suspend():
+        case kinds.Suspend():
             return "suspend AZRebalance", ()
-        case model.Resume():
+        case kinds.Resume():
             return f"resume {', '.join(move.processes)}", ()
-        case model.MarkReady():
+        case kinds.MarkReady():
             return "note {hosts} as ready", (move.host,)
-        case model.Unready():
+        case kinds.Unready():
             return "note {hosts} as not ready any more", (move.host,)
-        case model.Unprotect():
+        case kinds.Unprotect():
             return "take scale-in protection off {hosts}", move.hosts
-        case model.Cordon():
+        case kinds.Cordon():
             return "drain {hosts}", (move.host,)
-        case model.Uncordon():
+        case kinds.Uncordon():
             return "let {hosts} take tasks again", (move.host,)
-        case model.Terminate():
+        case kinds.Terminate():
             return "terminate {hosts}" + (", one host less" if move.shrink else ""), (move.host,)
-        case model.StopTasks():
+        case kinds.StopTasks():
             return f"stop {plural(len(move.tasks), 'task')}", ()
-        case model.Deregister():
+        case kinds.Deregister():
             return f"deregister {plural(len(move.targets), 'target')}", tuple({one.host: 1 for one in move.targets})
-        case model.ForceDeregister():
+        case kinds.ForceDeregister():
             return f"deregister {plural(len(move.container_instances), 'container instance')}", ()
-        case model.Wait() | model.Halt() | model.Done() | model.MarkAway() | model.MarkBack():
+        case kinds.Wait() | kinds.Halt() | kinds.Done() | kinds.MarkAway() | kinds.MarkBack():
             return "", ()
         case _:
             assert_never(move)
 
 
-def _capacity(move: model.SetCapacity, fleet: Fleet) -> Iterator[str]:
+def _capacity(move: kinds.SetCapacity, fleet: Fleet) -> Iterator[str]:
     if move.desired != fleet.desired:
         yield f"desired {fleet.desired} -> {move.desired}"
     if move.max is not None and move.max != fleet.max:

@@ -15,8 +15,10 @@ from controller.base.keys import ROLL_TAG
 from controller.base.words import plural
 from controller.report.hosts import by_age, short_version
 from controller.rollout import model
+from controller.rollout import moves as kinds
 from controller.rollout.decide import floor, serving
-from controller.rollout.model import Fleet, Host, Move, Policy
+from controller.rollout.model import Fleet, Host, Policy
+from controller.rollout.moves import Move
 
 
 @dataclass(slots=True)
@@ -157,7 +159,7 @@ class PoolWatch:
         self._first = from_start
 
     def add(self, fleet: Fleet, moves: Sequence[Move], policy: Policy | None, now: datetime) -> list[str]:
-        recording = any(isinstance(move, model.Record) and ROLL_TAG in dict(move.tags) for move in moves)
+        recording = any(isinstance(move, kinds.Record) and ROLL_TAG in dict(move.tags) for move in moves)
         if self.roll is not None and fleet.roll is None and not recording:
             self._end(now)
         lines = [line for host in by_age(fleet.hosts) for line in self._follow(host, now)]
@@ -229,23 +231,23 @@ class PoolWatch:
         if known is None:
             return []
         host = next((one for one in fleet.hosts if one.id == known.id), None)
-        if isinstance(move, model.Cordon) and not known.cordon_told and host is not None:
+        if isinstance(move, kinds.Cordon) and not known.cordon_told and host is not None:
             known.cordoned, known.cordon_told = move.at, True
             return [_draining(host)]
-        if isinstance(move, model.Terminate) and not known.asked:
+        if isinstance(move, kinds.Terminate) and not known.asked:
             known.asked = True
             if not known.cordon_told or not move.why.startswith("drained"):
                 return [f"host {known.id} terminating: {move.why}"]
             known.drained = None if self._first else now  # empty at the first look: since when is not known
             return [f"host {known.id} drained"]
-        if isinstance(move, model.Uncordon):
+        if isinstance(move, kinds.Uncordon):
             known.cordoned, known.cordon_told, known.was_draining = None, False, False
             return [f"host {known.id} takes tasks again: {move.why}"]
-        if isinstance(move, model.MarkAway):
+        if isinstance(move, kinds.MarkAway):
             return [f"host {known.id}: its agent is not connected; {move.why}"]
-        if isinstance(move, model.MarkBack):
+        if isinstance(move, kinds.MarkBack):
             return [f"host {known.id}: {move.why}"]
-        return [f"host {known.id} not ready any more: {move.why}"] if isinstance(move, model.Unready) else []
+        return [f"host {known.id} not ready any more: {move.why}"] if isinstance(move, kinds.Unready) else []
 
 
 def _draining(host: Host) -> str:

@@ -11,7 +11,8 @@ from controller.base.errors import ControllerError, Missing, Refused
 from controller.base.keys import Key
 from controller.engine.plan import Plan
 from controller.rollout.forecast import Forecast
-from controller.rollout.model import Fleet, Halt, Move, Policy
+from controller.rollout.model import Fleet, Policy
+from controller.rollout.moves import Halt, Move
 from controller.rollout.verdict import Hold, Verdict
 
 SOON = timedelta(seconds=1)

@@ -14,7 +14,8 @@ from controller.report.seen import Tick
 from controller.report.style import Paint, columns
 from controller.report.values import printable
 from controller.rollout.decide import floor, serving
-from controller.rollout.model import Done, Fleet, Halt, Service, Wait, policy_of
+from controller.rollout.model import Fleet, Service, policy_of
+from controller.rollout.moves import Done, Halt, Wait
 from controller.spec.names import live_name
 from controller.spec.types import Stack
 

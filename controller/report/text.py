@@ -24,7 +24,8 @@ from controller.report.style import Paint
 from controller.report.values import printable
 from controller.rollout.drained import agent_lost
 from controller.rollout.forecast import Forecast
-from controller.rollout.model import Done, Fleet, Forget, Halt, MarkAway, Policy, Wait
+from controller.rollout.model import Fleet, Policy
+from controller.rollout.moves import Done, Forget, Halt, MarkAway, Wait
 from controller.spec.types import Stack
 
 __all__ = ["plan_markdown", "plan_text", "status_document", "status_text", "summary_text"]

@@ -13,19 +13,15 @@ from controller.base.crumbs import BaselineCrumb, RollCrumb, stamp
 from controller.base.keys import HALTED_TAG, ROLL_TAG, SUSPENDED_TAG
 from controller.rollout import drained, gates
 from controller.rollout.counts import marked, names, wanted
-from controller.rollout.model import (
-    LOST_AFTER,
-    Fleet,
+from controller.rollout.model import LOST_AFTER, Fleet, Host, Policy, Service
+from controller.rollout.moves import (
     ForceDeregister,
     Forget,
-    Host,
     MarkAway,
     MarkBack,
     Move,
-    Policy,
     Record,
     Resume,
-    Service,
     SetCapacity,
     Suspend,
     Unprotect,

@@ -20,22 +20,18 @@ from controller.rollout.counts import floor as floor
 from controller.rollout.counts import ready as ready
 from controller.rollout.counts import serving as serving
 from controller.rollout.fit import drain_misfit
-from controller.rollout.model import (
-    LOST_AFTER,
+from controller.rollout.model import LOST_AFTER, Fleet, Host, Policy, Target
+from controller.rollout.moves import (
     Cordon,
     Deregister,
     Done,
-    Fleet,
     Forget,
     Halt,
-    Host,
     MarkReady,
     Move,
-    Policy,
     Record,
     SetCapacity,
     StopTasks,
-    Target,
     Terminate,
     Uncordon,
     Unready,

@@ -17,11 +17,11 @@ from controller.base.keys import (
     SUSPENDED_TAG,
 )
 from controller.rollout.books import REBALANCE
-from controller.rollout.model import (
+from controller.rollout.model import Fleet
+from controller.rollout.moves import (
     Cordon,
     Deregister,
     Done,
-    Fleet,
     ForceDeregister,
     Forget,
     Halt,

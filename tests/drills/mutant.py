@@ -14,7 +14,8 @@ from typing import Any
 from controller.base.crumbs import HaltCrumb
 from controller.cli import main
 from controller.rollout import counts, decide, drained
-from controller.rollout.model import Fleet, Host, Move, Policy, Record
+from controller.rollout.model import Fleet, Host, Policy
+from controller.rollout.moves import Move, Record
 
 Moves = tuple[Move, ...]
 Patch = tuple[object, str, object]

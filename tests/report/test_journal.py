@@ -15,8 +15,9 @@ from controller.engine.plan import Plan, Step
 from controller.report.document import apply_document
 from controller.report.journal import Journal, meaning
 from controller.report.seen import Tick
-from controller.rollout import model
-from controller.rollout.model import Fleet, Host, Move, Policy, Service, Task
+from controller.rollout import moves as kinds
+from controller.rollout.model import Fleet, Host, Policy, Service, Task
+from controller.rollout.moves import Move
 from controller.rollout.verdict import Hold, State, Verdict
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -66,7 +67,7 @@ def tick(at: float, pool: Fleet | None = None, *moves: Move, **more: object) -> 
 
 
 def waits(at: float, why: str) -> Tick:
-    return tick(at, fleet(), model.Wait(why))
+    return tick(at, fleet(), kinds.Wait(why))
 
 
 def judged(at: float, state: State, why: str) -> Tick:
@@ -79,7 +80,7 @@ def told(*ticks: Tick) -> list[str]:
 
 
 START = fleet(host("a"), host("b"), host("c"))
-BEGIN = model.Record(((ROLL_TAG, ROLL.text()),), "roll to lt-1/2")
+BEGIN = kinds.Record(((ROLL_TAG, ROLL.text()),), "roll to lt-1/2")
 CORDONED = host("a", agent_status="DRAINING", cordoned_at=second(10))
 
 
@@ -103,7 +104,7 @@ CORDONED = host("a", agent_status="DRAINING", cordoned_at=second(10))
         pytest.param(
             [
                 tick(0, fleet(host("a", task("t1"), task("t2")))),
-                tick(1, fleet(host("a", task("t1"), task("t2"))), model.Cordon("i-a", second(1), "one spare")),
+                tick(1, fleet(host("a", task("t1"), task("t2"))), kinds.Cordon("i-a", second(1), "one spare")),
                 tick(2, fleet(CORDONED)),
             ],
             ["1: main: host i-a draining: 2 tasks, 0 targets left"],
@@ -112,7 +113,7 @@ CORDONED = host("a", agent_status="DRAINING", cordoned_at=second(10))
         pytest.param(
             [
                 tick(0, fleet(CORDONED)),
-                tick(1, fleet(CORDONED), model.Terminate("i-a", True, "drained; desired 4, size 3")),
+                tick(1, fleet(CORDONED), kinds.Terminate("i-a", True, "drained; desired 4, size 3")),
                 tick(2, fleet(replace(CORDONED, lifecycle="Terminating"))),
                 tick(3, fleet()),
             ],
@@ -130,14 +131,14 @@ CORDONED = host("a", agent_status="DRAINING", cordoned_at=second(10))
         ),
         pytest.param(
             [
-                tick(0, START, model.SetCapacity(4, "3 left", max=7)),
-                tick(1, START, model.SetCapacity(4, "3 left", max=7)),
+                tick(0, START, kinds.SetCapacity(4, "3 left", max=7)),
+                tick(1, START, kinds.SetCapacity(4, "3 left", max=7)),
             ],
             ["0: main: capacity 3 -> 4, MaxSize 6 -> 7: 3 left"],
             id="a move that did not get through is told once",
         ),
         pytest.param(
-            [tick(0, START, model.SetCapacity(3, "MaxSize back to 5", max=5))],
+            [tick(0, START, kinds.SetCapacity(3, "MaxSize back to 5", max=5))],
             ["0: main: MaxSize 6 -> 5: MaxSize back to 5"],
             id="only MaxSize is restored",
         ),
@@ -243,10 +244,10 @@ def test_a_whole_roll_has_all_its_figures() -> None:
     new = host("d", task("t3"), current=True, ready_since=second(3))
     found = rolled(
         tick(0, fleet(*old, services=(WEB,)), BEGIN),
-        tick(2, fleet(*old, new, roll=ROLL, services=(WEB,)), model.Cordon("i-a", second(2), "")),
+        tick(2, fleet(*old, new, roll=ROLL, services=(WEB,)), kinds.Cordon("i-a", second(2), "")),
         tick(4, fleet(replace(old[0], agent_status="DRAINING"), host("b", b, agent_connected=False), old[2], new,
                       roll=ROLL, services=(WEB,))),
-        tick(6, fleet(*old[1:], new, roll=ROLL, services=(WEB,)), model.Terminate("i-a", True, "drained; x")),
+        tick(6, fleet(*old[1:], new, roll=ROLL, services=(WEB,)), kinds.Terminate("i-a", True, "drained; x")),
         tick(8, fleet(*old[1:], new, services=(WEB,))),
     )  # fmt: skip
 
@@ -276,8 +277,8 @@ def test_the_timeline_of_a_host_has_its_times() -> None:
     found = rolled(
         tick(0, fleet(host("a")), BEGIN),
         tick(1, fleet(host("a"), new, roll=ROLL)),
-        tick(2, fleet(host("a"), replace(new, agent_status="ACTIVE"), roll=ROLL), model.Cordon("i-a", second(2), "")),
-        tick(5, fleet(CORDONED, new, roll=ROLL), model.Terminate("i-a", False, "drained; desired 3, size 3")),
+        tick(2, fleet(host("a"), replace(new, agent_status="ACTIVE"), roll=ROLL), kinds.Cordon("i-a", second(2), "")),
+        tick(5, fleet(CORDONED, new, roll=ROLL), kinds.Terminate("i-a", False, "drained; desired 3, size 3")),
         tick(9, fleet(new, roll=ROLL)),
     )
     old, fresh = found["hosts"]  # type: ignore[misc]
@@ -308,7 +309,7 @@ def test_the_timeline_of_a_host_has_its_times() -> None:
         ),
         pytest.param(
             host("a", agent_status="DRAINING", cordoned_at=second(-9)),
-            model.Terminate("i-a", False, "drained; desired 3, size 3"),
+            kinds.Terminate("i-a", False, "drained; desired 3, size 3"),
             "drained",
             None,
             id="it was empty when we came",

@@ -14,7 +14,8 @@ from controller.engine.plan import Plan
 from controller.report.journal import Journal
 from controller.report.live import Live
 from controller.report.seen import Tick
-from controller.rollout.model import Fleet, Host, Wait
+from controller.rollout.model import Fleet, Host
+from controller.rollout.moves import Wait
 
 AT = datetime(2026, 1, 1, 12, 3, 4, tzinfo=UTC)
 OLD = Host("i-0a1", "us-east-1a", False, version="1", container_instance="c", agent_status="DRAINING",

@@ -8,27 +8,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from controller.base.crumbs import BaselineCrumb, HaltCrumb, RollCrumb
-from controller.rollout.model import (
+from controller.rollout.model import Fleet, Host, Policy, Resources, Service, Target, Task
+from controller.rollout.moves import (
     Cordon,
     Deregister,
-    Fleet,
     ForceDeregister,
     Forget,
     Halt,
-    Host,
     MarkAway,
     MarkBack,
     MarkReady,
     Move,
-    Policy,
     Record,
-    Resources,
     Resume,
-    Service,
     SetCapacity,
     StopTasks,
-    Target,
-    Task,
     Terminate,
     Uncordon,
     Unprotect,

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 
 from controller.base.crumbs import BaselineCrumb, RollCrumb, stamp
 from controller.base.keys import NOT_READY
-from controller.rollout.model import (
+from controller.rollout.model import Policy
+from controller.rollout.moves import (
     Cordon,
     Deregister,
     Done,
@@ -20,7 +21,6 @@ from controller.rollout.model import (
     MarkBack,
     MarkReady,
     Move,
-    Policy,
     Record,
     Resume,
     SetCapacity,

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from controller.rollout.decide import clear_halt, decide
-from controller.rollout.model import Done, Fleet, Halt, Move, Policy, Wait
+from controller.rollout.model import Fleet, Policy
+from controller.rollout.moves import Done, Halt, Move, Wait
 from tests.rollout.eyes import fleet_of, roll_of
 from tests.rollout.hands import Broken, calls, require
 from tests.rollout.worlds import CPU, LOST, NEVER, Job, Svc, World, moment

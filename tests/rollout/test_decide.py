@@ -7,16 +7,15 @@ from dataclasses import replace
 import pytest
 
 from controller.rollout.decide import decide
-from controller.rollout.model import (
+from controller.rollout.model import Fleet, Policy
+from controller.rollout.moves import (
     Cordon,
     Done,
-    Fleet,
     ForceDeregister,
     Halt,
     MarkAway,
     MarkBack,
     MarkReady,
-    Policy,
     Record,
     SetCapacity,
     StopTasks,

@@ -9,15 +9,14 @@ import pytest
 
 from controller.base.crumbs import BaselineCrumb, HaltCrumb, RollCrumb
 from controller.rollout.decide import clear_halt, decide
-from controller.rollout.model import (
+from controller.rollout.model import Fleet, Policy
+from controller.rollout.moves import (
     Cordon,
     Deregister,
-    Fleet,
     ForceDeregister,
     Forget,
     Halt,
     Move,
-    Policy,
     Record,
     Resume,
     SetCapacity,

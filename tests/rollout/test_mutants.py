@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from controller.rollout import books, counts, decide, drained, gates, sight
-from controller.rollout.model import Fleet, Host, Move, Policy, SetCapacity, Terminate
+from controller.rollout.model import Fleet, Host, Policy
+from controller.rollout.moves import Move, SetCapacity, Terminate
 from tests.rollout.hands import Broken
 from tests.rollout.histories import history
 

@@ -10,7 +10,7 @@ from controller.report.document import plan_document
 from controller.report.moves import next_of
 from controller.report.seen import Tick
 from controller.report.text import plan_text, summary_line
-from controller.rollout.model import Wait
+from controller.rollout.moves import Wait
 from controller.spec.types import Stack
 from controller.tick import Options, tick
 from tests.simulated.stack import PAUSE, Simulation
