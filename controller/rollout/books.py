@@ -15,6 +15,7 @@ from controller.rollout import drained, gates
 from controller.rollout.counts import marked, names, wanted
 from controller.rollout.model import LOST_AFTER, Fleet, Host, Policy, Service
 from controller.rollout.moves import (
+    Deregister,
     ForceDeregister,
     Forget,
     MarkAway,
@@ -46,7 +47,10 @@ def bury(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     if fleet.leftovers:
         return (ForceDeregister(fleet.leftovers, "their EC2 instances no longer exist"),)
     held = [host for host in fleet.hosts if host.lifecycle == "Terminating:Wait" and not host.agent_connected]
-    lost = [h for h in held if drained.lost(h, now) and drained.blocking(h, fleet, policy, now) is None]
+    lost = [host for host in held if drained.lost(host, now)]
+    if strays := tuple(target for host in lost for target in drained.strays(host, policy, now)):
+        return (Deregister(strays, drained.stray(strays)),)
+    lost = [host for host in lost if drained.blocking(host, fleet, policy, now) is None]
     nodes = tuple(h.container_instance for h in lost if h.container_instance is not None)
     return (ForceDeregister(nodes, f"{names(lost)}: the agent is lost, its tasks cannot stop"),) if nodes else ()
 

@@ -20,7 +20,7 @@ from controller.rollout.counts import floor as floor
 from controller.rollout.counts import ready as ready
 from controller.rollout.counts import serving as serving
 from controller.rollout.fit import drain_misfit
-from controller.rollout.model import LOST_AFTER, Fleet, Host, Policy, Target
+from controller.rollout.model import LOST_AFTER, Fleet, Host, Policy
 from controller.rollout.moves import (
     Cordon,
     Deregister,
@@ -190,20 +190,15 @@ def _drained_ones(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     if policy.standalone == "stop" and (tasks := [t for h in cordoned for t in drained.standalone(h)]):
         return (StopTasks(tuple(tasks), f"holding up the drain: {plural(len(tasks), 'standalone task')}"),)
     if strays := tuple(target for host in cordoned for target in drained.strays(host, policy, now)):
-        return (Deregister(strays, _stray(strays)),)
+        return (Deregister(strays, drained.stray(strays)),)
     return _terminate(fleet, policy, now, [h for h in cordoned if drained.blocking(h, fleet, policy, now) is None])
 
 
 def _emptied(host: Host, policy: Policy, now: datetime) -> Moves:
     """What must happen before a host that never joined goes: targets that somebody put there leave first."""
     if strays := drained.strays(host, policy, now):
-        return (Deregister(strays, _stray(strays)),)
+        return (Deregister(strays, drained.stray(strays)),)
     return () if counts.empty(host) else (Wait(f"{host.id}: {plural(len(host.targets), 'target')} not yet unused"),)
-
-
-def _stray(targets: tuple[Target, ...]) -> str:
-    where = ", ".join(f"{target.host}:{target.port}" for target in targets[:3])
-    return f"no task stands behind {where}{', ...' if len(targets) > 3 else ''}: deregistered first"
 
 
 def _terminate(fleet: Fleet, policy: Policy, now: datetime, gone: list[Host]) -> Moves:

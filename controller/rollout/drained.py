@@ -70,6 +70,12 @@ def strays(host: Host, policy: Policy, now: datetime) -> tuple[Target, ...]:
     return tuple(t for t in host.targets if t.state not in LEAVING and t.port not in used)
 
 
+def stray(targets: Sequence[Target]) -> str:
+    """Why *targets* are deregistered."""
+    where = ", ".join(f"{target.host}:{target.port}" for target in targets[:3])
+    return f"no task stands behind {where}{', ...' if len(targets) > 3 else ''}: deregistered first"
+
+
 def standalone(host: Host) -> tuple[str, ...]:
     """The running tasks no service will move; those told to stop already are only waited for."""
     return tuple(t.arn for t in host.open_tasks if t.service is None and t.desired_status == "RUNNING")

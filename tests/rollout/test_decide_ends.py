@@ -105,6 +105,10 @@ TABLE = [
         id="rule 5: a lost host that a hook holds is let go",
     ),
     pytest.param(
+        fleet((replace(HELD, targets=(target(port=80),)), *olds(3)[1:], NEW)), policy(), [(Deregister, "i-1:80")],
+        id="rule 5: what was put behind one that a hook holds is taken out first",
+    ),
+    pytest.param(
         fleet((replace(HELD, away_since=ago(200)), *olds(3)[1:], NEW)), policy(), [(SetCapacity, 4, None)],
         id="rule 5: but not one whose agent may come back",
     ),
