@@ -5,7 +5,7 @@ A crumb that cannot be read (somebody edited it) parses to None: it is then as i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 
@@ -13,8 +13,12 @@ from datetime import UTC, datetime
 class RollCrumb:
     """On the group, while its hosts change: what for, since when, and the bounds to restore.
 
+    again   when a person cleared a halt of it last: what was launched before is no reason to halt once more
+
     >>> RollCrumb.parse("lt-1/7:1764000000:2/6/3").text()
     'lt-1/7:1764000000:2/6/3'
+    >>> RollCrumb.parse("lt-1/7:1764000000:2/6/3/1764000500").again
+    datetime.datetime(2025, 11, 24, 16, 8, 20, tzinfo=datetime.timezone.utc)
     """
 
     generation: str
@@ -22,17 +26,25 @@ class RollCrumb:
     min: int
     max: int
     desired: int
+    again: datetime | None = None
+
+    @property
+    def since(self) -> datetime:
+        """When this try of it began."""
+        return self.again or self.started
 
     def text(self) -> str:
-        return f"{self.generation}:{stamp(self.started)}:{self.min}/{self.max}/{self.desired}"
+        again = f"/{stamp(self.again)}" if self.again else ""
+        return f"{self.generation}:{stamp(self.started)}:{self.min}/{self.max}/{self.desired}{again}"
 
     @staticmethod
     def parse(text: str | None) -> RollCrumb | None:
         try:
             generation, started, bounds = (text or "").rsplit(":", 2)
-            low, high, desired = (int(part) for part in bounds.split("/"))
-            return RollCrumb(generation, moment(started), low, high, desired)
-        except (ValueError, OverflowError):
+            low, high, desired, *again = (int(part) for part in bounds.split("/"))
+            crumb = RollCrumb(generation, moment(started), low, high, desired)
+            return replace(crumb, again=moment(str(*again))) if again else crumb
+        except (TypeError, ValueError, OverflowError):
             return None
 
 
@@ -52,6 +64,25 @@ class HaltCrumb:
         try:
             generation, code, at = (text or "").rsplit(":", 2)
             return HaltCrumb(generation, code, moment(at))
+        except (ValueError, OverflowError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class AwayCrumb:
+    """On a host: since when its agent is away, and when a pass last saw it so. What lies far back says nothing."""
+
+    since: datetime
+    seen: datetime
+
+    def text(self) -> str:
+        return f"{stamp(self.since)}/{stamp(self.seen)}"
+
+    @staticmethod
+    def parse(text: str | None) -> AwayCrumb | None:
+        try:
+            since, seen = (text or "").split("/")
+            return AwayCrumb(moment(since), moment(seen))
         except (ValueError, OverflowError):
             return None
 

@@ -13,8 +13,8 @@ from typing import Any
 from controller.base.errors import Refused
 from controller.engine.reconciler import RISKS
 from controller.modes.session import again, check_account, colored, first_look, open_session, scope_of, stoppable
+from controller.report.moves import acting
 from controller.report.seen import Tick
-from controller.rollout.moves import Done, Halt, Wait
 from controller.spec.load import load
 
 FORMAT = "1.0"
@@ -67,9 +67,9 @@ def plan(options: argparse.Namespace) -> int:
 
 def changes(seen: Tick) -> bool:
     """Whether apply would have something to do: a roll that somebody left half-way is finished, too."""
-    acting = any(not isinstance(move, Done | Halt | Wait) for _, move in seen.moves)
+    todo = acting(move for _, move in seen.moves)
     rolling = any(fleet.roll is not None or fleet.suspended_by_us for fleet in seen.fleets)
-    return bool(seen.plan.pending or seen.forecasts or acting or rolling)
+    return bool(seen.plan.pending or seen.forecasts or todo or rolling)
 
 
 def _print(options: argparse.Namespace, seen: Tick, stack: Any, calls: dict[str, int]) -> None:

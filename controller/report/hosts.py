@@ -123,7 +123,8 @@ def iso(at: datetime | None) -> str | None:
 def _view(host: Host, fleet: Fleet, policy: Policy, now: datetime) -> HostView:
     word = state(host, fleet, policy, now)
     began = {"draining": host.cordoned_at, "baking": host.ready_since, "booting": host.launched_at}
-    began |= {"agent away": host.away_since, "lost": host.away_since}
+    if host.away is not None:
+        began |= {"agent away": host.away.since, "lost": host.away.since}
     left = [target for target in host.targets if target.state != "unused"]
     healthy = sum(1 for target in left if target.state == "healthy")
     version = short_version(host.version)

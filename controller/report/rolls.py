@@ -244,7 +244,8 @@ class PoolWatch:
             known.cordoned, known.cordon_told, known.was_draining = None, False, False
             return [f"host {known.id} takes tasks again: {move.why}"]
         if isinstance(move, kinds.MarkAway):
-            return [f"host {known.id}: its agent is not connected; {move.why}"]
+            renewed = host is not None and host.away is not None and host.away.since == move.note.since
+            return [] if renewed else [f"host {known.id}: its agent is not connected; {move.why}"]
         if isinstance(move, kinds.MarkBack):
             return [f"host {known.id}: {move.why}"]
         return [f"host {known.id} not ready any more: {move.why}"] if isinstance(move, kinds.Unready) else []

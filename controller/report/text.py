@@ -220,7 +220,7 @@ def _rollout(seen: Tick, paint: Paint) -> Iterator[str]:
 def _lost(seen: Tick, pool: str) -> list[str]:
     """Hosts of the wanted version that are replaced because their agent is lost."""
     hosts = [host for fleet in seen.fleets if fleet.pool == pool for host in fleet.live if agent_lost(host, seen.now)]
-    return [f"{host.id}, agent away {span(seen.now - host.away_since)}" for host in hosts if host.away_since]
+    return [f"{host.id}, agent away {span(seen.now - host.away.since)}" for host in hosts if host.away]
 
 
 def _unfinished(fleet: Fleet, seen: Tick, paint: Paint) -> Iterator[str]:

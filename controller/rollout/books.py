@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from controller.base.crumbs import BaselineCrumb, RollCrumb, stamp
+from controller.base.crumbs import AwayCrumb, BaselineCrumb, RollCrumb, stamp
 from controller.base.keys import HALTED_TAG, ROLL_TAG, SUSPENDED_TAG
 from controller.rollout import drained, gates
-from controller.rollout.counts import marked, names, wanted
-from controller.rollout.model import LOST_AFTER, Fleet, Host, Policy, Service
+from controller.rollout.counts import floor, marked, names, serving, wanted
+from controller.rollout.model import LOST_AFTER, UNSEEN, Fleet, Host, Policy, Service
 from controller.rollout.moves import (
     Deregister,
     ForceDeregister,
@@ -25,6 +25,7 @@ from controller.rollout.moves import (
     Resume,
     SetCapacity,
     Suspend,
+    Uncordon,
     Unprotect,
 )
 
@@ -56,12 +57,23 @@ def bury(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
 
 
 def watch_agents(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
-    """Rule 5: note since when an agent is away. One that stays away makes its host lost, to be replaced."""
+    """Rule 5: note since when an agent is away. One that stays away makes its host lost, to be replaced.
+
+    One that is back while too few hosts serve is spared: it was drained because it seemed lost.
+    """
     joined = [host for host in fleet.hosts if host.container_instance is not None and not host.dead]
-    if away := [host for host in joined if not host.agent_connected and host.away_since is None]:
-        return tuple(MarkAway(host.id, now, f"lost if away for {LOST_AFTER.total_seconds():g} s") for host in away)
-    back = [host for host in joined if host.agent_connected and host.away_since is not None]
-    return tuple(MarkBack(host.id, "its agent is connected again") for host in back)
+    back = [host for host in joined if host.agent_connected and host.away is not None]
+    short = floor(fleet, policy) - len(serving(fleet, policy, now))
+    if spared := [host for host in back if marked(host) and not host.leaving][: max(0, short)]:
+        return tuple(Uncordon(host.id, f"its agent is back, and {short} too few hosts serve") for host in spared)
+    if back:
+        return tuple(MarkBack(host.id, "its agent is connected again") for host in back)
+    notes = [(host, drained.fresh_note(host, now)) for host in joined if drained.away(host)]
+    return tuple(
+        MarkAway(host.id, AwayCrumb(note.since if note else now, now), f"lost if away for {LOST_AFTER.seconds} s")
+        for host, note in notes
+        if note is None or now - note.seen >= UNSEEN / 2
+    )
 
 
 def record(fleet: Fleet, policy: Policy, now: datetime) -> Moves:

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from controller.base.crumbs import RollCrumb
-from controller.rollout.model import Fleet, Host, Policy
+from controller.rollout.model import LOST_AFTER, Fleet, Host, Policy
 
 
 def ready(host: Host, policy: Policy, now: datetime) -> bool:
@@ -42,6 +42,22 @@ def serving(fleet: Fleet, policy: Policy, now: datetime) -> tuple[Host, ...]:
 def brought(roll: RollCrumb | None, host: Host) -> bool:
     """Whether *host* was launched since *roll* began."""
     return roll is not None and (host.launched_at is None or host.launched_at >= roll.started)
+
+
+def given_up(host: Host, roll: RollCrumb | None, lost: Collection[str], policy: Policy, now: datetime) -> bool:
+    """Whether *host* is to be replaced whatever version it runs: its agent is lost, or it never joined.
+
+    Not when that puts the version in doubt: it was launched for this roll, or went soon after its launch. Then the
+    roll halts, and only when a person cleared that is what was there before replaced.
+    """
+    born = host.launched_at or now
+    cleared = roll is not None and roll.again is not None and born < roll.again
+    if host.container_instance is None:
+        return cleared and now - born > policy.ready_timeout and not host.open_tasks
+    if host.id not in lost or host.away is None:
+        return False
+    young = host.away.since - born <= policy.ready_timeout + LOST_AFTER
+    return cleared or not (young or brought(roll, host))
 
 
 def floor(fleet: Fleet, policy: Policy) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from controller.base.crumbs import HaltCrumb
+from controller.base.crumbs import HaltCrumb, RollCrumb
 from controller.base.keys import HALTED_TAG, ROLL_TAG
 from controller.base.words import plural
 from controller.rollout import counts, drained, gates
@@ -47,10 +47,8 @@ def decide(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     Examples (size 3, max_surge 1, three old hosts): record the roll; suspend AZRebalance; capacity 3 -> 4; the new
     host is marked ready, bakes; one old host is cordoned, drains, is terminated with decrement; capacity 3 -> 4 ...
     """
-    if fleet.paused:
-        return (Wait(f"paused: {fleet.paused}", timedelta(seconds=10)),)
-    if why := gates.no_refresh(fleet, policy, now):
-        return (Wait(why, timedelta(seconds=10)),)
+    if why := f"paused: {fleet.paused}" if fleet.paused else gates.no_refresh(fleet, policy, now):
+        return watch_agents(fleet, policy, now) or (Wait(why, timedelta(seconds=10)),)
     if fleet.halted is not None and fleet.halted.generation == fleet.generation:
         return _halted(fleet, fleet.halted, policy, now)
     if _settled(fleet):
@@ -65,22 +63,20 @@ def decide(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
 def clear_halt(fleet: Fleet, now: datetime) -> Moves:
     """What a person's apply does before anything else: forget the halt of the wanted generation, once.
 
-    The roll begins anew: what went wrong in the one before is no reason to halt again. A host that lost its agent in
-    that one is replaced now.
+    The record says that it is tried again: what halted it before is no reason to halt once more.
     """
     if fleet.halted is None:
         return ()
-    clear = Forget(f"cleared by apply: was {fleet.halted.code}", tags=(HALTED_TAG,))
-    if fleet.roll is None:
-        return (clear,)
-    return (Record(((ROLL_TAG, replace(fleet.roll, started=now).text()),), "the roll begins anew"), clear)
+    roll = fleet.roll or RollCrumb(fleet.generation, now, fleet.min, fleet.spec_max or fleet.max, fleet.desired)
+    again = Record(((ROLL_TAG, replace(roll, again=now).text()),), "the roll is tried again")
+    return (again, Forget(f"cleared by apply: was {fleet.halted.code}", tags=(HALTED_TAG,)))
 
 
 # ------------------------------------------------------------------------------------------------ when all is well
 def _settled(fleet: Fleet) -> bool:
     """No host to replace, add or remove, and no trace of a roll. A host that somebody else drains is left so."""
     traces = fleet.roll or fleet.suspended_by_us or fleet.halted or fleet.leftovers
-    crumbs = any(h.ready_since or h.unready or h.cordoned_at or h.away_since for h in fleet.live)
+    crumbs = any(h.ready_since or h.unready or h.cordoned_at or h.away for h in fleet.live)
     steady = len(fleet.live) == len(fleet.hosts) == wanted(fleet) == fleet.desired and not fleet.old
     return steady and not traces and not crumbs and all(host.active or host.cordoned for host in fleet.live)
 
@@ -125,7 +121,7 @@ def _late(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
         why = f"{late[0].id} not ready {_seconds(policy.ready_timeout)} after launch: {counts.why_not_ready(late[0])}"
         return _remember(fleet, "ready_timeout", now, why)
     if gone := [host for host in drained.lost_agents(fleet.hosts, now) if host.current and not host.cordoned]:
-        why = f"{gone[0].id}, launched for this roll, lost its agent over {_seconds(LOST_AFTER)} ago"
+        why = f"{gone[0].id} joined and lost its agent, over {_seconds(LOST_AFTER)} ago: its version may be at fault"
         return _remember(fleet, "agent_lost", now, why)
     if fleet.launch_failure_final:
         return _remember(fleet, "launch_failed", now, fleet.launch_failure)
@@ -153,7 +149,10 @@ def _overdue(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
             return _remember(fleet, "drain_timeout", now, late)
         if closed := gates.before_terminating(fleet, policy, now):
             return (Wait(f"{late}; forcing it waits: {closed}"),)
-        return (Terminate(host.id, fleet.desired > wanted(fleet), f"forced: {late}"),)
+        shrink = fleet.desired > wanted(fleet)
+        if not shrink and first_alone(fleet, policy, now):
+            return (Wait(f"{late}; forcing it waits: the group would launch a second host of an unproven version"),)
+        return (Terminate(host.id, shrink, f"forced: {late}"),)
     return ()
 
 
@@ -167,6 +166,8 @@ def _halted(fleet: Fleet, halt: HaltCrumb, policy: Policy, now: datetime) -> Mov
     A late host that no surge pays for stays: the group would only launch another like it.
     """
     if moves := bury(fleet, policy, now):
+        return moves
+    if moves := watch_agents(fleet, policy, now):
         return moves
     if cordoned := [host for host in fleet.live if marked(host)]:
         return tuple(Uncordon(host.id, f"halted ({halt.code}): the drain is undone") for host in cordoned)
@@ -207,7 +208,10 @@ def _terminate(fleet: Fleet, policy: Policy, now: datetime, gone: list[Host]) ->
     if not gone:
         return ()
     if why := gates.before_terminating(fleet, policy, now):
-        return (Wait(f"{len(gone)} drained hosts wait: {why}"),)
+        lost = [host for host in gone if drained.agent_lost(host, now)]
+        if not lost or gates.before_terminating(fleet, policy, now, lost=True):
+            return (Wait(f"{plural(len(gone), 'drained host')} waiting: {why}"),)
+        gone = lost
     moves, desired = [], fleet.desired
     room = 0 if first_alone(fleet, policy, now) else 1
     for host in gone:
@@ -276,14 +280,19 @@ def _free(fleet: Fleet, host: Host, policy: Policy, now: datetime) -> bool:
     without it. What the group replaces anyway, what is long past its boot and what is lost is not waited for.
     """
     booted = host.launched_at is None or now - host.launched_at > policy.ready_timeout
-    hopeless = not host.healthy or drained.lost(host, now) or (host.container_instance is None and booted)
-    return hopeless or len(serving(fleet, policy, now)) >= floor(fleet, policy)
+    lost = drained.lost_agents(fleet.hosts, now)  # they may come back all the same: one at a time
+    next_lost = host in lost[:1] and not any(marked(other) and drained.away(other) for other in fleet.live)
+    hopeless = not host.healthy or (host.container_instance is None and booted)
+    return hopeless or next_lost or len(serving(fleet, policy, now)) >= floor(fleet, policy)
 
 
 def _cordon(fleet: Fleet, policy: Policy, now: datetime, broken: list[Host], sound: list[Host]) -> Moves:
     """Cordon moves for what may go now, or the reason why nothing may."""
     if why := gates.closed(fleet, policy, now):
-        return (Wait(f"gate closed: {why}"),)
+        lost = [host for host in broken if drained.agent_lost(host, now)]
+        if not lost or gates.closed(fleet, policy, now, lost=True):
+            return (Wait(f"gate closed: {why}"),)
+        broken, sound = lost, []
     up = serving(fleet, policy, now)
     numbers = f"{len(up)} hosts serving, floor {floor(fleet, policy)}{_drained_by_others(fleet)}{_attached(fleet)}"
     chosen = broken + sound[: _budget(fleet, policy, now, broken)]

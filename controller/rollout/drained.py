@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from controller.base.crumbs import AwayCrumb
 from controller.base.words import plural
-from controller.rollout.model import LOST_AFTER, Fleet, Host, Policy, Target
+from controller.rollout.model import LOST_AFTER, UNSEEN, Fleet, Host, Policy, Target
 
 SERVING = {"healthy", "draining", "unhealthy.draining"}  # requests may be in flight there
 LEAVING = {"draining", "unhealthy.draining", "unused"}  # states of a target that was deregistered already
@@ -44,19 +45,30 @@ def lost(host: Host, now: datetime) -> bool:
 
 def agent_lost(host: Host, now: datetime) -> bool:
     """Its agent has been away for over 5 m, by our own note: how long is not in AWS."""
-    away = host.container_instance is not None and not host.agent_connected
-    return away and host.away_since is not None and now - host.away_since > LOST_AFTER
+    note = fresh_note(host, now)
+    return away(host) and note is not None and now - note.since > LOST_AFTER
+
+
+def away(host: Host) -> bool:
+    """It joined, and its agent is not connected."""
+    return host.container_instance is not None and not host.agent_connected and not host.dead
+
+
+def fresh_note(host: Host, now: datetime) -> AwayCrumb | None:
+    """The note on *host* about its agent; None where nobody looked for so long that it says nothing."""
+    return host.away if host.away is not None and now - host.away.seen <= UNSEEN else None
 
 
 def lost_agents(hosts: Sequence[Host], now: datetime) -> tuple[Host, ...]:
     """The hosts that are to be replaced because their agent is lost.
 
-    None when that is most of the pool: then it is not the hosts (ECS is out of reach, or the version is bad), and
+    None when most of the pool is away: then it is not the hosts (ECS is out of reach, or the version is bad), and
     others in their place would fare no better.
     """
     joined = [host for host in hosts if host.container_instance is not None and not host.leaving and not host.dead]
-    gone = tuple(host for host in joined if agent_lost(host, now))
-    return gone if len(gone) == 1 or 2 * len(gone) <= len(joined) else ()
+    absent = [host for host in joined if away(host)]
+    few = len(absent) == 1 or 2 * len(absent) <= len(joined)
+    return tuple(host for host in absent if agent_lost(host, now)) if few else ()
 
 
 def strays(host: Host, policy: Policy, now: datetime) -> tuple[Target, ...]:

@@ -75,7 +75,7 @@ def _perform(aws: Aws, fleet: Fleet, cluster: str, move: Move) -> None:
         case Unready():
             aws.ec2.create_tags(Resources=[move.host], Tags=[{"Key": READY_TAG, "Value": NOT_READY}])
         case MarkAway():
-            aws.ec2.create_tags(Resources=[move.host], Tags=[{"Key": AWAY_TAG, "Value": stamp(move.at)}])
+            aws.ec2.create_tags(Resources=[move.host], Tags=[{"Key": AWAY_TAG, "Value": move.note.text()}])
         case MarkBack():
             aws.ec2.delete_tags(Resources=[move.host], Tags=[{"Key": AWAY_TAG}])
         case Unprotect():

@@ -5,7 +5,7 @@ Adding hosts is never gated, so that a roll can be the cure; only cordon and ter
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from controller.rollout.model import Fleet, Policy
@@ -36,8 +36,9 @@ def data_there(fleet: Fleet, policy: Policy, now: datetime) -> str | None:
 
 
 def silent(fleet: Fleet, policy: Policy, now: datetime) -> tuple[str, ...]:
-    """The alarms that lost their data during the roll, longer ago than `no_data.wait`."""
-    return tuple(name for name, since in _without_data_since(fleet) if now - since >= policy.no_data_wait)
+    """The alarms that lost their data during the roll, longer ago than `no_data.wait`; a cleared halt waits anew."""
+    again = fleet.roll.since if fleet.roll is not None else now
+    return tuple(name for name, since in _without_data_since(fleet) if now - max(since, again) >= policy.no_data_wait)
 
 
 def without_data(fleet: Fleet) -> str:
@@ -90,15 +91,22 @@ GATES: tuple[Gate, ...] = (
 )
 
 
-def closed(fleet: Fleet, policy: Policy, now: datetime) -> str | None:
-    """The first closed gate's reason; None when all are open."""
-    return next((why for gate in GATES if (why := gate(fleet, policy, now)) is not None), None)
+def closed(fleet: Fleet, policy: Policy, now: datetime, *, lost: bool = False) -> str | None:
+    """The first closed gate's reason; None when all are open.
+
+    lost   for a host whose agent is lost: a deployment cannot end while it stands, for its tasks there cannot stop
+    """
+    return _first(GATES, fleet, policy, now, lost=lost)
 
 
-def before_terminating(fleet: Fleet, policy: Policy, now: datetime) -> str | None:
+def before_terminating(fleet: Fleet, policy: Policy, now: datetime, *, lost: bool = False) -> str | None:
     """The gates for removing a drained host; what its services run was its drain evidence already."""
-    gates = (no_refresh, no_deployment, no_alarm)
-    return next((why for gate in gates if (why := gate(fleet, policy, now)) is not None), None)
+    return _first((no_refresh, no_deployment, no_alarm), fleet, policy, now, lost=lost)
+
+
+def _first(gates: Iterable[Gate], fleet: Fleet, policy: Policy, now: datetime, *, lost: bool) -> str | None:
+    asked = [gate for gate in gates if not (lost and gate is no_deployment)]
+    return next((why for gate in asked if (why := gate(fleet, policy, now)) is not None), None)
 
 
 def knows(fleet: Fleet, service: str) -> bool:

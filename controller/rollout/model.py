@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Literal
 
-from controller.base.crumbs import BaselineCrumb, HaltCrumb, RollCrumb
+from controller.base.crumbs import AwayCrumb, BaselineCrumb, HaltCrumb, RollCrumb
 from controller.spec.types import Stack
 
 LOST_AFTER = timedelta(minutes=5)  # rule 5: an agent away for longer makes its host lost
+UNSEEN = timedelta(minutes=2)  # an agent nobody looked at for so long may have been back meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Host:
     ready_since: datetime | None = None
     unready: bool = False  # it was ready for this roll once, and its agent went away
     cordoned_at: datetime | None = None
-    away_since: datetime | None = None  # its agent, as noted by the first pass that saw it away
+    away: AwayCrumb | None = None  # as noted by the passes that saw its agent away
     protected: bool = False
     tasks: tuple[Task, ...] = ()
     targets: tuple[Target, ...] = ()

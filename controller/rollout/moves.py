@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from controller.base.crumbs import AwayCrumb
 from controller.base.keys import Tags
 from controller.rollout.model import Target
 
@@ -74,10 +75,10 @@ class Unready:
 
 @dataclass(frozen=True, slots=True)
 class MarkAway:
-    """Note since when a host's agent is away: AWS does not tell, and rule 5 asks for how long."""
+    """Note since when a host's agent is away, and that it is so now: AWS tells neither, and rule 5 asks."""
 
     host: str
-    at: datetime
+    note: AwayCrumb
     why: str
 
 

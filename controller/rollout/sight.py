@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from controller.aws.reads import Reads
-from controller.base.crumbs import BaselineCrumb, HaltCrumb, RollCrumb, moment_or_none
+from controller.base.crumbs import AwayCrumb, BaselineCrumb, HaltCrumb, RollCrumb, moment_or_none
 from controller.base.keys import (
     AWAY_TAG,
     BASELINE_TAG,
@@ -28,9 +28,9 @@ from controller.base.keys import (
     SUSPENDED_TAG,
     Key,
 )
-from controller.rollout.counts import brought
+from controller.rollout.counts import given_up
 from controller.rollout.drained import lost_agents
-from controller.rollout.model import Fleet, Host, Probe, Resources, Service, Target, Task
+from controller.rollout.model import Fleet, Host, Policy, Probe, Resources, Service, Target, Task, policy_of
 from controller.rollout.verdict import Deployment, PastDeployment, ServiceState
 from controller.spec.names import live_name
 from controller.spec.types import Pool, Stack
@@ -51,7 +51,7 @@ def observe(reads: Reads, stack: Stack, pool: Pool, now: datetime) -> Fleet | No
     tags = _tags(group)
     wanted = parse_version(group)
     roll = RollCrumb.parse(tags.get(ROLL_TAG))
-    hosts = unlost(parse_hosts(group, wanted, reads), roll, now)
+    hosts = judged(parse_hosts(group, wanted, reads), roll, policy_of(stack, pool.name), now)
     fleet = Fleet(
         pool=pool.name,
         group=name,
@@ -121,13 +121,10 @@ def parse_hosts(group: Item, wanted: tuple[str, str], reads: Reads) -> tuple[Hos
     )
 
 
-def unlost(hosts: tuple[Host, ...], roll: RollCrumb | None, now: datetime) -> tuple[Host, ...]:
-    """*hosts*, those whose agent is lost not current any more: whatever version they run, they are replaced.
-
-    One that the roll itself brought stays current: its loss is a reason to halt.
-    """
-    lost = {host.id for host in lost_agents(hosts, now) if not brought(roll, host)}
-    return tuple(replace(host, current=host.current and host.id not in lost) for host in hosts)
+def judged(hosts: tuple[Host, ...], roll: RollCrumb | None, policy: Policy, now: datetime) -> tuple[Host, ...]:
+    """*hosts*, those that are given up not current any more: they are replaced like old ones."""
+    lost = {host.id for host in lost_agents(hosts, now)}
+    return tuple(replace(h, current=h.current and not given_up(h, roll, lost, policy, now)) for h in hosts)
 
 
 def _host(
@@ -159,7 +156,7 @@ def _host(
         ready_since=moment_or_none(tags.get(READY_TAG)),
         unready=tags.get(READY_TAG) == NOT_READY,
         cordoned_at=moment_or_none(tags.get(CORDONED_TAG)),
-        away_since=moment_or_none(tags.get(AWAY_TAG)),
+        away=AwayCrumb.parse(tags.get(AWAY_TAG)),
         protected=bool(member.get("ProtectedFromScaleIn")),
         tasks=tuple(by_node.get(node["containerInstanceArn"], ())) if node else (),
         targets=tuple(targets.get(member["InstanceId"], ())),
@@ -254,7 +251,7 @@ def _with_gates(fleet: Fleet, reads: Reads, stack: Stack) -> Fleet:
     refreshes = [r for r in reads.instance_refreshes(fleet.group) if r.get("Status") in REFRESHING]
     failure, final = "", False
     if fleet.desired > len(fleet.live) or fleet.roll:
-        failure, final = parse_failure(reads.activities(fleet.group), fleet.roll.started if fleet.roll else None)
+        failure, final = parse_failure(reads.activities(fleet.group), fleet.roll.since if fleet.roll else None)
     wanted = [name for name in stack.gates.alarms if name not in stack.ignore_alarms]
     alarms = reads.alarms(wanted) if wanted else {}
     states = {name: str(alarms[name]["StateValue"]) if name in alarms else "INSUFFICIENT_DATA" for name in wanted}

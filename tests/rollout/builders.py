@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from controller.base.crumbs import BaselineCrumb, HaltCrumb, RollCrumb
+from controller.base.crumbs import AwayCrumb, BaselineCrumb, HaltCrumb, RollCrumb
 from controller.rollout.model import Fleet, Host, Policy, Resources, Service, Target, Task
 from controller.rollout.moves import (
     Cordon,
@@ -72,7 +72,7 @@ def booting(name: str = "i-9", age: float = 30, **fields: Any) -> Host:
 
 def away(seconds: float = 30) -> dict[str, Any]:
     """Fields of a host whose agent has been away for *seconds*, and noted so."""
-    return {"agent_connected": False, "away_since": ago(seconds)}
+    return {"agent_connected": False, "away": AwayCrumb(ago(seconds), ago(1))}
 
 
 def draining(name: str = "i-1", since: float = 60, **fields: Any) -> Host:

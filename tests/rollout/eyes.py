@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 
-from controller.base.crumbs import BaselineCrumb, HaltCrumb, RollCrumb, moment_or_none
+from controller.base.crumbs import AwayCrumb, BaselineCrumb, HaltCrumb, RollCrumb, moment_or_none
 from controller.base.keys import NOT_READY
-from controller.rollout.model import Fleet, Host, Resources, Service, Target, Task
-from controller.rollout.sight import unlost
+from controller.rollout.model import Fleet, Host, Policy, Resources, Service, Target, Task
+from controller.rollout.sight import judged
 from tests.rollout.worlds import CPU, NEVER, Box, Job, Svc, World, moment
 
 parse_roll = cache(RollCrumb.parse)  # a history parses the same few crumbs again and again
@@ -18,7 +18,7 @@ def roll_of(world: World) -> RollCrumb | None:
     return parse_roll(world.tags["theseus:roll"]) if "theseus:roll" in world.tags else None
 
 
-def fleet_of(world: World) -> Fleet:
+def fleet_of(world: World, policy: Policy) -> Fleet:
     """The pool as `rollout/sight.observe` would read it."""
     ours = tuple(name for name in world.tags.get("theseus:suspended", "").split(",") if name)
     return Fleet(
@@ -29,7 +29,7 @@ def fleet_of(world: World) -> Fleet:
         world.min,
         world.max,
         world.desired,
-        unlost(tuple(_host(world, box) for box in world.boxes), roll_of(world), moment(world.now)),
+        judged(tuple(_host(world, box) for box in world.boxes), roll_of(world), policy, moment(world.now)),
         tuple(_service(world, service) for service in world.services),
         roll_of(world),
         HaltCrumb.parse(world.tags["theseus:halted"]) if "theseus:halted" in world.tags else None,
@@ -60,7 +60,7 @@ def _host(world: World, box: Box) -> Host:
         ready_since=moment_or_none(box.ready) if box.ready else None,
         unready=box.ready == NOT_READY,
         cordoned_at=moment_or_none(box.cordoned) if box.cordoned else None,
-        away_since=moment_or_none(box.away) if box.away else None,
+        away=AwayCrumb.parse(box.away) if box.away else None,
         protected=box.protected,
         tasks=tuple(_task(job) for job in box.jobs if job.arn) if box.node else (),
         targets=tuple(_target(box.id, job.port, job.target) for job in box.jobs if job.target),

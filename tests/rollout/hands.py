@@ -80,7 +80,7 @@ def calls(world: World, policy: Policy, move: Move) -> Iterator[Call]:
         case Unready():
             yield lambda: setattr(boxes[move.host], "ready", NOT_READY)
         case MarkAway():
-            yield lambda: setattr(boxes[move.host], "away", stamp(move.at))
+            yield lambda: setattr(boxes[move.host], "away", move.note.text())
         case MarkBack():
             yield lambda: setattr(boxes[move.host], "away", "")
         case Unprotect():
@@ -131,9 +131,14 @@ def proven(world: World, policy: Policy) -> bool:
 
 def _new(world: World, box: Box) -> bool:
     """It shows what the wanted version is worth: not one that lost its agent and for which the roll began anew."""
+    return box.generation == world.generation and not _given_up(world, box)
+
+
+def _given_up(world: World, box: Box) -> bool:
+    """It is lost or never joined, and a person who knew that went on."""
     roll = roll_of(world)
-    given_up = world.lost(box) and roll is not None and moment(box.born) < roll.started
-    return box.generation == world.generation and not given_up
+    known = roll is not None and roll.again is not None and moment(box.born) < roll.again
+    return known and (world.lost(box) or box.node is None)
 
 
 def old(world: World) -> list[Box]:
@@ -175,7 +180,7 @@ def _cordon(world: World, policy: Policy, box: Box) -> None:
         require(len(up) - 1 >= floor, f"cordon of {box.id}: {len(up) - 1} hosts left, floor {floor}")
     elif not world.dead(box) and not world.lost(box) and box.node is not None and world.now < box.away_until:
         require(len(up) >= floor, f"cordon of {box.id}: its agent may come back, and {len(up)} serve, floor {floor}")
-    _gates(world)
+    _gates(world, box)
     require(RollCrumb.parse(world.tags.get("theseus:roll")), "cordoned without a record of the roll")
     require("AZRebalance" in world.suspended, "cordoned while AZRebalance is at work")
     for service in world.services:
@@ -199,9 +204,10 @@ def _terminate(world: World, policy: Policy, box: Box, move: Terminate) -> None:
     require(not box.leaving, f"{box.id} is leaving already")
     halted = world.tags.get("theseus:halted", "").startswith(f"lt-1/{world.generation}:")
     late = box.node is None and world.now - box.born > policy.ready_timeout.total_seconds()
-    require(halted or box.generation != world.generation or not late or world.desired > low, "late host, no halt noted")
+    noted = halted or _given_up(world, box)
+    require(noted or box.generation != world.generation or not late or world.desired > low, "late host, no halt noted")
     if not halted:
-        _gates(world)
+        _gates(world, box)
         _unwanted(world, box)
     forced = box.cordoned and world.now - int(box.cordoned) + int(moment(0).timestamp())
     overdue = forced and forced > policy.drain_timeout.total_seconds()
@@ -239,7 +245,8 @@ def _unwanted(world: World, box: Box) -> None:
     live = [one.zone for one in world.boxes if not one.leaving]
     lopsided = max(live.count(zone) for zone in world.zones) - min(live.count(zone) for zone in world.zones) > 1
     surplus = len(live) > max(world.size, world.min) or lopsided
-    stays = box.generation == world.generation and (old(world) or not surplus) and not world.lost(box)
+    kept = box.generation == world.generation and not world.lost(box) and not _given_up(world, box)
+    stays = kept and (old(world) or not surplus)
     require(not stays, f"{box.id} runs the wanted version and is no surplus")
 
 
@@ -259,11 +266,11 @@ def _drained(world: World, policy: Policy, box: Box) -> None:
             require(healthy is None or healthy >= low, f"{box.id} gone, {service.name} has {healthy} healthy, {low}")
 
 
-def _gates(world: World) -> None:
+def _gates(world: World, box: Box) -> None:
     require(not world.alarm, "a host taken away while an alarm is in ALARM")
     busy = [one.name for one in world.services if one.deploying]
     touched = {job.service.name for _, job in world.jobs() if job.service and job.open}
-    require(not touched & set(busy), f"a host taken away while {busy} deploys")
+    require(world.lost(box) or not touched & set(busy), f"a host taken away while {busy} deploys")
 
 
 def _resume(world: World, policy: Policy, move: Resume) -> None:

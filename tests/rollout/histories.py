@@ -122,7 +122,7 @@ def history(seed: int, choose: Decide = decide) -> Play:
 def one_pass(play: Play, choose: Decide, dice: random.Random, *, crash: bool) -> bool:
     """Decide once, act (dying half-way in a *crash*), let time pass. True when the history is over."""
     world = play.world
-    fleet = fleet_of(world)
+    fleet = fleet_of(world, play.policy)
     moves = choose(fleet, play.policy, moment(world.now))
     play.log.append((world.now, moves))
     require(len({type(move) for move in moves}) == 1, f"moves of more than one kind: {moves}")
@@ -222,6 +222,11 @@ def _happen(play: Play, what: str, dice: random.Random) -> None:
         case "lose" if one and play.deaths < 2:
             play.deaths += 1
             world.leave(one, NEVER)
+            play.script.append((world.now + 900, "bury"))
+        case "bury":  # where most of the pool is lost, nobody but a person can tell why: the machines are terminated
+            lost = [box for box in live if world.lost(box)]
+            for box in lost if len(lost) > 1 and 2 * len(lost) > len(live) else []:
+                box.dead_at = world.now
         case "alarm":
             world.alarm = True
             play.script.append((later, "calm"))
@@ -233,9 +238,12 @@ def _happen(play: Play, what: str, dice: random.Random) -> None:
         case "deploy" if world.services:
             dice.choice(world.services).deploying = True
             play.script.append((later, "deployed"))
-        case "deployed":
+        case "deployed":  # not while a task of it is left that cannot stop: its agent is gone
+            left = [job.service for box, job in world.jobs() if job.open and box.away_until == NEVER and box.node]
             for service in world.services:
-                service.deploying = False
+                service.deploying = service.deploying and service in left
+            if any(service.deploying for service in world.services):
+                play.script.append((later, "deployed"))
         case "desired":
             world.desired = max(world.min, min(world.max, world.desired + dice.choice([-1, 1])))
         case "minimum":  # a person raises MinSize: the record of a roll hides it from the spec

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from controller.base.crumbs import AwayCrumb
 from controller.rollout.decide import decide
 from controller.rollout.model import Fleet, Policy
 from controller.rollout.moves import (
@@ -155,7 +156,7 @@ TABLE = [
         [(MarkAway, "i-3")], id="rule 5: since when an agent is away is noted: AWS does not tell",
     ),
     pytest.param(
-        resting((*olds(2, current=True), host("i-3", current=True, away_since=ago(30)))), policy(),
+        resting((*olds(2, current=True), host("i-3", current=True, away=AwayCrumb(ago(30), ago(1))))), policy(),
         [(MarkBack, "i-3")], id="rule 5: back in time, and the note goes",
     ),
     pytest.param(

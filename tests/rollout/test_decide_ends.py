@@ -7,15 +7,17 @@ from datetime import timedelta
 
 import pytest
 
-from controller.base.crumbs import BaselineCrumb, HaltCrumb, RollCrumb
+from controller.base.crumbs import AwayCrumb, BaselineCrumb, HaltCrumb, RollCrumb
 from controller.rollout.decide import clear_halt, decide
-from controller.rollout.model import Fleet, Policy
+from controller.rollout.model import Fleet, Host, Policy
 from controller.rollout.moves import (
     Cordon,
     Deregister,
     ForceDeregister,
     Forget,
     Halt,
+    MarkAway,
+    MarkBack,
     Move,
     Record,
     Resume,
@@ -25,7 +27,7 @@ from controller.rollout.moves import (
     Unprotect,
     Wait,
 )
-from controller.rollout.sight import unlost
+from controller.rollout.sight import judged
 from tests.rollout.builders import (
     HALTED,
     NOW,
@@ -53,6 +55,9 @@ BUSY = (task(), task("api"))
 NEW = fresh("i-9")
 LATE = booting("i-9", age=700)
 HELD = draining("i-1", since=400, lifecycle="Terminating:Wait", **away(301), tasks=(task(status="STOPPING"),))
+
+DEPLOYING = service(deploying=True)
+AGAIN = replace(ROLL, again=NOW)
 
 TABLE = [
     # ------------------------------------------------------------------------------------------ gates, deadlines, halts
@@ -85,6 +90,43 @@ TABLE = [
         policy(drain_timeout=timedelta(seconds=60)), [(Wait,)], id="rule 5: an absent agent gets its five minutes",
     ),
     pytest.param(
+        fleet((draining("i-1", since=1000, tasks=(task(),)), *olds(3)[1:], booting()), size=4, max=4),
+        policy(max_surge=0, max_unavailable=1, on_drain_timeout="force"), [(Wait,)],
+        id="rule 2: but not where a second host of an unproven version would come of it",
+    ),
+    pytest.param(
+        fleet((host("i-1", tasks=(task(),), **away(301)), *olds(3, current=True)[1:], NEW), services=(DEPLOYING,)),
+        policy(), [(Cordon, "i-1")], id="rule 11: a deployment cannot end while a lost host stands",
+    ),
+    pytest.param(
+        fleet((draining("i-1", tasks=(task(),), **away(301)), *olds(3, current=True)[1:], NEW), services=(DEPLOYING,)),
+        policy(), [(Terminate, "i-1", True)], id="rule 11: nor while one is drained",
+    ),
+    pytest.param(
+        fleet((host("i-1", **away(301)), host("i-2", **away(301)), host("i-3"), NEW)), policy(), [(Cordon, "i-1")],
+        id="rule 5: the lost go one at a time",
+    ),
+    pytest.param(
+        fleet((draining(targets=(target("draining"),), **away(301)), host("i-2", **away(301)), host("i-3"), NEW)),
+        policy(), [(Wait,)], id="rule 5: and the next waits",
+    ),
+    pytest.param(
+        fleet((draining("i-1", away=AwayCrumb(ago(400), ago(1))), *olds(3, **away())[1:], NEW)), policy(),
+        [(Uncordon, "i-1")], id="promise 2: back while too few serve: it takes tasks again",
+    ),
+    pytest.param(
+        fleet((draining("i-1", away=AwayCrumb(ago(400), ago(1))), *olds(3)[1:], NEW)), policy(), [(MarkBack, "i-1")],
+        id="back while enough serve: its drain goes on",
+    ),
+    pytest.param(
+        fleet((host("i-1", current=True, agent_connected=False, away=AwayCrumb(ago(90), ago(61))), *olds(3)[1:])),
+        policy(), [(MarkAway, "i-1")], id="the note about an agent is renewed while it is away",
+    ),
+    pytest.param(
+        fleet((*olds(2), host("i-3", agent_connected=False), NEW), paused="lunch"), policy(),
+        [(MarkAway, "i-3")], id="it is kept while the pool is paused, too",
+    ),
+    pytest.param(
         fleet((draining("i-1", tasks=(task(),)), *olds(3)[1:], NEW), halted=HALTED), policy(), [(Uncordon, "i-1")],
         id="rule 8: halted: the drain is undone",
     ),
@@ -109,7 +151,7 @@ TABLE = [
         id="rule 5: what was put behind one that a hook holds is taken out first",
     ),
     pytest.param(
-        fleet((replace(HELD, away_since=ago(200)), *olds(3)[1:], NEW)), policy(), [(SetCapacity, 4, None)],
+        fleet((replace(HELD, **away(200)), *olds(3)[1:], NEW)), policy(), [(SetCapacity, 4, None)],
         id="rule 5: but not one whose agent may come back",
     ),
     pytest.param(
@@ -129,7 +171,7 @@ TABLE = [
         id="rule 3: but not where the group would launch another like it",
     ),
     pytest.param(
-        fleet((*olds(3), replace(LATE, container_instance="ci-9", tasks=(task(),))), halted=HALTED), policy(),
+        fleet((*olds(3), replace(LATE, container_instance="ci-9", tasks=(task(),), **away())), halted=HALTED), policy(),
         [(Halt, "ready_timeout")], id="promise 1: a late host that runs a task is not killed",
     ),
     pytest.param(
@@ -205,23 +247,34 @@ def test_a_halt_for_a_drain_names_the_service_and_why() -> None:
 
 
 def test_a_person_clears_a_halt_once() -> None:
-    """Rule 12: the tag goes, the roll begins anew, and nothing else moves in that tick."""
-    assert [(Record, "roll"), (Forget, "halted")] == [bare(move) for move in clear_halt(fleet(halted=HALTED), NOW)]
-    assert [(Forget, "halted")] == [bare(move) for move in clear_halt(resting(halted=HALTED), NOW)]
+    """Rule 12: the tag goes, the record says that it is tried again, and nothing else moves in that tick."""
+    record, forget = clear_halt(fleet(halted=HALTED), NOW)
+    assert isinstance(record, Record)
+    assert (RollCrumb.parse(dict(record.tags)["theseus:roll"]), bare(forget)) == (AGAIN, (Forget, "halted"))
+    assert [(Record, "roll"), (Forget, "halted")] == [bare(move) for move in clear_halt(resting(halted=HALTED), NOW)]
     assert clear_halt(fleet(), NOW) == ()
 
 
-def test_a_host_whose_loss_halted_the_roll_is_replaced_by_the_next() -> None:
-    """A person's apply does not halt on the same host again: it belongs to the roll before."""
-    gone = fresh(launched_at=ago(400), ready_since=None, unready=True, **away(301))
-    seen = fleet((*olds(3), gone), roll=replace(ROLL, started=ago(500)), services=())
-    assert [bare(move) for move in decide(seen, policy(), NOW)] == [(Record, "halted")]
+@pytest.mark.parametrize(
+    ("one", "old", "moves"),
+    [
+        pytest.param(fresh(ready_since=None, unready=True, **away(301)), 3, [(Cordon, "i-9")],
+                     id="of the roll, its agent lost"),
+        pytest.param(LATE, 2, [(SetCapacity, 4, None)], id="never joined, and no surge paid for it"),
+        pytest.param(LATE, 0, [(SetCapacity, 4, None)], id="at rest, and never joined"),
+    ],
+)  # fmt: skip
+def test_what_halted_a_roll_is_replaced_when_a_person_goes_on(
+    one: Host, old: int, moves: list[tuple[object, ...]]
+) -> None:
+    """A person's apply does not halt on the same host again; on the next like it, it does."""
+    kept = olds(old) or olds(2, current=True)
+    seen = fleet((*kept, one), services=(), size=3)
+    assert [(Record, "halted")] == [bare(move) for move in decide(seen, policy(), NOW)]
+    assert judged(seen.hosts, seen.roll, policy(), NOW) == seen.hosts
 
-    record, _ = clear_halt(replace(seen, halted=HALTED), NOW)
-    assert isinstance(record, Record)
-    anew = RollCrumb.parse(dict(record.tags)["theseus:roll"])
-    after = replace(seen, roll=anew, hosts=unlost(seen.hosts, anew, NOW))
-    assert [bare(move) for move in decide(after, policy(), NOW)] == [(Cordon, "i-9")]
+    after = replace(seen, roll=AGAIN, hosts=judged(seen.hosts, AGAIN, policy(), NOW))
+    assert moves == [bare(move) for move in decide(after, policy(), NOW)]
 
 
 def test_a_new_generation_keeps_the_bounds_and_the_baselines() -> None:

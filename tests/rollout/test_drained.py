@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from controller.base.crumbs import BaselineCrumb
+from controller.base.crumbs import AwayCrumb, BaselineCrumb
 from controller.rollout import drained
 from controller.rollout.model import Host, Policy, Service
-from tests.rollout.builders import NOW, ROLL, away, draining, fleet, policy, service, target, task
+from tests.rollout.builders import NOW, ROLL, ago, away, draining, fleet, host, policy, service, target, task
 
 DEAD = {"healthy": False, "dead": True}
 GONE = task(status="STOPPED")
@@ -125,3 +127,24 @@ def test_last_words_are_those_of_services_with_a_task_there() -> None:
     seen = fleet((one,), services=(service(last_event="no room"), service("api", last_event="fine")))
 
     assert drained.last_words(one, seen) == "; web: no room"
+
+
+@pytest.mark.parametrize(
+    ("hosts", "found"),
+    [
+        pytest.param([away(301), {}, {}], ["i-1"], id="one of three"),
+        pytest.param([away(301)], ["i-1"], id="the only one"),
+        pytest.param([away(301), away(301), {}, {}], ["i-1", "i-2"], id="half"),
+        pytest.param([away(301), away(301), {}], [], id="most: it is not the hosts"),
+        pytest.param([away(301), away(10), {}], [], id="most are away, though not for long"),
+        pytest.param([away(299), {}, {}], [], id="not for long enough"),
+        pytest.param([{"agent_connected": False, "away": AwayCrumb(ago(900), ago(121))}, {}], [], id="an old note"),
+        pytest.param([away(301) | {"dead": True}, {}], [], id="a dead machine is the group's to replace"),
+        pytest.param([{"away": AwayCrumb(ago(301), ago(1))}, {}], [], id="back"),
+    ],
+)
+def test_hosts_are_given_up_when_few_of_them_are_lost(hosts: list[dict[str, Any]], found: list[str]) -> None:
+    """Nobody may be replaced for what is ECS's doing, nor on a note that nobody kept."""
+    there = [host(f"i-{number}", **fields) for number, fields in enumerate(hosts, 1)]
+
+    assert found == [one.id for one in drained.lost_agents(there, NOW)]
