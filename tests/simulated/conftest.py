@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+from controller.spec.types import Stack
+from tests.simulated.driving import TYPES
 from tests.simulated.stack import Simulation
 
 KEPT: list[Simulation] = []
@@ -18,3 +22,19 @@ def born() -> Simulation:
     assert stage.apply(stage.stack()) == "succeeded"
     stage.lines.clear()
     return stage
+
+
+@pytest.fixture
+def stage(born: Simulation) -> Simulation:
+    return born
+
+
+@pytest.fixture
+def other(stage: Simulation) -> Iterator[Stack]:
+    """The same stack with hosts of another type; afterwards nothing of a roll may be left."""
+    now = stage.aws.ec2.describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}])
+    types = {i["InstanceType"] for r in now["Reservations"] for i in r["Instances"]}
+    stage.lines.clear()
+    yield stage.stack(f"hosts.main.instance_type={next(t for t in TYPES if t not in types)}")
+    left = stage.settings("demo-main")
+    assert (left["suspended"], left["crumbs"], left["protected"]) == ([], [], [False] * 3)
