@@ -84,6 +84,9 @@ def parser() -> Parser:
     _status(_add(commands, "status", "what is, and what it waits for", "controller.modes.status:status"))
     _watch(_add(commands, "watch", "send requests, count every one", "controller.modes.watch:watch"))
     _sandbox(_add(commands, "sandbox", "an AWS on this machine, with a real data plane", ""))
+    _permissions(
+        _add(commands, "iam-policy", "print the policy a controller needs", "controller.modes.permissions:iam_policy")
+    )
     schema = _add(commands, "schema", "print the JSON Schema of specs", "controller.modes.plan:print_schema")
     schema.set_defaults(output="json")
     _add(commands, "version", "print the version", "").set_defaults(run=_print_version)
@@ -221,6 +224,12 @@ def _count(problems: int) -> str:
 def _validate(one: Parser) -> None:
     _spec(one, calls=False)
     _output(one, "text", "json")
+
+
+def _permissions(one: Parser) -> None:
+    _spec(one, calls=False)
+    one.add_argument("--mode", choices=("plan", "apply"), default="apply", help="plan only reads (default apply)")
+    one.set_defaults(output="json")
 
 
 def _plan(one: Parser) -> None:

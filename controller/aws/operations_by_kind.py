@@ -1,0 +1,165 @@
+"""Which operations each part of the program calls, by client and method. A test compares it with the source.
+
+`OPERATIONS` says what there is; this says what a stack needs of it, for the policy that `iam-policy` prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+Calls = Mapping[str, str]  # client -> methods, separated by blanks
+
+BY_KIND: Mapping[str, Calls] = {
+    "auto_scaling_group": {
+        "autoscaling": (
+            "create_auto_scaling_group create_or_update_tags delete_auto_scaling_group "
+            "describe_auto_scaling_groups update_auto_scaling_group"
+        ),
+    },
+    "capacity_provider": {
+        "ecs": (
+            "create_capacity_provider delete_capacity_provider describe_capacity_providers tag_resource "
+            "update_capacity_provider"
+        ),
+    },
+    "cluster": {
+        "ecs": (
+            "create_cluster delete_cluster deregister_container_instance describe_clusters "
+            "describe_container_instances list_container_instances tag_resource update_cluster_settings"
+        ),
+    },
+    "cluster_capacity_providers": {
+        "autoscaling": "describe_auto_scaling_groups",
+        "ecs": "describe_capacity_providers describe_clusters put_cluster_capacity_providers",
+    },
+    "container_image": {
+        "ecr": "describe_images describe_repositories",
+    },
+    "image": {
+        "ec2": "describe_launch_template_versions",
+        "ssm": "get_parameters",
+    },
+    "instance_profile": {
+        "iam": (
+            "add_role_to_instance_profile create_instance_profile delete_instance_profile "
+            "get_instance_profile remove_role_from_instance_profile tag_instance_profile"
+        ),
+    },
+    "internet_gateway": {
+        "ec2": (
+            "attach_internet_gateway create_internet_gateway create_tags delete_internet_gateway "
+            "describe_internet_gateways detach_internet_gateway"
+        ),
+    },
+    "launch_template": {
+        "ec2": (
+            "create_launch_template create_launch_template_version create_tags delete_launch_template "
+            "describe_launch_template_versions describe_launch_templates"
+        ),
+    },
+    "listener": {
+        "elbv2": (
+            "add_tags create_listener delete_listener describe_listeners describe_load_balancers "
+            "describe_rules describe_tags describe_target_groups modify_listener"
+        ),
+    },
+    "listener_rule": {
+        "elbv2": (
+            "add_tags create_rule delete_rule describe_listeners describe_load_balancers describe_rules "
+            "describe_tags describe_target_groups modify_rule set_rule_priorities"
+        ),
+    },
+    "load_balancer": {
+        "elbv2": (
+            "add_tags create_load_balancer delete_load_balancer describe_listeners "
+            "describe_load_balancer_attributes describe_load_balancers describe_rules describe_tags "
+            "describe_target_groups modify_load_balancer_attributes set_security_groups set_subnets"
+        ),
+    },
+    "log_group": {
+        "logs": (
+            "create_log_group delete_log_group delete_retention_policy describe_log_groups "
+            "describe_log_streams list_tags_for_resource put_retention_policy tag_resource"
+        ),
+    },
+    "repository": {
+        "ecr": (
+            "create_repository delete_lifecycle_policy delete_repository describe_images "
+            "describe_repositories get_lifecycle_policy list_tags_for_resource "
+            "put_image_scanning_configuration put_image_tag_mutability put_lifecycle_policy tag_resource"
+        ),
+    },
+    "role": {
+        "iam": (
+            "attach_role_policy create_role delete_role delete_role_policy detach_role_policy get_role "
+            "get_role_policy list_attached_role_policies list_role_policies put_role_policy tag_role "
+            "update_assume_role_policy"
+        ),
+    },
+    "route_table": {
+        "ec2": (
+            "associate_route_table create_route create_route_table create_tags delete_route_table "
+            "describe_route_tables describe_subnets disassociate_route_table replace_route "
+            "replace_route_table_association"
+        ),
+    },
+    "security_group": {
+        "ec2": (
+            "authorize_security_group_egress authorize_security_group_ingress create_security_group "
+            "create_tags delete_security_group describe_security_group_rules describe_security_groups "
+            "revoke_security_group_egress revoke_security_group_ingress"
+        ),
+    },
+    "service": {
+        "ecs": (
+            "create_service delete_service describe_services describe_tasks list_tasks tag_resource update_service"
+        ),
+    },
+    "subnet": {
+        "ec2": (
+            "create_subnet create_tags delete_subnet describe_instance_type_offerings describe_subnets "
+            "modify_subnet_attribute"
+        ),
+    },
+    "target_group": {
+        "elbv2": (
+            "add_tags create_target_group delete_target_group describe_listeners describe_load_balancers "
+            "describe_rules describe_tags describe_target_group_attributes describe_target_groups "
+            "modify_target_group modify_target_group_attributes"
+        ),
+    },
+    "task_definition": {
+        "ecs": (
+            "deregister_task_definition describe_services describe_task_definition list_task_definitions "
+            "register_task_definition tag_resource"
+        ),
+    },
+    "vpc": {
+        "ec2": (
+            "create_tags create_vpc delete_vpc describe_network_interfaces describe_vpc_attribute "
+            "describe_vpcs modify_vpc_attribute"
+        ),
+    },
+}
+WATCH: Calls = {  # how hosts, tasks and deployments stand (`rollout/sight.py`, `rollout/outlook.py`)
+    "autoscaling": "describe_auto_scaling_groups describe_instance_refreshes describe_scaling_activities",
+    "cloudwatch": "describe_alarms",
+    "ec2": "describe_instance_types describe_instances",
+    "ecs": (
+        "describe_container_instances describe_service_deployments describe_service_revisions describe_services "
+        "describe_tasks list_container_instances list_service_deployments list_tasks"
+    ),
+    "elbv2": "describe_load_balancers describe_target_groups describe_target_health",
+}
+ROLL: Calls = {  # what replaces hosts (`rollout/fleet.py`)
+    "autoscaling": (
+        "create_or_update_tags delete_tags describe_auto_scaling_groups resume_processes set_desired_capacity "
+        "set_instance_protection suspend_processes terminate_instance_in_auto_scaling_group update_auto_scaling_group"
+    ),
+    "ec2": "create_tags delete_tags",
+    "ecs": ("deregister_container_instance stop_task tag_resource untag_resource update_container_instances_state"),
+    "elbv2": "deregister_targets",
+}
+SESSION: Calls = {"ssm": "get_parameters", "sts": "get_caller_identity"}  # whose account it is, what `${ssm:}` says
+RECORD: Calls = {"ecs": "tag_resource"}  # which spec was applied last (`aws/record.py`)
+LEASE: Calls = {"dynamodb": "create_table delete_item delete_table get_item put_item scan update_item"}

@@ -1,0 +1,85 @@
+"""Which part of the program calls what is what the source says: a policy made of it lacks nothing and has no excess."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from controller.aws import operations_by_kind as listed
+from controller.aws.operations import OPERATIONS
+from controller.resources import RECONCILERS
+from tests.aws.test_operations import called
+
+ROOT = Path(__file__).parents[2] / "controller"
+Pairs = set[tuple[str, str]]
+
+
+def methods(table: listed.Calls) -> Pairs:
+    return {(service, method) for service, names in table.items() for method in names.split()}
+
+
+def used(node: ast.AST, owner: str) -> set[str]:
+    """The names asked of a local *owner*: ``reads.vpcs``."""
+    return {
+        one.attr
+        for one in ast.walk(node)
+        if isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name) and one.value.id == owner
+    }
+
+
+@pytest.fixture(scope="module")
+def reads() -> dict[str, ast.FunctionDef]:
+    """The methods of `Reads` by name."""
+    trees = [ast.parse(path.read_text()) for path in sorted((ROOT / "aws" / "reads").glob("*.py"))]
+    classes = [node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)]
+    return {one.name: one for cls in classes for one in cls.body if isinstance(one, ast.FunctionDef)}
+
+
+def reach(names: Iterable[str], reads: dict[str, ast.FunctionDef]) -> Pairs:
+    """What those methods of `Reads` call, and those they use in turn."""
+    seen: set[str] = set()
+    left = [name for name in names if name in reads]
+    while left:
+        name = left.pop()
+        seen.add(name)
+        left += [one for one in used(reads[name], "self") if one in reads and one not in seen]
+    return {pair for name in seen for pair in called(ast.unparse(reads[name]))}
+
+
+def source_of(path: str, reads: dict[str, ast.FunctionDef]) -> Pairs:
+    text = (ROOT / path).read_text()
+    tree = ast.parse(text)
+    return called(text) | reach(used(tree, "reads") | used(tree, "Reads"), reads)
+
+
+@pytest.mark.parametrize("kind", sorted(one.kind for one in RECONCILERS))
+def test_a_kind_calls_what_is_listed(kind: str, reads: dict[str, ast.FunctionDef]) -> None:
+    assert methods(listed.BY_KIND[kind]) == source_of(f"resources/{kind}.py", reads)
+
+
+@pytest.mark.parametrize(
+    ("table", "paths"),
+    [
+        pytest.param(listed.WATCH, ["rollout/sight.py", "rollout/outlook.py"], id="watch"),
+        pytest.param(listed.ROLL, ["rollout/fleet.py"], id="roll"),
+        pytest.param(listed.LEASE, ["aws/lease.py"], id="lease"),
+        pytest.param(listed.RECORD, ["aws/record.py"], id="record"),
+        pytest.param(listed.SESSION, ["modes/session.py"], id="session"),
+    ],
+)
+def test_what_is_no_kind_calls_what_is_listed(
+    table: listed.Calls, paths: list[str], reads: dict[str, ast.FunctionDef]
+) -> None:
+    found = [source_of(path, reads) for path in paths]
+
+    assert methods(table) == set().union(*found)
+
+
+def test_every_operation_there_is_belongs_to_somebody() -> None:
+    tables = [*listed.BY_KIND.values(), listed.WATCH, listed.ROLL, listed.LEASE, listed.RECORD, listed.SESSION]
+    shared = {("autoscaling", "set_instance_protection"), ("autoscaling", "update_auto_scaling_group")}
+
+    assert {(s, m) for s, names in OPERATIONS.items() for m in names} == set().union(*map(methods, tables)) | shared

@@ -1,0 +1,69 @@
+"""The policy of a spec allows what commands do for it, and plan's allows nothing that changes AWS."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from controller.aws.operations import OPERATIONS
+from controller.modes.permissions import action, policy
+from controller.spec.load import load
+from tests.modes.stage import SPECS, Command, Stage
+
+ACTIONS = {
+    f"{service}:{action(service, method).partition(':')[2]}": action(service, method)
+    for service, methods in OPERATIONS.items()
+    for method in methods
+}
+
+
+def allowed(document: dict[str, object]) -> set[str]:
+    statements = document["Statement"]
+    assert isinstance(statements, list)
+    return {one for statement in statements for one in statement["Action"]}
+
+
+@pytest.mark.parametrize("mode", ["plan", "apply"])
+def test_every_call_of_a_command_is_allowed(stage: Stage, command: Command, mode: str) -> None:
+    """Counted by the clients themselves, a roll included."""
+    document = command("iam-policy", stage.spec, "--mode", mode).json()
+    types = [("--set", "hosts.main.instance_type=t3.large"), ()] if mode == "apply" else [()]
+    for values in types:
+        arguments = (mode, stage.spec, *values) if mode == "plan" else (mode, stage.spec, "--yes", *values)
+        assert command(*arguments).code == 0
+    made = {call for aws in stage.connected for call in aws.calls}
+
+    assert {ACTIONS[call] for call in made} <= allowed(document)
+    assert mode == "plan" or "autoscaling:TerminateInstanceInAutoScalingGroup" in {ACTIONS[call] for call in made}
+
+
+def test_plan_needs_nothing_that_changes_anything() -> None:
+    document = policy(load(str(SPECS / "demo.yaml")).stack, "plan")
+
+    assert {one.partition(":")[2].startswith(("Describe", "Get", "List")) for one in allowed(document)} == {True}
+
+
+def test_roles_are_bound_to_their_names_and_the_rest_to_the_region() -> None:
+    """Whoever has the policy can neither change nor hand on a role of somebody else's."""
+    stack = load(str(SPECS / "demo.yaml"), ('account="123456789012"',)).stack
+    by_name = {one["Sid"]: one for one in policy(stack, "apply")["Statement"]}
+
+    roles = ["arn:aws:iam::123456789012:role/demo-execution-web", "arn:aws:iam::123456789012:role/demo-hosts-main"]
+    assert by_name["HandRolesToHostsAndTasks"]["Resource"] == roles
+    assert set(by_name["ChangeRoles"]["Resource"]) > set(roles)
+    assert [sid for sid, one in by_name.items() if one["Resource"] == "*" and "Condition" not in one] == ["Look"]
+    assert by_name["Change"]["Condition"] == {"StringEquals": {"aws:RequestedRegion": "us-east-1"}}
+
+
+def test_a_stack_without_a_load_balancer_needs_no_right_to_make_one(command: Command, stage: Stage) -> None:
+    path = stage.folder / "bare.yaml"
+    path.write_text(
+        "version: 1\nstack: bare\nregion: us-east-1\n"
+        "network: {cidr: 10.30.0.0/16, public_subnets: [10.30.1.0/24, 10.30.2.0/24]}\n"
+        "hosts: {main: {instance_type: t3.small, size: {min: 1, desired: 1, max: 2}}}\n"
+    )
+    text = json.dumps(command("iam-policy", str(path)).json())
+
+    assert "CreateLoadBalancer" not in text
+    assert "CreateAutoScalingGroup" in text
