@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,14 +20,17 @@ if TYPE_CHECKING:
     from controller.aws.reads import Reads
     from controller.spec.types import OnDestroy, Stack
 
+MORE_THAN, SINCE = "imageCountMoreThan", "sinceImagePushed"
+
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """`keep_images` 0: no lifecycle policy of ours."""
+    """`lifecycle`: the rules in words, "" for no policy. `encryption`: AES256, KMS, or the arn of a key."""
 
     scan_on_push: bool
     immutable: bool
-    keep_images: int
+    lifecycle: str
+    encryption: str = spec(immutable=True)
     name: str = spec(compare=False)
     tags: Tags = spec(subset=True, risk="cosmetic")
     on_destroy: OnDestroy = spec(compare=False, default="retain")
@@ -42,7 +46,11 @@ class RepositoryKind:
             key = Key(self.kind, one.name)
             name = live_name(stack, key)
             born = birth_tags(stack.name, key, name, stack.tags)
-            yield key, Repository(one.scan_on_push, one.immutable, one.keep_images or 0, name, born, one.on_destroy)
+            lifecycle = words(one.keep_images or 0, one.expire_untagged.days if one.expire_untagged else 0)
+            yield (
+                key,
+                Repository(one.scan_on_push, one.immutable, lifecycle, one.encryption, name, born, one.on_destroy),
+            )
 
     def observe(self, reads: Reads, wanted: Mapping[Key, Repository], owner: str) -> Mapping[Key, Observed[Repository]]:
         found = {}
@@ -57,7 +65,7 @@ class RepositoryKind:
             live = reads.repository_tags(item["repositoryArn"])
             policy = reads.lifecycle_policy(desired.name)
             held = reads.image_count(desired.name) if reads.destroying and desired.on_destroy == "retain" else 0
-            found[key] = parse_repository(item, live, policy, held, desired.on_destroy)
+            found[key] = parse_repository(item, live, policy, held, desired)
         return found
 
     def create(self, aws: Aws, key: Key, desired: Repository) -> Mapping[str, str]:
@@ -66,8 +74,9 @@ class RepositoryKind:
             tags=tags.pascal(desired.tags),
             imageScanningConfiguration={"scanOnPush": desired.scan_on_push},
             imageTagMutability="IMMUTABLE" if desired.immutable else "MUTABLE",
+            encryptionConfiguration=_encryption(desired.encryption),
         )["repository"]
-        if desired.keep_images:
+        if desired.lifecycle:
             _put_lifecycle(aws, desired)
         return _outputs(made)
 
@@ -83,9 +92,9 @@ class RepositoryKind:
                 case "immutable":
                     mutability: Any = "IMMUTABLE" if desired.immutable else "MUTABLE"
                     aws.ecr.put_image_tag_mutability(repositoryName=name, imageTagMutability=mutability)
-                case "keep_images" if desired.keep_images:
+                case "lifecycle" if desired.lifecycle:
                     _put_lifecycle(aws, desired)
-                case "keep_images":
+                case "lifecycle":
                     aws.ecr.delete_lifecycle_policy(repositoryName=name)
                 case "tags":
                     aws.ecr.tag_resource(resourceArn=observed.outputs["arn"], tags=tags.pascal(desired.tags))
@@ -103,43 +112,74 @@ class RepositoryKind:
 
 
 def parse_repository(
-    item: Mapping[str, Any], live: Mapping[str, str], policy: str | None, held: int, on_destroy: OnDestroy
+    item: Mapping[str, Any], live: Mapping[str, str], policy: str | None, held: int, wanted: Repository
 ) -> Observed[Repository]:
     as_desired = Repository(
         bool(item.get("imageScanningConfiguration", {}).get("scanOnPush")),
         item.get("imageTagMutability") == "IMMUTABLE",
         parse_lifecycle(policy),
+        parse_encryption(item.get("encryptionConfiguration") or {}, wanted.encryption),
         item["repositoryName"],
         lasting_tags(live),
-        on_destroy,
+        wanted.on_destroy,
     )
     kept = f"holds {held} images, on_destroy: retain" if held else ""
     return Observed(as_desired, _outputs(item), live.get(OWNER_TAG), kept=kept)
 
 
-def parse_lifecycle(policy: str | None) -> int:
-    """How many images our rule keeps; 0 without a policy, -1 for a policy that is not ours in form."""
+def parse_encryption(live: Mapping[str, Any], wanted: str) -> str:
+    """AES256, or the key; ``KMS`` where that is wanted, whichever key AWS keeps for it."""
+    kind = str(live.get("encryptionType", "AES256"))
+    return kind if kind == "AES256" or wanted == "KMS" else str(live.get("kmsKey", kind))
+
+
+def words(keep: int, days: int) -> str:
+    """The rules of a lifecycle policy as people say them; 0 for a rule that there is not.
+
+    >>> words(30, 14)
+    'untagged expire after 14 d; the newest 30 are kept'
+    """
+    found = [f"untagged expire after {days} d"] if days else []
+    return "; ".join([*found, *([f"the newest {keep} are kept"] if keep else [])])
+
+
+def parse_lifecycle(policy: str | None) -> str:
+    """The rules of a live policy in our words; "" without one, and other words for one that we did not write."""
     if policy is None:
-        return 0
+        return ""
     rules = json.loads(policy).get("rules", [])
+    counts = {
+        rule.get("selection", {}).get("countType"): rule.get("selection", {}).get("countNumber") for rule in rules
+    }
+    told = words(counts.get(MORE_THAN) or 0, counts.get(SINCE) or 0)
     plain = [{name: value for name, value in rule.items() if name != "description"} for rule in rules]
-    number = int(rules[0].get("selection", {}).get("countNumber", 0)) if rules else 0
-    expected = {name: value for name, value in _rule(number).items() if name != "description"}
-    return number if plain == [expected] else -1
+    return told if told and plain == _rules(told) else f"{len(rules)} other rules"
 
 
 def _put_lifecycle(aws: Aws, desired: Repository) -> None:
-    policy = json.dumps({"rules": [_rule(desired.keep_images)]})
+    policy = json.dumps({"rules": _rules(desired.lifecycle)})
     aws.ecr.put_lifecycle_policy(repositoryName=desired.name, lifecyclePolicyText=policy)
 
 
-def _rule(number: int) -> dict[str, Any]:
-    return {
-        "rulePriority": 1,
-        "description": f"keep {number} images",
-        "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": number},
-        "action": {"type": "expire"},
-    }
+def _rules(lifecycle: str) -> list[dict[str, Any]]:
+    """The policy that *lifecycle* tells of. A rule for any image must come last (its priority the highest number)."""
+    days, keep = (re.search(pattern, lifecycle) for pattern in (r"after (\d+) d", r"newest (\d+) are"))
+    selections: list[dict[str, Any]] = []
+    if days:
+        number = int(days[1])
+        selections.append({"tagStatus": "untagged", "countType": SINCE, "countUnit": "days", "countNumber": number})
+    if keep:
+        selections.append({"tagStatus": "any", "countType": MORE_THAN, "countNumber": int(keep[1])})
+    return [
+        {"rulePriority": number, "selection": selection, "action": {"type": "expire"}}
+        for number, selection in enumerate(selections, 1)
+    ]
+
+
+def _encryption(wanted: str) -> Any:
+    if wanted in {"AES256", "KMS"}:
+        return {"encryptionType": wanted}
+    return {"encryptionType": "KMS", "kmsKey": wanted}
 
 
 def _outputs(item: Mapping[str, Any]) -> dict[str, str]:

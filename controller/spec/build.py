@@ -61,7 +61,8 @@ def build(data: Json, source: str, digest: str) -> Stack:
         pools=pools,
         services=tuple(_service(name, one, pools[0].name if pools else "", listeners[:1]) for name, one in services),
         repositories=tuple(
-            Repository(name=name, **(one or {})) for name, one in sorted(data.get("registry", {}).items())
+            Repository(name=name, **{**(one or {}), **_durations(one or {}, "expire_untagged")})
+            for name, one in sorted(data.get("registry", {}).items())
         ),
         gates=_gates(data.get("gates") or {}),
         tags=pairs(data.get("tags")),

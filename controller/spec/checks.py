@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Set
+from datetime import timedelta
 from fnmatch import fnmatchcase
 
-from controller.spec.check import Check
+from controller.spec.check import Check, spell
 from controller.spec.checks_names import check_names
 from controller.spec.checks_pools import check_pool
 from controller.spec.checks_services import check_routes, check_service
@@ -23,6 +24,7 @@ def check(stack: Stack, document: Document, blank: Set[Path], problems: Problems
     one = Check(document, blank, problems)
     _network(stack, one)
     _balancer(stack, one)
+    _registry(stack, one)
     check_names(stack, one)
     for pool in stack.pools:
         check_pool(pool, stack, one)
@@ -56,6 +58,14 @@ def _network(stack: Stack, one: Check) -> None:
                 one.fail(path, f"{block} overlaps public_subnets[{other}] {have}", reads=((*path[:2], other),))
         seen.append((place, block))
     _zones(stack, one)
+
+
+def _registry(stack: Stack, one: Check) -> None:
+    for repository in stack.repositories:
+        path: Path = ("registry", repository.name, "expire_untagged")
+        after = repository.expire_untagged or timedelta(days=1)
+        if not timedelta(days=1) <= after <= timedelta(days=3650) or after % timedelta(days=1):
+            one.fail(path, f"expected whole days from 1d to 3650d, got {spell(after)}")
 
 
 def _zones(stack: Stack, one: Check) -> None:

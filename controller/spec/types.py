@@ -32,6 +32,8 @@ class Repository:
     scan_on_push: bool = True
     immutable: bool = False
     keep_images: int | None = None
+    expire_untagged: timedelta | None = None  # whole days
+    encryption: str = "AES256"  # AES256, KMS, or the arn of a key
     on_destroy: OnDestroy = "retain"
 
 

@@ -32,7 +32,7 @@ NEEDED = {  # operation: (calls, the field or rule it serves)
     "ec2:DescribeVpcs": (1, "vpc"),
     "ecr:DescribeImages": (1, "container_image: whether the tag was pushed"),
     "ecr:DescribeRepositories": (1, "repository"),
-    "ecr:GetLifecyclePolicy": (1, "repository.keep_images"),
+    "ecr:GetLifecyclePolicy": (1, "repository.lifecycle"),
     "ecr:ListTagsForResource": (1, "repository: whose it is"),
     "ecs:DescribeCapacityProviders": (1, "capacity_provider"),
     "ecs:DescribeClusters": (1, "cluster; which providers are attached"),

@@ -186,7 +186,13 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "tags": TAGS,
     },
     "log_group": {"retention_days": 0, "tags": TAGS},
-    "repository": {"scan_on_push": False, "immutable": True, "keep_images": 0, "tags": TAGS},
+    "repository": {
+        "scan_on_push": False,
+        "immutable": True,
+        "lifecycle": "untagged expire after 3 d",
+        "encryption": "KMS",
+        "tags": TAGS,
+    },
     "role": {
         "trust": "ec2.amazonaws.com",
         "policies": ("arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore",),

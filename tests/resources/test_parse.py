@@ -189,9 +189,11 @@ def test_what_others_changed_differs(one: Any, other: Any) -> None:
             "x",
             id="trust of one service",
         ),
-        pytest.param(repository.parse_lifecycle(KEEP % "any"), 5, id="our rule, whatever its description"),
-        pytest.param(repository.parse_lifecycle(KEEP % "untagged"), -1, id="a rule for other images"),
-        pytest.param(repository.parse_lifecycle('{"rules": []}'), -1, id="a policy without rules"),
+        pytest.param(
+            repository.parse_lifecycle(KEEP % "any"), "the newest 5 are kept", id="our rule, whatever said of it"
+        ),
+        pytest.param(repository.parse_lifecycle(KEEP % "untagged"), "1 other rules", id="a rule for other images"),
+        pytest.param(repository.parse_lifecycle('{"rules": []}'), "0 other rules", id="a policy without rules"),
         pytest.param(listener.parse_default([{"Type": "forward"}]), "forward", id="any other action is its type"),
         pytest.param(
             target_group.parse_group(
