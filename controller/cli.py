@@ -7,6 +7,7 @@ proved, 5 paused or past its time, 6 locked, 64 bad usage, 130/143 interrupted.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 import sys
@@ -176,12 +177,17 @@ def passes(text: str) -> int:
     return int(text)
 
 
+def number(text: str) -> float:
+    """The number that *text* spells; NaN, which is within no bounds, for none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
 def ratio(text: str) -> float:
     """A number from 0 to 1."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
+    value = number(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
     return value
@@ -189,10 +195,7 @@ def ratio(text: str) -> float:
 
 def rate(text: str) -> float:
     """Requests a second, more than none."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
+    value = number(text)
     if not 0 < value <= 10_000:
         raise argparse.ArgumentTypeError(f"expected requests a second, up to 10000, got {text!r}")
     return value
@@ -207,10 +210,7 @@ def port(text: str) -> int:
 
 def speedup(text: str) -> float:
     """How many times faster than AWS."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
+    value = number(text)
     if not 0 < value <= 1000:
         raise argparse.ArgumentTypeError(f"expected a number above 0, up to 1000, got {text!r}")
     return value

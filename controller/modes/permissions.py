@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Literal
 
+from controller.aws.client import READ_PREFIXES
 from controller.aws.lease import TABLE
 from controller.aws.operations_by_kind import BY_KIND, LEASE, RECORD, ROLL, SESSION, WATCH, Calls
 from controller.engine.observe import declare
@@ -19,8 +20,6 @@ from controller.spec.load import load
 from controller.spec.types import Stack
 
 Mode = Literal["plan", "apply"]
-MODES: tuple[Mode, ...] = ("plan", "apply")
-READS = ("describe_", "get_", "list_")
 PREFIXES = {"elbv2": "elasticloadbalancing"}  # where IAM spells a service otherwise than its SDK
 LINKED = ("autoscaling.amazonaws.com", "ecs.amazonaws.com", "elasticloadbalancing.amazonaws.com")
 
@@ -40,7 +39,7 @@ def policy(stack: Stack, mode: Mode) -> dict[str, Any]:
     desired = declare(stack, RECONCILERS)
     needed = [BY_KIND[kind] for kind in sorted({key.kind for key in desired})]
     called = _methods([*needed, WATCH, ROLL, RECORD, SESSION])
-    reads = {one for one in called if one[1].startswith(READS)}
+    reads = {one for one in called if one[1].startswith(READ_PREFIXES)}
     statements = [_allow("Look", reads)]
     if mode == "apply":
         writes = called - reads

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -24,12 +23,22 @@ MORE_THAN, SINCE = "imageCountMoreThan", "sinceImagePushed"
 
 
 @dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """The rules of a lifecycle policy: how many images are kept, after how many days untagged ones expire; 0: no such
+    rule. `other_rules`: how many there are where it is not we who wrote them."""
+
+    keep_images: int = 0
+    expire_untagged: int = 0
+    other_rules: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Repository:
-    """`lifecycle`: the rules in words, "" for no policy. `encryption`: AES256, KMS, or the arn of a key."""
+    """`encryption`: AES256, KMS, or the arn of a key."""
 
     scan_on_push: bool
     immutable: bool
-    lifecycle: str
+    lifecycle: Lifecycle
     encryption: str = spec(immutable=True)
     name: str = spec(compare=False)
     tags: Tags = spec(subset=True, risk="cosmetic")
@@ -46,7 +55,7 @@ class RepositoryKind:
             key = Key(self.kind, one.name)
             name = live_name(stack, key)
             born = birth_tags(stack.name, key, name, stack.tags)
-            lifecycle = words(one.keep_images or 0, one.expire_untagged.days if one.expire_untagged else 0)
+            lifecycle = Lifecycle(one.keep_images or 0, one.expire_untagged.days if one.expire_untagged else 0)
             yield (
                 key,
                 Repository(one.scan_on_push, one.immutable, lifecycle, one.encryption, name, born, one.on_destroy),
@@ -76,7 +85,7 @@ class RepositoryKind:
             imageTagMutability="IMMUTABLE" if desired.immutable else "MUTABLE",
             encryptionConfiguration=_encryption(desired.encryption),
         )["repository"]
-        if desired.lifecycle:
+        if desired.lifecycle != Lifecycle():
             _put_lifecycle(aws, desired)
         return _outputs(made)
 
@@ -92,7 +101,7 @@ class RepositoryKind:
                 case "immutable":
                     mutability: Any = "IMMUTABLE" if desired.immutable else "MUTABLE"
                     aws.ecr.put_image_tag_mutability(repositoryName=name, imageTagMutability=mutability)
-                case "lifecycle" if desired.lifecycle:
+                case "lifecycle" if desired.lifecycle != Lifecycle():
                     _put_lifecycle(aws, desired)
                 case "lifecycle":
                     aws.ecr.delete_lifecycle_policy(repositoryName=name)
@@ -133,27 +142,15 @@ def parse_encryption(live: Mapping[str, Any], wanted: str) -> str:
     return kind if kind == "AES256" or wanted == "KMS" else str(live.get("kmsKey", kind))
 
 
-def words(keep: int, days: int) -> str:
-    """The rules of a lifecycle policy as people say them; 0 for a rule that there is not.
-
-    >>> words(30, 14)
-    'untagged expire after 14 d; the newest 30 are kept'
-    """
-    found = [f"untagged expire after {days} d"] if days else []
-    return "; ".join([*found, *([f"the newest {keep} are kept"] if keep else [])])
-
-
-def parse_lifecycle(policy: str | None) -> str:
-    """The rules of a live policy in our words; "" without one, and other words for one that we did not write."""
+def parse_lifecycle(policy: str | None) -> Lifecycle:
+    """What a live policy says; its descriptions say nothing."""
     if policy is None:
-        return ""
+        return Lifecycle()
     rules = json.loads(policy).get("rules", [])
-    counts = {
-        rule.get("selection", {}).get("countType"): rule.get("selection", {}).get("countNumber") for rule in rules
-    }
-    told = words(counts.get(MORE_THAN) or 0, counts.get(SINCE) or 0)
     plain = [{name: value for name, value in rule.items() if name != "description"} for rule in rules]
-    return told if told and plain == _rules(told) else f"{len(rules)} other rules"
+    counts = {one.get("countType"): one.get("countNumber") for one in (rule.get("selection", {}) for rule in rules)}
+    found = Lifecycle(counts.get(MORE_THAN, 0), counts.get(SINCE, 0))
+    return found if rules and plain == _rules(found) else Lifecycle(other_rules=max(1, len(rules)))
 
 
 def _put_lifecycle(aws: Aws, desired: Repository) -> None:
@@ -161,15 +158,12 @@ def _put_lifecycle(aws: Aws, desired: Repository) -> None:
     aws.ecr.put_lifecycle_policy(repositoryName=desired.name, lifecyclePolicyText=policy)
 
 
-def _rules(lifecycle: str) -> list[dict[str, Any]]:
-    """The policy that *lifecycle* tells of. A rule for any image must come last (its priority the highest number)."""
-    days, keep = (re.search(pattern, lifecycle) for pattern in (r"after (\d+) d", r"newest (\d+) are"))
-    selections: list[dict[str, Any]] = []
-    if days:
-        number = int(days[1])
-        selections.append({"tagStatus": "untagged", "countType": SINCE, "countUnit": "days", "countNumber": number})
-    if keep:
-        selections.append({"tagStatus": "any", "countType": MORE_THAN, "countNumber": int(keep[1])})
+def _rules(lifecycle: Lifecycle) -> list[dict[str, Any]]:
+    """The rule for any image comes last, as AWS asks: the highest priority number."""
+    days, keep = lifecycle.expire_untagged, lifecycle.keep_images
+    untagged = {"tagStatus": "untagged", "countType": SINCE, "countUnit": "days", "countNumber": days}
+    every = {"tagStatus": "any", "countType": MORE_THAN, "countNumber": keep}
+    selections = [selection for selection, asked in ((untagged, days), (every, keep)) if asked]
     return [
         {"rulePriority": number, "selection": selection, "action": {"type": "expire"}}
         for number, selection in enumerate(selections, 1)

@@ -11,8 +11,9 @@ from datetime import datetime
 
 from controller.base.crumbs import AwayCrumb, BaselineCrumb, RollCrumb, stamp
 from controller.base.keys import HALTED_TAG, ROLL_TAG, SUSPENDED_TAG
+from controller.base.words import seconds
 from controller.rollout import drained, gates
-from controller.rollout.counts import floor, marked, names, serving, wanted
+from controller.rollout.counts import floor, marked, must_bake, names, serving, wanted
 from controller.rollout.model import LOST_AFTER, UNSEEN, Fleet, Host, Policy, Service
 from controller.rollout.moves import (
     Deregister,
@@ -20,6 +21,7 @@ from controller.rollout.moves import (
     Forget,
     MarkAway,
     MarkBack,
+    MarkReady,
     Move,
     Record,
     Resume,
@@ -27,6 +29,7 @@ from controller.rollout.moves import (
     Suspend,
     Uncordon,
     Unprotect,
+    Unready,
 )
 
 REBALANCE = "AZRebalance"
@@ -56,6 +59,21 @@ def bury(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     return (ForceDeregister(nodes, f"{names(lost)}: the agent is lost, its tasks cannot stop"),) if nodes else ()
 
 
+def watch_new(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
+    """Rules 3 and 9: note since when a new host is ready, and protect it; start over when it stops being so."""
+    if fleet.roll is None:
+        return ()
+    fresh = [h for h in fleet.new if h.active and h.ready_since is None and must_bake(fleet, h, policy)]
+    if fresh:
+        why = f"in service, agent connected; bakes {seconds(policy.bake)}"
+        return tuple(MarkReady(host.id, now, why) for host in fresh)
+    away = [h for h in fleet.new if h.ready_since and not h.up and not h.cordoned and h.healthy]
+    if away:
+        return tuple(Unready(host.id, "its agent is not connected any more") for host in away)
+    bare = [h for h in fleet.new if fleet.old and h.active and h.ready_since and not h.protected]
+    return tuple(MarkReady(h.id, h.ready_since, "ready, but not protected yet") for h in bare if h.ready_since)
+
+
 def watch_agents(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     """Rule 5: note since when an agent is away. One that stays away makes its host lost, to be replaced.
 
@@ -70,7 +88,7 @@ def watch_agents(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
         return tuple(MarkBack(host.id, "its agent is connected again") for host in back)
     notes = [(host, drained.fresh_note(host, now)) for host in joined if drained.away(host)]
     return tuple(
-        MarkAway(host.id, AwayCrumb(note.since if note else now, now), f"lost if away for {LOST_AFTER.seconds} s")
+        MarkAway(host.id, AwayCrumb(note.since if note else now, now), f"lost if away for {seconds(LOST_AFTER)}")
         for host, note in notes
         if note is None or now - note.seen >= UNSEEN / 2
     )

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 
 from controller.base.crumbs import HaltCrumb, RollCrumb
 from controller.base.keys import HALTED_TAG, ROLL_TAG
-from controller.base.words import plural
+from controller.base.words import plural, seconds
 from controller.rollout import counts, drained, gates
-from controller.rollout.books import bury, forget, record, restore, tidy, watch_agents
+from controller.rollout.books import bury, forget, record, restore, tidy, watch_agents, watch_new
 from controller.rollout.counts import excess, first_alone, leaving_order, lopsided, marked, must_bake, wanted
 from controller.rollout.counts import floor as floor
 from controller.rollout.counts import ready as ready
@@ -27,14 +27,12 @@ from controller.rollout.moves import (
     Done,
     Forget,
     Halt,
-    MarkReady,
     Move,
     Record,
     SetCapacity,
     StopTasks,
     Terminate,
     Uncordon,
-    Unready,
     Wait,
 )
 
@@ -54,7 +52,7 @@ def decide(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     if _settled(fleet):
         return (Done(f"all {len(fleet.live)} hosts are current, size {fleet.size}{_drained_by_others(fleet)}"),)
     moving = (_strays, _late, _overdue, _drained_ones, _grow, _rebalance, _shed, _finish)
-    for step in (tidy, record, _watch_new, watch_agents, *moving):
+    for step in (tidy, record, watch_new, watch_agents, *moving):
         if moves := step(fleet, policy, now):
             return moves
     return (Wait("hosts are changing", timedelta(seconds=2)),)
@@ -92,21 +90,6 @@ def _attached(fleet: Fleet) -> str:
 
 
 # ------------------------------------------------------------------------------------------------ bookkeeping
-def _watch_new(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
-    """Rules 3 and 9: note since when a new host is ready, and protect it; start over when it stops being so."""
-    if fleet.roll is None:
-        return ()
-    fresh = [h for h in fleet.new if h.active and h.ready_since is None and must_bake(fleet, h, policy)]
-    if fresh:
-        why = f"in service, agent connected; bakes {_seconds(policy.bake)}"
-        return tuple(MarkReady(host.id, now, why) for host in fresh)
-    away = [h for h in fleet.new if h.ready_since and not h.up and not h.cordoned and h.healthy]
-    if away:
-        return tuple(Unready(host.id, "its agent is not connected any more") for host in away)
-    bare = [h for h in fleet.new if fleet.old and h.active and h.ready_since and not h.protected]
-    return tuple(MarkReady(h.id, h.ready_since, "ready, but not protected yet") for h in bare if h.ready_since)
-
-
 def _strays(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     """Current hosts left cordoned by an earlier wish of ours (the spec went back, a host died) serve again."""
     cordoned = [host for host in fleet.new if marked(host)]
@@ -118,10 +101,10 @@ def _strays(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
 def _late(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     """Rules 3, 7 and 12: what needs a person is written on the group before anything is removed."""
     if late := counts.never_ready(fleet, policy, now):
-        why = f"{late[0].id} not ready {_seconds(policy.ready_timeout)} after launch: {counts.why_not_ready(late[0])}"
+        why = f"{late[0].id} not ready {seconds(policy.ready_timeout)} after launch: {counts.why_not_ready(late[0])}"
         return _remember(fleet, "ready_timeout", now, why)
     if gone := [host for host in drained.lost_agents(fleet.hosts, now) if host.current and not host.cordoned]:
-        why = f"{gone[0].id} joined and lost its agent, over {_seconds(LOST_AFTER)} ago: its version may be at fault"
+        why = f"{gone[0].id} joined and lost its agent, over {seconds(LOST_AFTER)} ago: its version may be at fault"
         return _remember(fleet, "agent_lost", now, why)
     if fleet.launch_failure_final:
         return _remember(fleet, "launch_failed", now, fleet.launch_failure)
@@ -144,7 +127,7 @@ def _overdue(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
         why = drained.blocking(host, fleet, policy, now)
         if why is None or drained.strays(host, policy, now):  # those are deregistered next
             continue
-        late = f"{host.id} not drained after {_seconds(policy.drain_timeout)}: {why}{drained.last_words(host, fleet)}"
+        late = f"{host.id} not drained after {seconds(policy.drain_timeout)}: {why}{drained.last_words(host, fleet)}"
         if policy.on_drain_timeout == "halt":
             return _remember(fleet, "drain_timeout", now, late)
         if closed := gates.before_terminating(fleet, policy, now):
@@ -337,7 +320,7 @@ def _progress(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     baking = [host for host in fleet.new if must_bake(fleet, host, policy) and not ready(host, policy, now)]
     if baking and baking[0].ready_since is not None:
         left = policy.bake - (now - baking[0].ready_since)
-        return (Wait(f"{baking[0].id} baking, {_seconds(left)} left", max(left, timedelta(seconds=0.2))),)
+        return (Wait(f"{baking[0].id} baking, {seconds(left)} left", max(left, timedelta(seconds=0.2))),)
     if leaving := [host for host in fleet.hosts if host.leaving]:
         return (Wait(f"{counts.names(leaving)} terminating"),)
     return ()
@@ -351,8 +334,3 @@ def _finish(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     if fleet.old or not len(fleet.live) == len(fleet.hosts) == wanted(fleet) == fleet.desired:
         return ()
     return restore(fleet) or forget(fleet)
-
-
-# ------------------------------------------------------------------------------------------------ small things
-def _seconds(span: timedelta) -> str:
-    return f"{span.total_seconds():g} s"

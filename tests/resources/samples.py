@@ -15,6 +15,7 @@ from controller.base.keys import NAME_TAG, Key
 from controller.engine.reconciler import Observed
 from controller.resources import internet_gateway
 from controller.resources.listener_rule import Forward
+from controller.resources.repository import Lifecycle
 from controller.resources.role import Grant
 from controller.resources.security_group import EVERYTHING_OUT, Rule
 from controller.resources.target_group import HealthCheck
@@ -189,7 +190,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "repository": {
         "scan_on_push": False,
         "immutable": True,
-        "lifecycle": "untagged expire after 3 d",
+        "lifecycle": Lifecycle(expire_untagged=3),
         "encryption": "KMS",
         "tags": TAGS,
     },

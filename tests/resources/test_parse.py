@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from controller.resources import (
     target_group,
     task_definition,
 )
+from controller.resources.repository import Lifecycle
 
 ALB = "arn:aws:elasticloadbalancing:us-east-1:1:"
 
@@ -72,6 +74,12 @@ BARE = {"TargetGroupArn": "a", "TargetGroupName": "n"}
 DEFAULT = {"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-1"}
 KEEP = '{"rules": [{"rulePriority": 1, "selection": {"tagStatus": "%s", "countType": "imageCountMoreThan", '
 KEEP += '"countNumber": 5}, "action": {"type": "expire"}}]}'
+UNTAGGED = {"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 14}
+EVERY = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 30}
+BOTH = [
+    {"rulePriority": number, "selection": selection, "action": {"type": "expire"}}
+    for number, selection in ((1, UNTAGGED), (2, EVERY))
+]
 
 
 @pytest.mark.parametrize(
@@ -190,10 +198,20 @@ def test_what_others_changed_differs(one: Any, other: Any) -> None:
             id="trust of one service",
         ),
         pytest.param(
-            repository.parse_lifecycle(KEEP % "any"), "the newest 5 are kept", id="our rule, whatever said of it"
+            repository.parse_lifecycle(KEEP % "any"), Lifecycle(keep_images=5), id="our rule, whatever its description"
         ),
-        pytest.param(repository.parse_lifecycle(KEEP % "untagged"), "1 other rules", id="a rule for other images"),
-        pytest.param(repository.parse_lifecycle('{"rules": []}'), "0 other rules", id="a policy without rules"),
+        pytest.param(
+            repository.parse_lifecycle(KEEP % "untagged"), Lifecycle(other_rules=1), id="a rule for other images"
+        ),
+        pytest.param(
+            repository.parse_lifecycle(json.dumps({"rules": BOTH})), Lifecycle(30, 14), id="both of our rules"
+        ),
+        pytest.param(
+            repository.parse_lifecycle(json.dumps({"rules": BOTH[::-1]})), Lifecycle(other_rules=2), id="another order"
+        ),
+        pytest.param(
+            repository.parse_lifecycle('{"rules": []}'), Lifecycle(other_rules=1), id="a policy without rules"
+        ),
         pytest.param(listener.parse_default([{"Type": "forward"}]), "forward", id="any other action is its type"),
         pytest.param(
             target_group.parse_group(
