@@ -4,7 +4,7 @@ A client library is of no use here. aiohttp sends an idempotent request again wh
 closed, and has no public switch for it (`ClientSession._retry_connection`): it would hide the very losses that we look
 for. So a connection is written to once per request, and says once how that request ended.
 
-A kept connection that the other side closes while it is idle is *dead* as soon as the loop learns of it, and is not
+A kept connection that the other side closes while it is idle is *dead* as soon as the kernel knows of it, and is not
 used: nothing was sent, nothing is lost. If the close crosses our request on its way, that request was sent and lost,
 and it is counted.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import select
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -177,6 +178,15 @@ class Connection(asyncio.Protocol):
     @property
     def usable(self) -> bool:
         return not self.dead and self._ended is None
+
+    def still(self) -> bool:
+        """Whether nothing has come since the last answer. What comes unasked is the other side's goodbye, and the
+        kernel may know of it before this loop does."""
+        if self._transport is None or self._transport.is_closing():
+            return False
+        waiting = select.poll()
+        waiting.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not waiting.poll(0)
 
     def send(self, request: bytes, ended: Callable[[Connection, Ending], None]) -> None:
         """Write *request*; *ended* learns how it went, before or after this returns."""

@@ -124,7 +124,7 @@ class _Pool:
         queue = self.idle.get(address, deque())
         while queue:
             connection = queue.popleft()
-            if connection.usable and now - connection.idle_since < IDLE_MAX:
+            if connection.usable and connection.still() and now - connection.idle_since < IDLE_MAX:
                 return connection
             connection.close()
         return None

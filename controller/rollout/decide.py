@@ -158,7 +158,7 @@ def _halted(fleet: Fleet, halt: HaltCrumb, policy: Policy, now: datetime) -> Mov
     if late and fleet.desired > wanted(fleet):
         why = "never became ready; old hosts stay"
         return _emptied(late[0], policy, now) or (Terminate(late[0].id, True, why),)
-    calm = len(fleet.hosts) <= wanted(fleet) and counts.spread(fleet) <= 1
+    calm = len(fleet.live) <= wanted(fleet) and counts.spread(fleet) <= 1
     if calm and (undone := restore(fleet)):  # the record stays: who goes on knows which hosts the roll brought
         return undone
     at = halt.at.isoformat().replace("+00:00", "Z")

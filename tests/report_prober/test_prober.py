@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ import pytest
 
 from controller.base.errors import Refused
 from controller.report import prober
+from controller.report.probe_http import Connection
 from controller.report.probe_result import Result, Sample
 from controller.report.prober import WatchOptions, watch
 from tests.report_prober.server import Script, Server
@@ -116,6 +118,23 @@ def test_a_connection_closed_while_idle_is_not_used_and_costs_nothing() -> None:
 
     assert (seen.result.sent, seen.result.failed) == (25, 0)
     assert seen.server.connections >= 25
+
+
+def test_a_close_that_only_the_kernel_knows_of_is_noticed() -> None:
+    """Between the other side's close and this loop's next turn, a connection looks usable and is not."""
+
+    async def body() -> tuple[bool, bool, bool]:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            loop = asyncio.get_running_loop()
+            _, connection = await loop.create_connection(Connection, *listener.getsockname())
+            other, _ = listener.accept()
+            before = connection.still()
+            other.close()
+            after = connection.usable, connection.still()
+            connection.close()
+            return before, *after
+
+    assert asyncio.run(body()) == (True, True, False)
 
 
 def test_kept_connections_are_used_again_and_fresh_ones_are_not() -> None:

@@ -178,6 +178,10 @@ TABLE = [
         fleet(halted=HALTED), policy(), [(Resume, "AZRebalance")], id="rule 9: a halted roll suspends nothing"
     ),
     pytest.param(
+        fleet((*olds(3), replace(LATE, lifecycle="Terminating:Wait")), halted=HALTED), policy(),
+        [(Resume, "AZRebalance")], id="rule 9: and does not wait for the late host to be gone: an apply ends with the halt",
+    ),
+    pytest.param(
         fleet(halted=HALTED, suspended=(), suspended_by_us=()), policy(), [(Halt, "ready_timeout")],
         id="rule 12: then nothing moves",
     ),
