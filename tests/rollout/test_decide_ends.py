@@ -179,7 +179,7 @@ TABLE = [
     ),
     pytest.param(
         fleet((*olds(3), replace(LATE, lifecycle="Terminating:Wait")), halted=HALTED), policy(),
-        [(Resume, "AZRebalance")], id="rule 9: and does not wait for the late host to be gone: an apply ends with the halt",
+        [(Resume, "AZRebalance")], id="rule 9: nor while its late host is on the way out",
     ),
     pytest.param(
         fleet(halted=HALTED, suspended=(), suspended_by_us=()), policy(), [(Halt, "ready_timeout")],
