@@ -68,7 +68,16 @@ def tick(
     desired = declare(stack, RECONCILERS)
     asks = [partial(sight.observe, stack=stack, pool=pool, now=now) for pool in stack.pools]
     destroying = want == "destroy"
-    live, found, reads = observe(aws, stack.name, desired, RECONCILERS, asks, sight.EARLY, destroying=destroying)
+    live, found, reads = observe(
+        aws,
+        stack.name,
+        desired,
+        RECONCILERS,
+        asks,
+        sight.EARLY,
+        destroying=destroying,
+        thorough=destroying or options.scope.prune,
+    )
     fleets = tuple(fleet for fleet in found if fleet is not None)
     if destroying:
         owned = {key: one for key, one in live.items() if not KINDS[key.kind].data}

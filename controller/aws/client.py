@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_elbv2.client import ElasticLoadBalancingv2Client
     from mypy_boto3_iam.client import IAMClient
     from mypy_boto3_logs.client import CloudWatchLogsClient
+    from mypy_boto3_resourcegroupstaggingapi.client import ResourceGroupsTaggingAPIClient
     from mypy_boto3_ssm.client import SSMClient
     from mypy_boto3_sts.client import STSClient
 
@@ -104,8 +105,12 @@ class Aws:
     sts: STSClient
     cloudwatch: CloudWatchClient
     dynamodb: DynamoDBClient
+    resourcegroupstaggingapi: ResourceGroupsTaggingAPIClient
 
-    SERVICES = ("ec2", "autoscaling", "ecs", "elbv2", "iam", "ecr", "logs", "ssm", "sts", "cloudwatch", "dynamodb")
+    SERVICES = (
+        "ec2", "autoscaling", "ecs", "elbv2", "iam", "ecr", "logs", "ssm", "sts", "cloudwatch", "dynamodb",
+        "resourcegroupstaggingapi",
+    )  # fmt: skip
 
     def __init__(self, session: botocore.session.Session, region: str) -> None:
         self.region = region

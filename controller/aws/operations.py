@@ -88,6 +88,7 @@ OPERATIONS: dict[str, frozenset[str]] = {
             "describe_tasks",
             "list_container_instances",
             "list_service_deployments",
+            "list_task_definition_families",
             "list_task_definitions",
             "list_tasks",
             "put_cluster_capacity_providers",
@@ -145,7 +146,9 @@ OPERATIONS: dict[str, frozenset[str]] = {
             "get_role",
             "get_role_policy",
             "list_attached_role_policies",
+            "list_instance_profiles",
             "list_role_policies",
+            "list_roles",
             "put_role_policy",
             "remove_role_from_instance_profile",
             "tag_instance_profile",
@@ -193,6 +196,11 @@ OPERATIONS: dict[str, frozenset[str]] = {
     "cloudwatch": frozenset(
         {
             "describe_alarms",
+        }
+    ),
+    "resourcegroupstaggingapi": frozenset(
+        {
+            "get_resources",
         }
     ),
     "dynamodb": frozenset(

@@ -12,15 +12,17 @@ Calls = Mapping[str, str]  # client -> methods, separated by blanks
 BY_KIND: Mapping[str, Calls] = {
     "auto_scaling_group": {
         "autoscaling": (
-            "create_auto_scaling_group create_or_update_tags delete_auto_scaling_group "
-            "describe_auto_scaling_groups update_auto_scaling_group"
+            "create_auto_scaling_group create_or_update_tags delete_auto_scaling_group describe_auto_scaling_groups "
+            "set_instance_protection update_auto_scaling_group"
         ),
     },
     "capacity_provider": {
+        "autoscaling": "describe_auto_scaling_groups set_instance_protection update_auto_scaling_group",
         "ecs": (
-            "create_capacity_provider delete_capacity_provider describe_capacity_providers tag_resource "
-            "update_capacity_provider"
+            "create_capacity_provider delete_capacity_provider describe_capacity_providers describe_clusters "
+            "describe_tasks list_tasks put_cluster_capacity_providers tag_resource update_capacity_provider"
         ),
+        "resourcegroupstaggingapi": "get_resources",
     },
     "cluster": {
         "ecs": (
@@ -29,8 +31,8 @@ BY_KIND: Mapping[str, Calls] = {
         ),
     },
     "cluster_capacity_providers": {
-        "autoscaling": "describe_auto_scaling_groups",
-        "ecs": "describe_capacity_providers describe_clusters put_cluster_capacity_providers",
+        "autoscaling": "describe_auto_scaling_groups set_instance_protection update_auto_scaling_group",
+        "ecs": "describe_capacity_providers describe_clusters describe_tasks list_tasks put_cluster_capacity_providers",
     },
     "container_image": {
         "ecr": "describe_images describe_repositories",
@@ -41,8 +43,8 @@ BY_KIND: Mapping[str, Calls] = {
     },
     "instance_profile": {
         "iam": (
-            "add_role_to_instance_profile create_instance_profile delete_instance_profile "
-            "get_instance_profile remove_role_from_instance_profile tag_instance_profile"
+            "add_role_to_instance_profile create_instance_profile delete_instance_profile get_instance_profile "
+            "list_instance_profiles remove_role_from_instance_profile tag_instance_profile"
         ),
     },
     "internet_gateway": {
@@ -59,40 +61,45 @@ BY_KIND: Mapping[str, Calls] = {
     },
     "listener": {
         "elbv2": (
-            "add_tags create_listener delete_listener describe_listeners describe_load_balancers "
-            "describe_rules describe_tags describe_target_groups modify_listener"
+            "add_tags create_listener delete_listener describe_listeners describe_load_balancers describe_rules "
+            "describe_tags describe_target_groups modify_listener"
         ),
+        "resourcegroupstaggingapi": "get_resources",
     },
     "listener_rule": {
         "elbv2": (
-            "add_tags create_rule delete_rule describe_listeners describe_load_balancers describe_rules "
-            "describe_tags describe_target_groups modify_rule set_rule_priorities"
+            "add_tags create_rule delete_rule describe_listeners describe_load_balancers describe_rules describe_tags "
+            "describe_target_groups modify_rule set_rule_priorities"
         ),
+        "resourcegroupstaggingapi": "get_resources",
     },
     "load_balancer": {
         "elbv2": (
-            "add_tags create_load_balancer delete_load_balancer describe_listeners "
-            "describe_load_balancer_attributes describe_load_balancers describe_rules describe_tags "
-            "describe_target_groups modify_load_balancer_attributes set_security_groups set_subnets"
+            "add_tags create_load_balancer delete_load_balancer describe_listeners describe_load_balancer_attributes "
+            "describe_load_balancers describe_rules describe_tags describe_target_groups "
+            "modify_load_balancer_attributes set_security_groups set_subnets"
         ),
+        "resourcegroupstaggingapi": "get_resources",
     },
     "log_group": {
         "logs": (
-            "create_log_group delete_log_group delete_retention_policy describe_log_groups "
-            "describe_log_streams list_tags_for_resource put_retention_policy tag_resource"
+            "create_log_group delete_log_group delete_retention_policy describe_log_groups describe_log_streams "
+            "list_tags_for_resource put_retention_policy tag_resource"
         ),
+        "resourcegroupstaggingapi": "get_resources",
     },
     "repository": {
         "ecr": (
-            "create_repository delete_lifecycle_policy delete_repository describe_images "
-            "describe_repositories get_lifecycle_policy list_tags_for_resource "
-            "put_image_scanning_configuration put_image_tag_mutability put_lifecycle_policy tag_resource"
+            "create_repository delete_lifecycle_policy delete_repository describe_images describe_repositories "
+            "get_lifecycle_policy list_tags_for_resource put_image_scanning_configuration put_image_tag_mutability "
+            "put_lifecycle_policy tag_resource"
         ),
+        "resourcegroupstaggingapi": "get_resources",
     },
     "role": {
         "iam": (
             "attach_role_policy create_role delete_role delete_role_policy detach_role_policy get_role "
-            "get_role_policy list_attached_role_policies list_role_policies put_role_policy tag_role "
+            "get_role_policy list_attached_role_policies list_role_policies list_roles put_role_policy tag_role "
             "update_assume_role_policy"
         ),
     },
@@ -105,15 +112,14 @@ BY_KIND: Mapping[str, Calls] = {
     },
     "security_group": {
         "ec2": (
-            "authorize_security_group_egress authorize_security_group_ingress create_security_group "
-            "create_tags delete_security_group describe_security_group_rules describe_security_groups "
+            "authorize_security_group_egress authorize_security_group_ingress create_security_group create_tags "
+            "delete_security_group describe_security_group_rules describe_security_groups "
             "revoke_security_group_egress revoke_security_group_ingress"
         ),
     },
     "service": {
-        "ecs": (
-            "create_service delete_service describe_services describe_tasks list_tasks tag_resource update_service"
-        ),
+        "ecs": "create_service delete_service describe_services describe_tasks list_tasks tag_resource update_service",
+        "resourcegroupstaggingapi": "get_resources",
     },
     "subnet": {
         "ec2": (
@@ -124,20 +130,22 @@ BY_KIND: Mapping[str, Calls] = {
     "target_group": {
         "elbv2": (
             "add_tags create_target_group delete_target_group describe_listeners describe_load_balancers "
-            "describe_rules describe_tags describe_target_group_attributes describe_target_groups "
-            "modify_target_group modify_target_group_attributes"
+            "describe_rules describe_tags describe_target_group_attributes describe_target_groups modify_target_group "
+            "modify_target_group_attributes"
         ),
+        "resourcegroupstaggingapi": "get_resources",
     },
     "task_definition": {
         "ecs": (
-            "deregister_task_definition describe_services describe_task_definition list_task_definitions "
-            "register_task_definition tag_resource"
+            "deregister_task_definition describe_services describe_task_definition list_task_definition_families "
+            "list_task_definitions register_task_definition tag_resource"
         ),
+        "resourcegroupstaggingapi": "get_resources",
     },
     "vpc": {
         "ec2": (
-            "create_tags create_vpc delete_vpc describe_network_interfaces describe_vpc_attribute "
-            "describe_vpcs modify_vpc_attribute"
+            "create_tags create_vpc delete_vpc describe_network_interfaces describe_vpc_attribute describe_vpcs "
+            "modify_vpc_attribute"
         ),
     },
 }
@@ -150,6 +158,7 @@ WATCH: Calls = {  # how hosts, tasks and deployments stand (`rollout/sight.py`, 
         "describe_tasks list_container_instances list_service_deployments list_tasks"
     ),
     "elbv2": "describe_load_balancers describe_target_groups describe_target_health",
+    "resourcegroupstaggingapi": "get_resources",
 }
 ROLL: Calls = {  # what replaces hosts (`rollout/fleet.py`)
     "autoscaling": (

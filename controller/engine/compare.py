@@ -29,5 +29,9 @@ def compare(desired: Any, have: Any) -> tuple[Change, ...]:
         if before != after or any(isinstance(ref, Ref) for ref in refs(after)):
             immutable = bool(meta.get("immutable", False))
             risk: Risk = "replace" if immutable else meta.get("risk", "in_place")
-            changes.append(Change(item.name, before, after, immutable, risk, bool(meta.get("secret", False))))
+            changes.append(
+                Change(
+                    item.name, before, after, immutable, risk, bool(meta.get("secret", False)), meta.get("forever", "")
+                )
+            )
     return tuple(changes)

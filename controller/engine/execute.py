@@ -15,6 +15,8 @@ from controller.base.keys import Key, refs
 from controller.engine.graph import resolve
 from controller.engine.plan import Kinds, Plan, Step
 from controller.engine.reconciler import Change
+from controller.engine.succession import successor
+from controller.spec.names import LIMITS
 
 WORKERS = 16
 FRESH = timedelta(minutes=3)  # IAM is eventually consistent: seconds to about two minutes (aws.md 5.3)
@@ -95,7 +97,7 @@ def _perform(step: Step, kind: Any, aws: Aws, outputs: Mapping[Key, Mapping[str,
         changes = tuple(c if not list(refs(c.after)) else _settled(c, desired) for c in step.changes)
         return {**step.observed.outputs, **kind.update(aws, step.observed, desired, changes)}
     if step.action == "replace":
-        _delete(kind, aws, step)
+        desired = successor(desired, LIMITS.get(step.key.kind, 255))
     made: Mapping[str, str] = kind.create(aws, step.key, desired)
     return made
 

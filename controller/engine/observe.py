@@ -41,6 +41,7 @@ def observe(
     early: Sequence[Callable[[Reads], object]] = (),
     *,
     destroying: bool = False,
+    thorough: bool = False,
 ) -> tuple[dict[Key, Observed[Any]], list[T], Reads]:
     """What is live: for every kind, and the answers of *also* (the fleets), all read side by side.
 
@@ -54,7 +55,7 @@ def observe(
         wanted[key.kind][key] = value
     calls = ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="read")
     with calls, ThreadPoolExecutor(len(kinds) + len(also) + len(early), thread_name_prefix="observe") as pool:
-        reads = Reads(aws, owner, names_of(desired), calls, destroying=destroying)
+        reads = Reads(aws, owner, names_of(desired), calls, destroying=destroying, thorough=thorough)
         for ask in early:
             pool.submit(ask, reads)  # whoever wants the answer meets its error, too
         extras = [pool.submit(ask, reads) for ask in also]

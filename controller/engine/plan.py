@@ -3,12 +3,15 @@
 A plan is truthful only if it sees what its own steps change: when a task definition is about to get a new revision,
 everything that refers to its arn changes too, "known after task_definition/web". So keys are visited parents first,
 and the outputs of a step that will change them are forgotten for its dependents.
+
+What cannot be changed in place gets a successor (`succession.py`): the step `replace` creates it, the steps of what
+refers to it switch over, and a step of the predecessor's own deletes it after them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Literal
 
@@ -16,6 +19,7 @@ from controller.base.keys import Key, refs
 from controller.engine.compare import compare
 from controller.engine.graph import edges, live_edges, ordered, resolve
 from controller.engine.reconciler import RISKS, Change, Observed, Reconciler, Risk
+from controller.engine.succession import born_as, family, renamed
 
 Action = Literal["none", "read", "create", "update", "replace", "delete"]
 OUT_OF_SCOPE = "out of scope"  # how every note begins that tells what --target and --exclude leave as it is
@@ -100,26 +104,38 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
     steps: list[Step] = []
     problems = _nowhere(scope, [*desired, *observed])
     differs: list[Key] = []
+    replaced: dict[Key, Observed[Any]] = {}
+    heirs: set[Key] = set()
     for key in ordered(graph):
-        have = observed.get(key)
-        step = _step(key, desired[key], have, known, data=kinds[key.kind].data)
+        kin = family(key, resolve(desired[key], known), observed, owner)
+        have = kin.head
+        step = _step(key, renamed(desired[key], have), have, known, data=kinds[key.kind].data)
+        if key in allowed:
+            replaced |= kin.predecessors
         if have is not None and have.owner != owner and not kinds[key.kind].data:
             problems.append(_not_ours(key, have, owner))
             step = Step(key, "none", desired[key], have, reason="not ours")
         if key not in allowed:
             differs += [] if step.action in {"none", "read"} else [key]
             step = Step(key, "none", desired[key], have, reason="left out by --target or --exclude")
-        if step.action == "replace" and str(key) not in scope.replace:
-            problems.append(_needs_leave(step))
+        if step.action == "replace":
+            heirs.add(key)
+            problems += [f"{key}: {c.field} cannot change: {c.forever}" for c in step.changes if c.forever]
+            if str(key) not in scope.replace and not _inherits(step, heirs):
+                problems.append(_needs_leave(step))
         if step.action not in {"none", "read"}:
             problems += _cut_off(step, allowed, observed)
         known[key] = _outputs_after(step, kinds[key.kind].volatile)
         steps.append(step)
-    orphans = tuple(sorted(key for key, have in observed.items() if key not in desired and have.owner == owner))
-    if scope.prune:
-        doomed = {key: observed[key] for key in orphans if scope.names(key)}
-        steps += _deletions(doomed, {})
-        graph = {**graph, **_reversed(live_edges(doomed))}
+    heads = {id(step.observed) for step in steps}
+    orphans = tuple(
+        key
+        for key, have in sorted(observed.items())
+        if have.owner == owner and id(have) not in heads and key not in replaced
+    )
+    doomed = {key: observed[key] for key in orphans if scope.prune and scope.names(key)}
+    steps += [_succeeded(step) if step.key in replaced else step for step in _deletions({**doomed, **replaced}, {})]
+    graph = {**graph, **_after_their_users({**doomed, **replaced}, observed, graph)}
     notes = tuple(f"{key}: {note}" for key, have in sorted(observed.items()) for note in have.notes)
     return Plan(
         tuple(steps), _frozen(graph), orphans, tuple(problems), notes + _left(differs), frozenset(graph) - allowed
@@ -212,6 +228,33 @@ def _left(differs: list[Key]) -> tuple[str, ...]:
         return ()
     more = f" and {len(differs) - NAMED_MAX} more" if len(differs) > NAMED_MAX else ""
     return (f"{OUT_OF_SCOPE}, not as the spec says: {', '.join(map(str, differs[:NAMED_MAX]))}{more}",)
+
+
+def _inherits(step: Step, heirs: set[Key]) -> bool:
+    """Whether *step* replaces its resource only because what it refers to is replaced: leave was given for that."""
+    causes = [ref.key for change in step.changes if change.replaces for ref in refs(change.after)]
+    whole = all(list(refs(change.after)) for change in step.changes if change.replaces)
+    return whole and bool(causes) and set(causes) <= heirs
+
+
+def _succeeded(step: Step) -> Step:
+    """The deletion of a predecessor."""
+    if step.action == "none":
+        return step
+    return replace(
+        step, risk="replace", reason=f"replaced: nothing refers to it once {born_as(step.key)} has taken over"
+    )
+
+
+def _after_their_users(doomed: Live, observed: Live, graph: Mapping[Key, set[Key]]) -> dict[Key, set[Key]]:
+    """What each deletion comes after: the deletions of what refers to it, the steps of what stays and refers to it
+    still, and the step of what takes its place."""
+    users = _reversed(live_edges(observed))
+    after = {}
+    for key in doomed:
+        stay = {born_as(user) for user in users[key] if user not in doomed}
+        after[key] = {user for user in users[key] if user in doomed} | ((stay | {born_as(key)}) & graph.keys()) - {key}
+    return after
 
 
 def _not_ours(key: Key, have: Observed[Any], owner: str) -> str:

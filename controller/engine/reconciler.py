@@ -5,6 +5,7 @@ Desired and observed are the same frozen dataclass, so a diff is field equality.
 
 Field metadata the engine understands (`spec` below writes them):
     immutable   AWS cannot change it in place: a difference is a replacement
+    forever     why it cannot be replaced without a loss either: a difference is refused, and this says what to do
     risk        what changing it means for what runs: cosmetic, in_place, new_deployment, host_roll
     subset      a `Tags` field of which only the keys we ask for are ours; others are left alone
     unordered   a tuple that AWS returns in any order
@@ -34,6 +35,7 @@ D = TypeVar("D")
 def spec(
     *,
     immutable: bool = False,
+    forever: str = "",
     risk: Risk = "in_place",
     subset: bool = False,
     unordered: bool = False,
@@ -43,7 +45,8 @@ def spec(
 ) -> Any:
     """A dataclass field with the metadata above; *default* as in `dataclasses.field`."""
     metadata = {
-        "immutable": immutable,
+        "immutable": immutable or bool(forever),
+        "forever": forever,
         "risk": risk,
         "subset": subset,
         "unordered": unordered,
@@ -55,7 +58,7 @@ def spec(
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One field that differs; `replaces` when AWS cannot change it in place."""
+    """One field that differs; `replaces` when AWS cannot change it in place, `forever` why nor can we."""
 
     field: str
     before: object
@@ -63,6 +66,7 @@ class Change:
     replaces: bool = False
     risk: Risk = "in_place"
     secret: bool = False
+    forever: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,10 @@ from controller.spec.load import load
 from controller.spec.types import Stack
 
 Mode = Literal["plan", "apply"]
-PREFIXES = {"elbv2": "elasticloadbalancing"}  # where IAM spells a service otherwise than its SDK
+PREFIXES = {
+    "elbv2": "elasticloadbalancing",
+    "resourcegroupstaggingapi": "tag",
+}  # where IAM has another word than the SDK
 LINKED = ("autoscaling.amazonaws.com", "ecs.amazonaws.com", "elasticloadbalancing.amazonaws.com")
 
 

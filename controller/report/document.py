@@ -25,7 +25,7 @@ ACTIONS: Mapping[str, list[str]] = {
     "read": ["read"],
     "create": ["create"],
     "update": ["update"],
-    "replace": ["delete", "create"],
+    "replace": ["create", "delete"],
     "delete": ["delete"],
 }
 DATA_KINDS = frozenset({"container_image", "image"})  # only looked up; the kinds themselves are no import of a report

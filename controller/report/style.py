@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 ESCAPES = re.compile(r"\x1b\[\d+m")
 WORDS = re.compile(r"(?:[-+~#] +)?\S+\s*")  # a sign stays with what it is about
 NARROWEST = 20  # columns: below that nothing is gained by breaking lines
-CODES = {"+": "32", "~": "33", "-": "31", "-/+": "35", "<=": "36"}
+CODES = {"+": "32", "~": "33", "-": "31", "+/-": "35", "<=": "36"}
 
 
 class Paint:

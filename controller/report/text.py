@@ -30,7 +30,7 @@ from controller.spec.types import Stack
 
 __all__ = ["plan_markdown", "plan_text", "status_document", "status_text", "summary_text"]
 
-SYMBOLS: Mapping[str, str] = {"create": "+", "update": "~", "replace": "-/+", "delete": "-", "read": "<="}
+SYMBOLS: Mapping[str, str] = {"create": "+", "update": "~", "replace": "+/-", "delete": "-", "read": "<="}
 RISK_WORDS = {
     "cosmetic": "cosmetic",
     "in_place": "in place",
@@ -169,11 +169,11 @@ def _what(step: Step, seen: Tick) -> str:
     words = {
         "create": "will be created",
         "update": f"will change ({RISK_WORDS[step.risk]})",
-        "replace": "must be replaced",
+        "replace": "will be replaced without a gap",
         "delete": "will be deleted",
         "read": "is not there yet: what depends on it waits",
     }
-    reason = f": {step.reason}" if step.action == "replace" else ""
+    reason = f": {step.reason}" if step.action == "replace" or step.risk == "replace" else ""
     still = " (the old one is still going away)" if step.action == "create" and step.observed is not None else ""
     held = ", waits" if step.key in seen.held else ""
     return f"{words[step.action]}{still}{held}{reason}"

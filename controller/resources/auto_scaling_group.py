@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.aws.groups import empty
+from controller.aws.reads import keyed
 from controller.base.crumbs import RollCrumb
 from controller.base.errors import Gone, NotYet, Refused
 from controller.base.keys import OWNER_TAG, ROLL_TAG, Key, Ref, Tags, birth_tags, lasting_tags
@@ -68,8 +69,8 @@ class AutoScalingGroupKind:
     def observe(
         self, reads: Reads, wanted: Mapping[Key, AutoScalingGroup], owner: str
     ) -> Mapping[Key, Observed[AutoScalingGroup]]:
-        by_name = {item["AutoScalingGroupName"]: item for item in reads.groups()}
-        return {key: parse_group(by_name[one.name]) for key, one in wanted.items() if one.name in by_name}
+        named = ((item["AutoScalingGroupName"], tags.read(item.get("Tags")), item) for item in reads.groups())
+        return {key: parse_group(item) for key, item in keyed(self.kind, wanted, named).items()}
 
     def create(self, aws: Aws, key: Key, desired: AutoScalingGroup) -> Mapping[str, str]:
         aws.autoscaling.create_auto_scaling_group(

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
+from controller.aws.providers import detach, tasks_on
+from controller.aws.reads import keyed
 from controller.base.errors import NotYet, Refused
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.base.words import plural
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
 
@@ -46,8 +49,14 @@ class CapacityProviderKind:
     def observe(
         self, reads: Reads, wanted: Mapping[Key, CapacityProvider], owner: str
     ) -> Mapping[Key, Observed[CapacityProvider]]:
-        by_name = {item["name"]: item for item in reads.capacity_providers()}
-        return {key: parse_provider(by_name[one.name]) for key, one in wanted.items() if one.name in by_name}
+        named = ((item["name"], tags.read(item.get("tags")), item) for item in reads.capacity_providers())
+        clusters = {
+            name: item["clusterName"] for item in reads.clusters() for name in item.get("capacityProviders", [])
+        }
+        return {
+            key: parse_provider(item, clusters.get(item["name"], ""))
+            for key, item in keyed(self.kind, wanted, named).items()
+        }
 
     def create(self, aws: Aws, key: Key, desired: CapacityProvider) -> Mapping[str, str]:
         try:
@@ -79,7 +88,12 @@ class CapacityProviderKind:
         return {}
 
     def delete(self, aws: Aws, observed: Observed[CapacityProvider]) -> None:
-        name = observed.as_desired.name
+        """Off the cluster first, as soon as no task is left on its hosts; then it goes, and its group after it."""
+        name, cluster = observed.as_desired.name, observed.outputs["cluster"]
+        if cluster:
+            if left := tasks_on(aws, cluster, name):
+                raise NotYet(f"capacity provider {name}: {plural(left, 'task')} still on its hosts")
+            detach(aws, cluster, [name])
         try:
             if not observed.gone:
                 aws.ecs.delete_capacity_provider(capacityProvider=name)
@@ -93,7 +107,8 @@ class CapacityProviderKind:
                 raise NotYet(f"capacity provider {name}: being deleted{reason}")
 
 
-def parse_provider(item: Mapping[str, Any]) -> Observed[CapacityProvider]:
+def parse_provider(item: Mapping[str, Any], cluster: str = "") -> Observed[CapacityProvider]:
+    """*cluster*: the name of the one it is attached to, where it is."""
     live = tags.read(item.get("tags"))
     group = item.get("autoScalingGroupProvider", {})
     as_desired = CapacityProvider(
@@ -104,7 +119,7 @@ def parse_provider(item: Mapping[str, Any]) -> Observed[CapacityProvider]:
         lasting_tags(live),
     )
     leaving = item.get("status") == "INACTIVE" or item.get("updateStatus") in {"DELETE_IN_PROGRESS", "DELETE_COMPLETE"}
-    return Observed(as_desired, _outputs(item), live.get(OWNER_TAG), gone=leaving)
+    return Observed(as_desired, {**_outputs(item), "cluster": cluster}, live.get(OWNER_TAG), gone=leaving)
 
 
 def _settings(desired: CapacityProvider) -> Any:

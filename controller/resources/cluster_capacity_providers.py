@@ -1,8 +1,6 @@
 """Which capacity providers a cluster may use. The call replaces the whole list, so those of others are sent along.
 
-Destroying is a knot (aws.md 5.5): hosts must leave while their provider is still attached, or nobody completes the
-hook of managed draining; the provider can only be deleted once detached; the group only once it is empty. So this is
-where the hosts leave: detaching first empties the groups behind our providers.
+When the stack is destroyed this is where its hosts leave: detaching first empties the groups behind our providers.
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from controller.aws.groups import empty
+from controller.aws.providers import detach
 from controller.base.keys import OWNER_TAG, Key, Ref
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
@@ -79,14 +77,7 @@ class ClusterCapacityProvidersKind:
 
     def delete(self, aws: Aws, observed: Observed[ClusterCapacityProviders]) -> None:
         cluster = str(observed.as_desired.cluster)
-        ours = [str(one) for one in observed.as_desired.providers]
-        _empty_groups(aws, ours)
-        live = _cluster(aws, cluster)
-        others = [name for name in live.get("capacityProviders", []) if name not in ours]
-        strategy = [
-            one for one in live.get("defaultCapacityProviderStrategy", []) if one["capacityProvider"] not in ours
-        ]
-        _put(aws, cluster, others, strategy)
+        detach(aws, cluster, [str(one) for one in observed.as_desired.providers])
 
 
 def parse_attachments(item: Mapping[str, Any], names: tuple[str, ...]) -> Observed[ClusterCapacityProviders]:
@@ -100,14 +91,6 @@ def parse_attachments(item: Mapping[str, Any], names: tuple[str, ...]) -> Observ
 def _id(cluster: str) -> str:
     """Not the cluster's own name: what refers to the cluster does not refer to this."""
     return f"capacity providers of {cluster}"
-
-
-def _empty_groups(aws: Aws, providers: list[str]) -> None:
-    found = aws.ecs.describe_capacity_providers(capacityProviders=providers)["capacityProviders"]
-    names = [item["autoScalingGroupProvider"]["autoScalingGroupArn"].rsplit("/", 1)[-1] for item in found]
-    if names:
-        groups = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=names)["AutoScalingGroups"]
-        empty(aws, groups)
 
 
 def _cluster(aws: Aws, name: str) -> Mapping[str, Any]:

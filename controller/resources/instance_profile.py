@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
+from controller.aws.reads import keyed
 from controller.base.errors import Gone, Refused, Stale
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
@@ -40,8 +41,15 @@ class InstanceProfileKind:
     def observe(
         self, reads: Reads, wanted: Mapping[Key, InstanceProfile], owner: str
     ) -> Mapping[Key, Observed[InstanceProfile]]:
-        items = {key: reads.instance_profile(desired.name) for key, desired in wanted.items()}
-        return {key: parse_profile(item) for key, item in items.items() if item is not None}
+        items = [reads.instance_profile(name) for name in [one.name for one in wanted.values()]]
+        items += [reads.instance_profile(name) for name in reads.unnamed_profiles()]
+        there = [item for item in items if item is not None]
+        named = ((item["InstanceProfileName"], tags.read(item.get("Tags")), item) for item in there)
+        return {
+            key: one
+            for key, item in keyed(self.kind, wanted, named).items()
+            if (one := parse_profile(item)).owner == owner or key in wanted
+        }
 
     def create(self, aws: Aws, key: Key, desired: InstanceProfile) -> Mapping[str, str]:
         made = aws.iam.create_instance_profile(InstanceProfileName=desired.name, Tags=tags.pascal(desired.tags))

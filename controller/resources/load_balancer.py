@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
+from controller.aws.reads import keyed
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
@@ -57,13 +58,16 @@ class LoadBalancerKind:
     def observe(
         self, reads: Reads, wanted: Mapping[Key, LoadBalancer], owner: str
     ) -> Mapping[Key, Observed[LoadBalancer]]:
-        by_name = {item["LoadBalancerName"]: item for item in reads.load_balancers()}
-        found = {}
-        for key, desired in wanted.items():
-            if item := by_name.get(desired.name):
-                attributes = reads.load_balancer_attributes(item["LoadBalancerArn"])
-                found[key] = parse_balancer(item, attributes, reads.elb_tags().get(item["LoadBalancerArn"], {}))
-        return found
+        born = reads.tagged()
+        named = ((i["LoadBalancerName"], born.get(i["LoadBalancerArn"], {}), i) for i in reads.load_balancers())
+        return {
+            key: parse_balancer(
+                item,
+                reads.load_balancer_attributes(item["LoadBalancerArn"]),
+                reads.elb_tags().get(item["LoadBalancerArn"], {}),
+            )
+            for key, item in keyed(self.kind, wanted, named).items()
+        }
 
     def create(self, aws: Aws, key: Key, desired: LoadBalancer) -> Mapping[str, str]:
         made = aws.elbv2.create_load_balancer(  # repeated with the same settings it returns the same one (aws.md 5.2)

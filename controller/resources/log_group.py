@@ -40,12 +40,14 @@ class LogGroupKind:
             yield key, LogGroup(service.log_retention.days, name, born, service.log_on_destroy)
 
     def observe(self, reads: Reads, wanted: Mapping[Key, LogGroup], owner: str) -> Mapping[Key, Observed[LogGroup]]:
+        asked: dict[Key, tuple[str, OnDestroy]] = {key: (one.name, one.on_destroy) for key, one in wanted.items()}
+        asked |= {key: (name, "retain") for key, name in reads.leftover(self.kind, wanted).items()}
         found = {}
-        for key, desired in wanted.items():
-            if item := reads.log_group(desired.name):
+        for key, (name, on_destroy) in asked.items():
+            if item := reads.log_group(name):
                 live = reads.log_group_tags(_arn(item))
-                asked = reads.destroying and desired.on_destroy == "retain"
-                found[key] = parse_group(item, live, desired.on_destroy, asked and reads.has_log_streams(desired.name))
+                held = reads.thorough and on_destroy == "retain" and reads.has_log_streams(name)
+                found[key] = parse_group(item, live, on_destroy, held)
         return found
 
     def create(self, aws: Aws, key: Key, desired: LogGroup) -> Mapping[str, str]:

@@ -62,19 +62,24 @@ class RepositoryKind:
             )
 
     def observe(self, reads: Reads, wanted: Mapping[Key, Repository], owner: str) -> Mapping[Key, Observed[Repository]]:
-        found = {}
+        asked: dict[Key, tuple[str, OnDestroy, str]] = {
+            key: (one.name, one.on_destroy, one.encryption) for key, one in wanted.items()
+        }
+        asked |= {key: (name, "retain", "") for key, name in reads.leftover(self.kind, wanted).items()}
+        names = [name for name, _, _ in asked.values()]
         reads.spread(  # side by side, then from memory
-            [partial(reads.repository, one.name) for one in wanted.values()]
-            + [partial(reads.lifecycle_policy, one.name) for one in wanted.values()]
+            [partial(reads.repository, name) for name in names]
+            + [partial(reads.lifecycle_policy, name) for name in names]
         )
-        for key, desired in wanted.items():
-            item = reads.repository(desired.name)
+        found = {}
+        for key, (name, on_destroy, encryption) in asked.items():
+            item = reads.repository(name)
             if item is None:
                 continue
             live = reads.repository_tags(item["repositoryArn"])
-            policy = reads.lifecycle_policy(desired.name)
-            held = reads.image_count(desired.name) if reads.destroying and desired.on_destroy == "retain" else 0
-            found[key] = parse_repository(item, live, policy, held, desired)
+            policy = reads.lifecycle_policy(name)
+            held = reads.image_count(name) if reads.thorough and on_destroy == "retain" else 0
+            found[key] = parse_repository(item, live, policy, held, on_destroy, encryption)
         return found
 
     def create(self, aws: Aws, key: Key, desired: Repository) -> Mapping[str, str]:
@@ -121,16 +126,22 @@ class RepositoryKind:
 
 
 def parse_repository(
-    item: Mapping[str, Any], live: Mapping[str, str], policy: str | None, held: int, wanted: Repository
+    item: Mapping[str, Any],
+    live: Mapping[str, str],
+    policy: str | None,
+    held: int,
+    on_destroy: OnDestroy,
+    encryption: str,
 ) -> Observed[Repository]:
+    """*on_destroy* and *encryption* as the spec says: the first is known to nobody else, the second in other words."""
     as_desired = Repository(
         bool(item.get("imageScanningConfiguration", {}).get("scanOnPush")),
         item.get("imageTagMutability") == "IMMUTABLE",
         parse_lifecycle(policy),
-        parse_encryption(item.get("encryptionConfiguration") or {}, wanted.encryption),
+        parse_encryption(item.get("encryptionConfiguration") or {}, encryption),
         item["repositoryName"],
         lasting_tags(live),
-        wanted.on_destroy,
+        on_destroy,
     )
     kept = f"holds {held} images, on_destroy: retain" if held else ""
     return Observed(as_desired, _outputs(item), live.get(OWNER_TAG), kept=kept)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
+from controller.aws.reads import keyed
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
@@ -80,7 +81,14 @@ class RoleKind:
             attached = reads.attached_policies(desired.name)
             inline = reads.inline_policy(desired.name, INLINE) if desired.grants else None
             found[key] = parse_role(item, attached, inline, desired.policies)
-        return found
+        return {**found, **self._leftover(reads, wanted, owner)}
+
+    def _leftover(self, reads: Reads, wanted: Mapping[Key, Role], owner: str) -> Mapping[Key, Observed[Role]]:
+        """Roles of ours that the spec has no more; nobody compares their policies."""
+        items = [item for name in reads.unnamed_roles() if (item := reads.role(name)) is not None]
+        named = ((item["RoleName"], tags.read(item.get("Tags")), item) for item in items)
+        found = {key: parse_role(item, [], None, ()) for key, item in keyed(self.kind, wanted, named).items()}
+        return {key: one for key, one in found.items() if one.owner == owner}
 
     def create(self, aws: Aws, key: Key, desired: Role) -> Mapping[str, str]:
         made = aws.iam.create_role(

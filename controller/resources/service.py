@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.aws.client import pages
-from controller.aws.reads import DESCRIBE_TASKS_MAX
+from controller.aws.reads import DESCRIBE_TASKS_MAX, keyed
 from controller.base.errors import Gone, NotYet, Refused, Stale
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
@@ -83,13 +83,10 @@ class ServiceKind:
         )
 
     def observe(self, reads: Reads, wanted: Mapping[Key, Service], owner: str) -> Mapping[Key, Observed[Service]]:
-        by_name = {item["serviceName"]: item for item in reads.services()}
+        named = ((item["serviceName"], tags.read(item.get("tags")), item) for item in reads.services())
         found = {}
-        for key, desired in wanted.items():
-            item = by_name.get(desired.name)
-            if item is None:
-                continue
-            if item["status"] == "INACTIVE" and not any(_open(task, desired.name) for task in reads.tasks()):
+        for key, item in keyed(self.kind, wanted, named).items():
+            if item["status"] == "INACTIVE" and not any(_open(task, item["serviceName"]) for task in reads.tasks()):
                 continue  # INACTIVE alone does not mean its tasks have stopped (aws.md 5.3)
             found[key] = parse_service(item)
         return found

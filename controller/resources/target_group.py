@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
+from controller.aws.reads import keyed
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
@@ -79,8 +80,9 @@ class TargetGroupKind:
     def observe(
         self, reads: Reads, wanted: Mapping[Key, TargetGroup], owner: str
     ) -> Mapping[Key, Observed[TargetGroup]]:
-        by_name = {item["TargetGroupName"]: item for item in reads.target_groups()}
-        present = {key: by_name[one.name] for key, one in wanted.items() if one.name in by_name}
+        born = reads.tagged()
+        named = ((i["TargetGroupName"], born.get(i["TargetGroupArn"], {}), i) for i in reads.target_groups())
+        present = keyed(self.kind, wanted, named)
         arns = [item["TargetGroupArn"] for item in present.values()]
         reads.spread([partial(reads.target_group_attributes, arn) for arn in arns])  # side by side, then from memory
         return {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.aws.client import pages
+from controller.aws.reads import keyed
 from controller.base.errors import Refused
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.compare import compare
@@ -83,7 +84,10 @@ class TaskDefinitionKind:
                 item = _running(reads, desired, owner) or item
             if item is not None:
                 found[key] = parse_definition(item, desired.service)
-        return found
+        families = [item for name in reads.unnamed_families() if (item := reads.task_definition(name)) is not None]
+        ours = [item for item in families if tags.read(item["tags"]).get(OWNER_TAG) == owner]
+        left = keyed(self.kind, wanted, ((item["family"], tags.read(item["tags"]), item) for item in ours))
+        return found | {key: parse_definition(item, "") for key, item in left.items()}
 
     def create(self, aws: Aws, key: Key, desired: TaskDefinition) -> Mapping[str, str]:
         if again := _registered(aws, desired):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Vpc:
-    cidr: str = spec(immutable=True)
+    cidr: str = spec(forever="every address in the stack would change: build a second stack beside it and move over")
     tags: Tags = spec(subset=True, risk="cosmetic")
     dns_hostnames: bool = True
 

@@ -39,7 +39,13 @@ Item = dict[str, Any]
 REFRESHING = {"Pending", "InProgress", "Baking", "Cancelling", "RollbackInProgress"}
 CAPACITY_TROUBLE = ("InsufficientInstanceCapacity", "sufficient", "Spot capacity", "InsufficientFreeAddresses")
 PROBES = 5
-EARLY = (Reads.instances, Reads.container_instances, Reads.tasks, Reads.target_health)  # what `observe` joins
+EARLY = (  # what `observe` joins, and what tells which of it is ours
+    Reads.instances,
+    Reads.container_instances,
+    Reads.tasks,
+    Reads.target_health,
+    Reads.tagged,
+)
 
 
 def observe(reads: Reads, stack: Stack, pool: Pool, now: datetime) -> Fleet | None:

@@ -124,7 +124,7 @@ def delete_cluster(draft: Draft, params: Json) -> Json:
 
 
 def put_cluster_capacity_providers(draft: Draft, params: Json) -> Json:
-    """Replaces the whole list; one in use by a service cannot be left out (aws.md 5.4)."""
+    """Replaces the whole list; one in use by a service or by tasks cannot be left out (aws.md 5.4)."""
     cluster, names = cluster_of(draft, params), list(params["capacityProviders"])
     for name in names:
         provider = draft.providers.get(name)
@@ -133,6 +133,7 @@ def put_cluster_capacity_providers(draft: Draft, params: Json) -> Json:
                 f"The specified capacity provider '{name}' was not found. Specify a valid name and try again."
             )
     used = {s.provider for s in draft.services.values() if s.cluster == cluster.name and s.status == "ACTIVE"}
+    used |= {draft.nodes[t.node].provider for t in draft.tasks.values() if t.open and t.node in draft.nodes}
     if missing := (set(cluster.providers) - set(names)) & used:
         raise ApiError(
             "ResourceInUseException",

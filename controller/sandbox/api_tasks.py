@@ -76,6 +76,16 @@ def list_task_definitions(draft: Draft, params: Json) -> Json:
     return page("taskDefinitionArns", [d["taskDefinitionArn"] for d in found], params, 100)
 
 
+def list_task_definition_families(draft: Draft, params: Json) -> Json:
+    """A real prefix, where ListTaskDefinitions takes the whole name; without a status, or with ALL, every family."""
+    prefix, status = params.get("familyPrefix") or "", params.get("status")
+    wanted = {"ACTIVE", "INACTIVE"} if status in {None, "ALL"} else {status}
+    active = {d["family"] for d in draft.definitions.values() if d["status"] == "ACTIVE"}
+    known = {d["family"] for d in draft.definitions.values() if d["family"].startswith(prefix)}
+    found = [name for name in sorted(known) if ("ACTIVE" if name in active else "INACTIVE") in wanted]
+    return page("families", found, params, 100)
+
+
 def deregister_task_definition(draft: Draft, params: Json) -> Json:
     found = find_definition(draft, params["taskDefinition"])
     gone = {**found, "status": "INACTIVE", "deregisteredAt": draft.now}
@@ -282,6 +292,7 @@ ACTIONS: Mapping[str, Callable[[Draft, Json], Any]] = {
     "RegisterTaskDefinition": register_task_definition,
     "DescribeTaskDefinition": describe_task_definition,
     "ListTaskDefinitions": list_task_definitions,
+    "ListTaskDefinitionFamilies": list_task_definition_families,
     "DeregisterTaskDefinition": deregister_task_definition,
     "ListTasks": list_tasks,
     "DescribeTasks": describe_tasks,

@@ -14,6 +14,7 @@ from controller.resources import RECONCILERS
 from tests.aws.test_operations import called
 
 ROOT = Path(__file__).parents[2] / "controller"
+SHARED = {"groups", "providers"}  # modules of `aws/` that make calls for several kinds
 Pairs = set[tuple[str, str]]
 
 
@@ -52,7 +53,14 @@ def reach(names: Iterable[str], reads: dict[str, ast.FunctionDef]) -> Pairs:
 def source_of(path: str, reads: dict[str, ast.FunctionDef]) -> Pairs:
     text = (ROOT / path).read_text()
     tree = ast.parse(text)
-    return called(text) | reach(used(tree, "reads") | used(tree, "Reads"), reads)
+    shared = [source_of(f"aws/{name}.py", reads) for name in sorted(used_modules(tree) & SHARED)]
+    return (called(text) | reach(used(tree, "reads") | used(tree, "Reads"), reads)).union(*shared)
+
+
+def used_modules(tree: ast.AST) -> set[str]:
+    """The modules of `aws/` that are imported at run time, by name."""
+    froms = [one.module or "" for one in ast.walk(tree) if isinstance(one, ast.ImportFrom)]
+    return {name.rsplit(".", 1)[-1] for name in froms if name.startswith("controller.aws.")}
 
 
 @pytest.mark.parametrize("kind", sorted(one.kind for one in RECONCILERS))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from controller.base.errors import ControllerError, Gone
+from controller.base.keys import Key
 from controller.report.seen import Tick
 from controller.resources.load_balancer import IDLE_TIMEOUT
 from controller.spec.build import DEFAULT_IMAGE
@@ -56,8 +57,10 @@ NEEDED = {  # operation: (calls, the field or rule it serves)
     "iam:ListAttachedRolePolicies": (2, "role.policies; what others attached is reported"),
     "logs:DescribeLogGroups": (1, "log_group"),
     "logs:ListTagsForResource": (1, "log_group: whose it is"),
+    "resourcegroupstaggingapi:GetResources": (1, "what the spec has no more, of the kinds found by name"),
     "ssm:GetParameters": (1, "image: a newer AMI is reported"),
 }
+SWEEP = "resourcegroupstaggingapi:GetResources"
 BLANK: dict[str, Any] = {  # where empty lists are no answer, or what a kind takes for AWS's default: another one
     "ec2:DescribeVpcAttribute": {"EnableDnsHostnames": {"Value": False}},
     "ecr:GetLifecyclePolicy": {"lifecyclePolicyText": '{"rules": []}'},
@@ -93,7 +96,7 @@ def test_a_cold_pass_makes_the_calls_of_the_table_and_no_other(world: World) -> 
     assert sum(world.aws.calls.values()) <= MOST
 
 
-@pytest.mark.parametrize("operation", sorted(NEEDED))
+@pytest.mark.parametrize("operation", sorted(NEEDED.keys() - {SWEEP}))
 def test_no_call_is_superfluous(operation: str, world: World, plain: str) -> None:
     """With its answer blanked the pass sees something else: another plan, other notes, or another fleet."""
     with blanked(world, operation):
@@ -102,6 +105,18 @@ def test_no_call_is_superfluous(operation: str, world: World, plain: str) -> Non
         except ControllerError as error:  # a pass that cannot go on needs the call, too
             told = str(error)
     assert plain != told
+
+
+def test_without_the_sweep_what_is_left_over_is_not_seen(world: World) -> None:
+    name, live = "/ecs/demo/gone", {"theseus:stack": "demo", "theseus:name": "log_group/gone"}
+    world.aws.logs.create_log_group(logGroupName=name, tags=live)
+
+    found = world.tick().plan.orphans
+    with blanked(world, SWEEP):
+        unseen = world.tick().plan.orphans
+    world.aws.logs.delete_log_group(logGroupName=name)
+
+    assert (found, unseen) == ((Key("log_group", "gone"),), ())
 
 
 def test_no_call_grows_with_the_account(world: World) -> None:

@@ -17,6 +17,7 @@ from controller.base.errors import Missing, Refused
 from controller.base.keys import OWNER_TAG, Key
 from controller.engine.graph import resolve
 from controller.engine.observe import declare, names_of
+from controller.engine.plan import Scope
 from controller.engine.reconciler import Observed, Reconciler
 from controller.report.seen import Tick
 from controller.resources import RECONCILERS
@@ -55,8 +56,8 @@ class World:
         session.register_component("data_loader", MODELS)
         self.aws = Aws(session, self.stack.region)
 
-    def tick(self, want: Want = "converge", *, act: bool = False) -> Tick:
-        options = Options(by_person=True, started=self.sim.now())
+    def tick(self, want: Want = "converge", *, act: bool = False, scope: Scope | None = None) -> Tick:
+        options = Options(scope or Scope(), by_person=True, started=self.sim.now())
         return tick(self.stack, self.aws, self.sim, want=want, act=act, options=options)
 
     def desired(self) -> dict[Key, Any]:
@@ -105,10 +106,10 @@ def built(path: Path, *overrides: str) -> World:
     return world
 
 
-def converge(world: World, want: Want = "converge") -> Tick:
+def converge(world: World, want: Want = "converge", scope: Scope | None = None) -> Tick:
     """Ticks until one is quiet; images are pushed when they are missed. What AWS refuses for good fails the test."""
     for _ in range(LIVES):
-        seen = world.tick(want, act=True)
+        seen = world.tick(want, act=True, scope=scope)
         missed = [error for error in seen.failed.values() if isinstance(error, Missing)]
         if missed:
             world.push()

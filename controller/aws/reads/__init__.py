@@ -3,7 +3,7 @@
 Kinds run side by side and ask for the same things (every kind of the load balancer wants its tags). `Reads` makes
 each call once, for the whole stack, batched to AWS's page limits, and hands everybody the answer. Chains stay at most
 four calls deep (load balancer, listeners, rules, tags) however large the stack; nothing grows with the account:
-EC2 is asked by owner tag, everything else by deterministic name.
+EC2 and Auto Scaling are asked by owner tag, everything else by deterministic name and by what carries our tag.
 
 Answers are AWS's own dictionaries: they go straight into a kind's ``parse_*``, nowhere else. Callers must not
 change them.
@@ -16,8 +16,9 @@ from controller.aws.reads.ecs import DESCRIBE_TASKS_MAX, EcsReads
 from controller.aws.reads.elbv2 import ElbReads
 from controller.aws.reads.groups import GroupReads
 from controller.aws.reads.named import NamedReads
+from controller.aws.reads.ours import keyed
 
-__all__ = ["DESCRIBE_TASKS_MAX", "VERSION_MARK", "Reads"]
+__all__ = ["DESCRIBE_TASKS_MAX", "VERSION_MARK", "Reads", "keyed"]
 
 
 class Reads(Ec2Reads, GroupReads, EcsReads, ElbReads, NamedReads):

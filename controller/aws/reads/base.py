@@ -21,6 +21,7 @@ class Base:
     owner   the stack: value of the owner tag
     names   kind -> live names wanted in this pass (``{"service": ("shop-web",), ...}``)
     destroying   the pass removes things: what they hold is asked for too
+    thorough   what only a list of the whole account can find is looked for too: a pass that removes what is left over
     """
 
     def __init__(
@@ -31,11 +32,13 @@ class Base:
         pool: ThreadPoolExecutor,
         *,
         destroying: bool = False,
+        thorough: bool = False,
     ) -> None:
         self.aws = aws
         self.owner = owner
         self.names = names
         self.destroying = destroying
+        self.thorough = thorough
         self._pool = pool
         self._memo: dict[object, Future[Any]] = {}
         self._lock = threading.Lock()

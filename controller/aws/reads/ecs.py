@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from controller.aws.client import pages
-from controller.aws.reads.base import Base, Item
+from controller.aws.reads.base import Item
+from controller.aws.reads.ours import OwnedReads
 from controller.base.errors import Gone, Refused
 
 DESCRIBE_SERVICES_MAX = 10  # names per call (aws.md 6.3), and so on below
@@ -14,7 +15,7 @@ DESCRIBE_TASKS_MAX = 100
 DESCRIBE_CONTAINER_INSTANCES_MAX = 100
 
 
-class EcsReads(Base):
+class EcsReads(OwnedReads):
     """ECS."""
 
     def clusters(self) -> list[Item]:
@@ -41,21 +42,27 @@ class EcsReads(Base):
         return names[0] if names else None
 
     def capacity_providers(self) -> list[Item]:
-        def ask() -> list[Item]:
-            names = self.wanted("capacity_provider")
+        """Those of the wanted names, and those that only carry our tag; INACTIVE ones are left out."""
+
+        def described(names: list[str]) -> list[Item]:
             if not names:
                 return []
             request: Any = {"capacityProviders": names, "include": ["TAGS"]}
             found = pages(self.aws.ecs.describe_capacity_providers, "capacityProviders", "nextToken", **request)
             return [item for item in found if item.get("status") != "INACTIVE"]
 
+        def ask() -> list[Item]:
+            named = described(self.wanted("capacity_provider"))
+            return [*named, *described(self.unnamed("capacity_provider"))]
+
         return self.once("capacity_providers", ask)
 
     def services(self) -> list[Item]:
-        """The wanted services in every status AWS shows (ACTIVE, DRAINING, INACTIVE); MISSING ones are not there."""
+        """The wanted services, and those that only carry our tag, in every status AWS shows (ACTIVE, DRAINING,
+        INACTIVE); MISSING ones are not there."""
 
-        def ask() -> list[Item]:
-            cluster, names = self._cluster_name(), self.wanted("service")
+        def described(names: list[str]) -> list[Item]:
+            cluster = self._cluster_name()
             if cluster is None or not names:
                 return []
             batches = [names[i : i + DESCRIBE_SERVICES_MAX] for i in range(0, len(names), DESCRIBE_SERVICES_MAX)]
@@ -68,6 +75,9 @@ class EcsReads(Base):
                 return cast("list[Item]", answer["services"])
 
             return [item for part in self.spread([lambda b=b: one(b) for b in batches]) for item in part]  # type: ignore[misc]
+
+        def ask() -> list[Item]:
+            return [*described(self.wanted("service")), *described(self.unnamed("service"))]
 
         return self.once("services", ask)
 

@@ -1,4 +1,4 @@
-"""What the load balancers tell, by name; and what of theirs is tagged as ours."""
+"""What the load balancers tell, by name, and by tag where a spec names them no longer."""
 
 from __future__ import annotations
 
@@ -6,23 +6,30 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from controller.aws.client import pages
-from controller.aws.reads.base import Base, Item
+from controller.aws.reads.base import Item
+from controller.aws.reads.ours import OwnedReads
 from controller.base.errors import Gone
 
 ELB_TAGS_MAX = 20
 ELB_NAMES_MAX = 20
 
 
-class ElbReads(Base):
+class ElbReads(OwnedReads):
     """ELBv2."""
 
     def load_balancers(self) -> list[Item]:
         ask = self.aws.elbv2.describe_load_balancers
-        return self.once("load_balancers", lambda: self._by_names(ask, "LoadBalancers", "load_balancer"))
+        return self.once("load_balancers", lambda: self._ours(ask, "LoadBalancers", "LoadBalancerArn", "load_balancer"))
 
     def target_groups(self) -> list[Item]:
         ask = self.aws.elbv2.describe_target_groups
-        return self.once("target_groups", lambda: self._by_names(ask, "TargetGroups", "target_group"))
+        return self.once("target_groups", lambda: self._ours(ask, "TargetGroups", "TargetGroupArn", "target_group"))
+
+    def _ours(self, call: Callable[..., Any], result: str, ident: str, kind: str) -> list[Item]:
+        """Those of the wanted names, and those that only carry our tag."""
+        named = self._by_names(call, result, kind)
+        parts = [lambda a=arn: _or_none(call, result, f"{ident}s", a) for arn in self.unnamed(kind)]
+        return [*named, *(item for part in self.spread(parts) for item in part)]
 
     def _by_names(self, call: Callable[..., Any], result: str, kind: str) -> list[Item]:
         """The ones that exist: AWS refuses a whole list for one missing name, so a refused list is asked singly."""
@@ -34,7 +41,7 @@ class ElbReads(Base):
                 found += call(Names=batch)[result]
             except Gone:
                 if len(batch) > 1:
-                    found += [item for name in batch for item in _or_none(call, result, name)]
+                    found += [item for name in batch for item in _or_none(call, result, "Names", name)]
         return found
 
     def listeners(self) -> list[Item]:
@@ -115,8 +122,8 @@ class ElbReads(Base):
         return self.once("target_health", ask)
 
 
-def _or_none(call: Callable[..., Any], result: str, name: str) -> list[Item]:
+def _or_none(call: Callable[..., Any], result: str, member: str, one: str) -> list[Item]:
     try:
-        return cast("list[Item]", call(Names=[name])[result])
+        return cast("list[Item]", call(**{member: [one]})[result])
     except Gone:
         return []

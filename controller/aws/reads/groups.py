@@ -16,14 +16,15 @@ class GroupReads(Base):
     """Auto Scaling, CloudWatch, SSM."""
 
     def groups(self) -> list[Item]:
-        """The groups of the wanted names, instances included; a missing one is simply not there."""
+        """Our groups, instances included, and whoever else's has a name we want; a missing one is not there."""
 
         def ask() -> list[Item]:
-            names = self.wanted("auto_scaling_group")
-            if not names:
-                return []
             call = self.aws.autoscaling.describe_auto_scaling_groups
-            return pages(call, "AutoScalingGroups", AutoScalingGroupNames=names)
+            found = pages(call, "AutoScalingGroups", Filters=self._tagged())
+            have = {item["AutoScalingGroupName"] for item in found}
+            if names := [name for name in self.wanted("auto_scaling_group") if name not in have]:
+                found += pages(call, "AutoScalingGroups", AutoScalingGroupNames=names)
+            return found
 
         return self.once("groups", ask)
 

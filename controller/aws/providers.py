@@ -1,0 +1,48 @@
+"""Taking capacity providers off a cluster, for destroy and for a pool that the spec has no more.
+
+It is a knot (aws.md 5.5): hosts must leave while their provider is still attached, or nobody completes the hook of
+managed draining; the provider can only be deleted once detached; its group only once it is empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from controller.aws.client import Aws, pages
+from controller.aws.groups import empty
+from controller.base.errors import Gone
+
+DESCRIBE_TASKS_MAX = 100
+
+
+def detach(aws: Aws, cluster: str, providers: Collection[str]) -> None:
+    """Empty the groups behind *providers*, then leave those out of the cluster's list. Raises NotYet on the way."""
+    found = aws.ecs.describe_capacity_providers(capacityProviders=list(providers))["capacityProviders"]
+    arns = [item["autoScalingGroupProvider"]["autoScalingGroupArn"] for item in found]
+    if names := [arn.rsplit("/", 1)[-1] for arn in arns]:
+        groups = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=names)["AutoScalingGroups"]
+        empty(aws, [one for one in groups if one["AutoScalingGroupARN"] in arns])  # another may have its name by now
+    live: Any = next(iter(aws.ecs.describe_clusters(clusters=[cluster])["clusters"]), {})
+    attached = live.get("capacityProviders", [])
+    if set(attached).isdisjoint(providers):
+        return
+    others = [name for name in attached if name not in providers]
+    strategy = [s for s in live.get("defaultCapacityProviderStrategy", []) if s["capacityProvider"] not in providers]
+    aws.ecs.put_cluster_capacity_providers(
+        cluster=cluster, capacityProviders=others, defaultCapacityProviderStrategy=strategy
+    )
+
+
+def tasks_on(aws: Aws, cluster: str, provider: str) -> int:
+    """How many tasks of services run, or are to run, on the hosts of *provider*."""
+    request: Any = {"cluster": cluster, "desiredStatus": "RUNNING"}
+    try:
+        arns: list[Any] = pages(aws.ecs.list_tasks, "taskArns", "nextToken", **request)
+        parts = [arns[start : start + DESCRIBE_TASKS_MAX] for start in range(0, len(arns), DESCRIBE_TASKS_MAX)]
+        tasks = [task for part in parts for task in aws.ecs.describe_tasks(cluster=cluster, tasks=part)["tasks"]]
+    except Gone:
+        return 0
+    return sum(
+        task.get("capacityProviderName") == provider and task.get("group", "").startswith("service:") for task in tasks
+    )

@@ -1,0 +1,88 @@
+"""Which of several live resources of one key is the wanted one, and what becomes of the others. Pure.
+
+Some fields AWS cannot change in place. Then a *successor* is created under a name of its own, all that refers to the
+predecessor is switched over, and the predecessor is deleted when nothing uses it any more. Nothing of this is stored: a
+resource is a predecessor because it was born with the key and differs from the wish in a field that nobody can change.
+
+A kind shows the resources it finds for one key as ``name`` and ``name@live-name`` (`aws/reads/ours.keyed`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from controller.base.keys import Key
+from controller.engine.compare import compare
+from controller.engine.reconciler import Observed
+
+AT = "@"  # between the name of a key and the live name of a further resource that was born with it
+
+Live = Mapping[Key, Observed[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What is live of one key. `head` is the wanted one, or the one to be replaced; None when there is none.
+
+    predecessors   were replaced: each differs in what cannot be changed
+    twins          differ in nothing that matters: born of a lost reply, or left by a change of ``names:``
+    """
+
+    head: Observed[Any] | None
+    predecessors: Mapping[Key, Observed[Any]]
+    twins: Mapping[Key, Observed[Any]]
+
+
+def born_as(key: Key) -> Key:
+    """The key that a spec would call it by.
+
+    >>> str(born_as(Key("target_group", "web-blue@shop-web-blue-1a2b3c")))
+    'target_group/web-blue'
+    """
+    return Key(key.kind, key.name.partition(AT)[0])
+
+
+def family(key: Key, desired: Any, observed: Live, owner: str) -> Family:
+    """The live resources of *key*. *desired* has its known refs replaced; one still unknown differs from anything."""
+    others = {one: have for one, have in sorted(observed.items()) if one != key and born_as(one) == key}
+    named = observed.get(key)
+    if not others:
+        return Family(named, {}, {})
+    ours = {one: have for one, have in others.items() if have.owner == owner}
+    if named is not None and (named.owner != owner or _fits(desired, named)):
+        head: Key | None = key
+    else:
+        fitting = [one for one, have in ours.items() if _fits(desired, have) and not have.gone]
+        head = fitting[0] if fitting else key if named is not None else next(iter(ours), None)
+    rest = {one: have for one, have in ((key, named), *ours.items()) if have is not None and one != head}
+    chosen = observed[head] if head is not None else None
+    settled = chosen is not None and _fits(desired, chosen)
+    old = {one: have for one, have in rest.items() if settled and not _fits(desired, have)}
+    return Family(chosen, old, {one: have for one, have in rest.items() if one not in old})
+
+
+def renamed(desired: Any, have: Observed[Any] | None) -> Any:
+    """*desired* under the live name of *have*: a name finds and creates, it is never compared."""
+    live = getattr(have.as_desired, "name", None) if have is not None else None
+    return replace(desired, name=live) if live and live != getattr(desired, "name", live) else desired
+
+
+def successor(desired: Any, limit: int) -> Any:
+    """*desired*, all refs known, under a name that says what cannot be changed: the same wish, the same name.
+
+    Idempotent where its first creation's answer was lost, and free where its predecessor still holds the plain name.
+    """
+    name = getattr(desired, "name", None)
+    if name is None:
+        return desired
+    fixed = [(one.name, getattr(desired, one.name)) for one in fields(desired) if one.metadata.get("immutable")]
+    digest = hashlib.sha256(repr(fixed).encode()).hexdigest()[:6]
+    return replace(desired, name=f"{name[: limit - 7].rstrip('-')}-{digest}")
+
+
+def _fits(desired: Any, have: Observed[Any]) -> bool:
+    """Whether *have* is, or can become, what is wanted."""
+    return not any(change.replaces for change in compare(desired, have.as_desired))
