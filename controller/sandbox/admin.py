@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -42,6 +43,7 @@ class Admin:
             ("POST", "host"): self._host,
             ("POST", "fault"): self._fault,
             ("POST", "delay"): self._delay,
+            ("POST", "shuffle"): self._shuffle,
             ("POST", "reset-calls"): self._reset_calls,
         }
 
@@ -195,6 +197,11 @@ class Admin:
         """Seconds added to every call."""
         self.edge.delay = float(body["seconds"])
         return {"seconds": self.edge.delay}
+
+    def _shuffle(self, _where: Where, body: dict[str, Any]) -> Any:
+        """From now on lists come in another order in every answer; ``seed: null`` ends it."""
+        self.edge.dice = None if body["seed"] is None else random.Random(body["seed"])
+        return {"seed": body["seed"]}
 
     def _reset_calls(self, _where: Where, _: dict[str, Any]) -> Any:
         before = dict(self.edge.calls)

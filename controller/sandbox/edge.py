@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import sys
 import threading
 import time
@@ -22,6 +23,7 @@ from xml.sax.saxutils import escape
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from controller.sandbox.cloud import Cloud
+from controller.sandbox.shuffling import READS, shuffled
 from controller.sandbox.world import ApiError
 
 Start = Callable[..., Any]
@@ -47,6 +49,7 @@ class Edge:
         self.calls: Counter[str] = Counter()
         self.faults: list[Fault] = []
         self.delay = 0.0
+        self.dice: random.Random | None = None  # there: every list comes in another order each time
         self._cloud = cloud
         self._admin = admin
         self.moto: Callable[..., Iterable[bytes]] = DomainDispatcherApplication(create_backend_app)
@@ -76,10 +79,17 @@ class Edge:
             with self._cloud.lock:
                 if action == "?" and service == "?":
                     raise NotImplementedError
-                answer = list(self.moto(env, (lambda *_, **__: None) if fault else start))
+                started: list[Any] = []
+                answer = b"".join(self.moto(env, lambda *told: started.append(told)))
             if fault is not None:
                 return _error(start, env, service, ApiError(fault.code, "the reply was lost", fault.status))
-            return answer
+            status, headers, *_ = started[0]
+            if self.dice is not None and action.startswith(READS):
+                answer = shuffled(answer, self.dice)
+                headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
+                headers.append(("Content-Length", str(len(answer))))
+            start(status, headers)
+            return [answer]
         except ApiError as error:
             return _error(start, env, service, error)
         except NotImplementedError:
