@@ -30,7 +30,7 @@ class Visitor(threading.Thread):
         self._cookie = ""
 
     def run(self) -> None:
-        while not self.leave.wait(0.05):
+        while not self.leave.wait(0.2):
             self.met.append(self._visit())
 
     def _visit(self) -> str:
@@ -53,24 +53,27 @@ class Visitor(threading.Thread):
         return sum(1 for one, other in zip(self.met, self.met[1:], strict=False) if one != other)
 
 
-def test_sticky_clients_of_an_https_service_are_moved_once_each_and_none_fails(sandbox: Drill, tmp_path: Path) -> None:
-    """Every host is replaced under them; `watch` verifies the certificate by the sandbox's authority meanwhile."""
+def test_sticky_clients_of_an_https_service_are_moved_and_none_fails(
+    sandbox: Drill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host is replaced under them; `watch` verifies the certificate by the sandbox's authority meanwhile."""
     arn = sandbox.client("acm").request_certificate(DomainName="shop.test")["CertificateArn"]
     listeners = {"http": {"port": 80, "redirect": "https"}, "https": {"port": 443, "certificate": arn}}
     stage = Stage(sandbox, "secure", tmp_path)
     stage.choose(load_balancer__listeners=listeners, load_balancer__drop_invalid_headers=True)
-    stage.choose(hosts__main__size={"min": 1, "desired": 2, "max": 4}, services__web__desired=2)
+    stage.choose(hosts__main__size={"min": 1, "desired": 1, "max": 2}, services__web__desired=2)
+    stage.choose(hosts__main__rollout={"bake": "1s"}, services__web__deregistration_delay="3s")
     stage.choose(services__web__route={"listener": "https"}, services__web__stickiness={"duration": "1h"})
-    stage.birth()
+    good(sandbox.run("apply", stage.choose(services__web__image="example.org/shop:1").spec, "--yes"))
     with urllib.request.urlopen(f"{sandbox.url}/_sandbox/ca") as answer:
         pem = answer.read().decode()
     (tmp_path / "ca.pem").write_text(pem)
-    sandbox.env["SSL_CERT_FILE"] = str(tmp_path / "ca.pem")
+    monkeypatch.setitem(sandbox.env, "SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     plain = stage.url().removeprefix("http://")
     secure = f"{plain.partition(':')[0]}:{8443 if ':' in plain else 443}"
-    visitors = [Visitor(secure, ssl.create_default_context(cadata=pem)) for _ in range(4)]
+    visitors = [Visitor(secure, ssl.create_default_context(cadata=pem)) for _ in range(3)]
 
-    watching = sandbox.start("watch", f"https://{secure}", "--rate", "50", "-o", "json")
+    watching = sandbox.start("watch", f"https://{secure}", "--rate", "25", "-o", "json")
     for one in visitors:
         one.start()
     time.sleep(1)
@@ -79,10 +82,9 @@ def test_sticky_clients_of_an_https_service_are_moved_once_each_and_none_fails(s
         one.leave.set()
         one.join(10)
     watching.signal(signal.SIGINT)
-    report = good(watching.wait(60)).json()
+    report = watching.wait(60).json()
 
-    assert (report["failed"], report["sent"] > 200) == (0, True), report
+    assert (report["failed"], report["sent"] > 100) == (0, True), report
     for one in visitors:
         assert [met for met in one.met if met.startswith(("failed", "status"))] == []
-        assert 1 <= one.moves <= 4, one.met
-    good(sandbox.run("destroy", stage.spec, "--yes"))
+        assert 1 <= one.moves <= 3, one.met
