@@ -82,7 +82,8 @@ def tick(
     if destroying:
         owned = {key: one for key, one in live.items() if not KINDS[key.kind].data}
         doomed = plan_destroy(desired, owned, stack.name)
-        return _execute(aws, Tick(now, doomed, fleets=fleets), act=act(doomed) if callable(act) else act)
+        acts = act(doomed) if callable(act) else act
+        return _execute(aws, Tick(now, doomed, fleets=fleets), act=acts and not doomed.problems)
     todo = plan(desired, live, KINDS, stack.name, options.scope)
     states = sight.services(reads, stack, _wanted(todo))
     changing = {s.key.name for s in todo.pending if s.risk == "host_roll"}

@@ -104,6 +104,7 @@ OPERATIONS: dict[str, frozenset[str]] = {
     ),
     "elbv2": frozenset(
         {
+            "add_listener_certificates",
             "add_tags",
             "create_listener",
             "create_load_balancer",
@@ -114,6 +115,7 @@ OPERATIONS: dict[str, frozenset[str]] = {
             "delete_rule",
             "delete_target_group",
             "deregister_targets",
+            "describe_listener_certificates",
             "describe_listeners",
             "describe_load_balancer_attributes",
             "describe_load_balancers",
@@ -127,6 +129,7 @@ OPERATIONS: dict[str, frozenset[str]] = {
             "modify_rule",
             "modify_target_group",
             "modify_target_group_attributes",
+            "remove_listener_certificates",
             "set_rule_priorities",
             "set_security_groups",
             "set_subnets",

@@ -61,15 +61,17 @@ BY_KIND: Mapping[str, Calls] = {
     },
     "listener": {
         "elbv2": (
-            "add_tags create_listener delete_listener describe_listeners describe_load_balancers describe_rules "
-            "describe_tags describe_target_groups modify_listener"
+            "add_listener_certificates add_tags create_listener delete_listener describe_listener_certificates "
+            "describe_listeners describe_load_balancers describe_rules describe_tags describe_target_groups "
+            "modify_listener remove_listener_certificates"
         ),
         "resourcegroupstaggingapi": "get_resources",
     },
     "listener_rule": {
         "elbv2": (
-            "add_tags create_rule delete_rule describe_listeners describe_load_balancers describe_rules describe_tags "
-            "describe_target_groups modify_rule set_rule_priorities"
+            "add_tags create_rule delete_rule describe_listeners describe_load_balancers describe_rules "
+            "describe_tags describe_target_group_attributes describe_target_groups modify_rule "
+            "modify_target_group_attributes set_rule_priorities"
         ),
         "resourcegroupstaggingapi": "get_resources",
     },

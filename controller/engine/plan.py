@@ -141,6 +141,7 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
     doomed = {key: observed[key] for key in orphans if scope.prune and scope.names(key)}
     steps += [_succeeded(step) if step.key in replaced else step for step in _deletions({**doomed, **replaced}, {})]
     graph = {**graph, **_after_their_users({**doomed, **replaced}, observed, graph)}
+    problems += _protected(steps)
     notes = tuple(f"{key}: {note}" for key, have in sorted(observed.items()) for note in have.notes)
     return Plan(
         tuple(steps), _frozen(graph), orphans, tuple(problems), notes + _left(differs), frozenset(graph) - allowed
@@ -159,7 +160,10 @@ def _nowhere(scope: Scope, keys: Iterable[Key]) -> list[str]:
 
 
 def plan_destroy(desired: Desired, observed: Live, owner: str) -> Plan:
-    """The steps that remove everything of *owner*, children first; what must be kept stays, with the reason."""
+    """The steps that remove everything of *owner*, children first; what must be kept stays, with the reason.
+
+    What AWS would refuse to delete is a problem: nothing is removed then, for half a stack is no stack.
+    """
     ours = {key: have for key, have in observed.items() if have.owner == owner}
     declared = edges(desired)
     steps = _deletions(ours, declared)
@@ -169,7 +173,8 @@ def plan_destroy(desired: Desired, observed: Live, owner: str) -> Plan:
         for key, have in sorted(observed.items())
         if have.owner != owner and key not in ours
     )
-    return Plan(tuple(steps), _frozen({s.key: graph.get(s.key, set()) for s in steps}), notes=foreign)
+    frozen = _frozen({s.key: graph.get(s.key, set()) for s in steps})
+    return Plan(tuple(steps), frozen, problems=tuple(_protected(steps)), notes=foreign)
 
 
 def _step(
@@ -273,6 +278,16 @@ def _not_ours(key: Key, have: Observed[Any], owner: str) -> str:
 
 def _needs_leave(step: Step) -> str:
     return f"{step.key}: {step.reason}: refused without --replace {step.key}"
+
+
+def _protected(steps: Iterable[Step]) -> list[str]:
+    """The deletions that AWS would refuse."""
+    return [
+        f"{s.key}: {s.observed.protected}: AWS would not delete it, and nothing is deleted. Set deletion_protection: "
+        "false, apply, and try again"
+        for s in steps
+        if s.observed is not None and s.observed.protected and s.action in {"delete", "replace"}
+    ]
 
 
 def _merged(one: Mapping[Key, set[Key]], two: Mapping[Key, set[Key]]) -> dict[Key, set[Key]]:

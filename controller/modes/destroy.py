@@ -27,15 +27,21 @@ def destroy(options: argparse.Namespace) -> int:
         gone = [str(step.key) for step in first.plan.pending]
         if options.output == "text":
             _show(first)
-        if gone and not agreed(f"Destroy these {len(gone)} resources of {session.stack.name}?", options, session.stop):
+        last: Tick | None
+        if first.plan.problems:
+            last, code, why = _refused(first)
+        elif gone and not agreed(
+            f"Destroy these {len(gone)} resources of {session.stack.name}?", options, session.stop
+        ):
             sys.stderr.write("declined: nothing was changed\n")
             return 3
-        with holding(session, options.lease, options.lock_timeout) as lease:
-            last, code, why = _drive(session, began + options.timeout)
-            if code == 0:
-                lease.release()
-                if isinstance(lease, DynamoLease):
-                    lease.remove_table()
+        else:
+            with holding(session, options.lease, options.lock_timeout) as lease:
+                last, code, why = _drive(session, began + options.timeout)
+                if code == 0:
+                    lease.release()
+                    if isinstance(lease, DynamoLease):
+                        lease.remove_table()
     left = [str(step.key) for step in last.plan.pending] if last else gone
     document = {
         "format_version": FORMAT,
@@ -84,6 +90,8 @@ def _drive(session: Session, deadline: datetime) -> tuple[Tick | None, int, str]
             session.clock.sleep(passing.after if isinstance(passing, NotYet) else timedelta(seconds=1))
             continue
         _progress(session, seen, said)
+        if seen.plan.problems:  # somebody protected it meanwhile
+            return _refused(seen)
         if not seen.plan.pending:
             return seen, 0, "succeeded"
         if refused := _only_refused(seen):
@@ -94,6 +102,12 @@ def _drive(session: Session, deadline: datetime) -> tuple[Tick | None, int, str]
         if session.clock.now() >= deadline:
             return seen, 5, "timed_out"
         session.clock.sleep(max(seen.requeue_after, timedelta(seconds=0.2)))
+
+
+def _refused(seen: Tick) -> tuple[Tick, int, str]:
+    """Why nothing (more) is removed, said."""
+    sys.stderr.write("".join(f"error: {problem}\n" for problem in seen.plan.problems))
+    return seen, 1, "failed"
 
 
 def _progress(session: Session, seen: Tick, said: set[str]) -> None:

@@ -1,14 +1,16 @@
-"""Listeners. The default action answers 404: only the rules of services forward."""
+"""Listeners. What no rule of a service matches is answered 404, or all of it redirected to another listener."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, key_of, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
+from controller.spec import types
 from controller.spec.names import live_name
 
 if TYPE_CHECKING:
@@ -16,17 +18,43 @@ if TYPE_CHECKING:
     from controller.aws.reads import Reads
     from controller.spec.types import Stack
 
-NOT_FOUND = "404 text/plain no rule matches this request"
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A fixed response."""
+
+    status: str
+    type: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Where to. What a request keeps is spelled as AWS spells it, also when it was left out (bc elbv2:Redirect...)."""
+
+    protocol: str
+    port: str
+    host: str = "#{host}"
+    path: str = "/#{path}"
+    query: str = "#{query}"
+    status: str = "HTTP_301"
+
+
+NOT_FOUND = Answer("404", "text/plain", "no rule matches this request")
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """`default`: status, content type and body of the fixed response, separated by blanks."""
+    """`certificate`, `policy`: "" for HTTP. `certificates`: arns of further ones. `default`: what is done when no rule
+    matches; for an action that we never make, its type."""
 
     load_balancer: str | Ref = spec(immutable=True)
     port: int = spec()
     protocol: str = spec()
-    default: str = spec()
+    certificate: str = spec()
+    certificates: tuple[str, ...] = spec(unordered=True)
+    policy: str = spec()
+    default: Answer | Redirect | str = spec()
     tags: Tags = spec(subset=True, risk="cosmetic")
 
 
@@ -36,18 +64,34 @@ class ListenerKind:
     data = False
 
     def declare(self, stack: Stack) -> Iterable[tuple[Key, Listener]]:
-        for listener in stack.load_balancer.listeners if stack.load_balancer else ():
+        listeners = {one.name: one for one in stack.load_balancer.listeners} if stack.load_balancer else {}
+        for listener in listeners.values():
             key = Key(self.kind, listener.name)
-            born = birth_tags(stack.name, key, live_name(stack, key), stack.tags)
-            yield key, Listener(Ref(Key("load_balancer", "main"), "arn"), listener.port, "HTTP", NOT_FOUND, born)
+            secure = listener.certificate is not None
+            yield (
+                key,
+                Listener(
+                    Ref(Key("load_balancer", "main"), "arn"),
+                    listener.port,
+                    listener.protocol,
+                    listener.certificate or "",
+                    listener.certificates,
+                    listener.policy if secure else "",
+                    NOT_FOUND if listener.redirect is None else _redirect(listeners[listener.redirect]),
+                    birth_tags(stack.name, key, live_name(stack, key), stack.tags),
+                ),
+            )
 
     def observe(self, reads: Reads, wanted: Mapping[Key, Listener], owner: str) -> Mapping[Key, Observed[Listener]]:
         by_port = {desired.port: key for key, desired in wanted.items()}
+        secure = [item["ListenerArn"] for item in reads.listeners() if item["Protocol"] == "HTTPS"]
+        reads.spread([partial(reads.listener_certificates, arn) for arn in secure])  # side by side, then from memory
         found = {}
         for item in reads.listeners():
             live = reads.elb_tags().get(item["ListenerArn"], {})
             if key := key_of(live, self.kind) or by_port.get(item["Port"]):
-                found[key] = parse_listener(item, live)
+                arn = item["ListenerArn"]
+                found[key] = parse_listener(item, reads.listener_certificates(arn) if arn in secure else [], live)
         return found
 
     def create(self, aws: Aws, key: Key, desired: Listener) -> Mapping[str, str]:
@@ -57,7 +101,10 @@ class ListenerKind:
             Protocol=desired.protocol,  # type: ignore[arg-type]
             DefaultActions=_actions(desired),
             Tags=tags.pascal(desired.tags),
+            **_secured(desired),
         )["Listeners"][0]
+        if desired.certificates:
+            _add(aws, made["ListenerArn"], desired.certificates)
         return {"arn": made["ListenerArn"]}
 
     def update(
@@ -68,10 +115,14 @@ class ListenerKind:
         request: dict[str, Any] = {}
         if fields & {"port", "protocol"}:
             request |= {"Port": desired.port, "Protocol": desired.protocol}
+        if fields & {"protocol", "certificate", "policy"}:
+            request |= _secured(desired)
         if "default" in fields:
             request["DefaultActions"] = _actions(desired)
         if request:
             aws.elbv2.modify_listener(ListenerArn=arn, **request)
+        if "certificates" in fields and desired.protocol == "HTTPS":  # a listener that turned to HTTP has none
+            _exchange(aws, arn, observed.as_desired.certificates, desired.certificates)
         if "tags" in fields:
             aws.elbv2.add_tags(ResourceArns=[arn], Tags=tags.pascal(desired.tags))
         return {}
@@ -80,30 +131,75 @@ class ListenerKind:
         aws.elbv2.delete_listener(ListenerArn=observed.outputs["arn"])
 
 
-def parse_listener(item: Mapping[str, Any], live: Mapping[str, str]) -> Observed[Listener]:
+def parse_listener(
+    item: Mapping[str, Any], certificates: list[dict[str, Any]], live: Mapping[str, str]
+) -> Observed[Listener]:
+    """*certificates*: all of the listener, the default one told apart by ``IsDefault``."""
+    secure = item["Protocol"] == "HTTPS"
+    default = [one["CertificateArn"] for one in item.get("Certificates") or ()] if secure else []
     as_desired = Listener(
         item["LoadBalancerArn"],
         int(item["Port"]),
         item["Protocol"],
+        default[0] if default else "",
+        tuple(sorted({one["CertificateArn"] for one in certificates if not one.get("IsDefault")})),
+        item.get("SslPolicy", "") if secure else "",
         parse_default(item.get("DefaultActions", [])),
         lasting_tags(live),
     )
     return Observed(as_desired, {"arn": item["ListenerArn"]}, live.get(OWNER_TAG))
 
 
-def parse_default(actions: list[Mapping[str, Any]]) -> str:
-    """The fixed response in one line; for any other action its type, which is then drift."""
+def parse_default(actions: list[Mapping[str, Any]]) -> Answer | Redirect | str:
     action = actions[0] if actions else {}
-    fixed = action.get("FixedResponseConfig")
-    if fixed is None:
-        return str(action.get("Type", "none"))
-    return f"{fixed['StatusCode']} {fixed.get('ContentType', '')} {fixed.get('MessageBody', '')}".strip()
+    if fixed := action.get("FixedResponseConfig"):
+        return Answer(fixed["StatusCode"], fixed.get("ContentType", ""), fixed.get("MessageBody", ""))
+    if where := action.get("RedirectConfig"):
+        return Redirect(
+            where.get("Protocol", "#{protocol}"),
+            where.get("Port", "#{port}"),
+            where.get("Host", "#{host}"),
+            where.get("Path", "/#{path}"),
+            where.get("Query", "#{query}"),
+            where["StatusCode"],
+        )
+    return str(action.get("Type", "none"))
+
+
+def _redirect(to: types.Listener) -> Redirect:
+    return Redirect(to.protocol, str(to.port))
 
 
 def _actions(desired: Listener) -> list[Any]:
-    status, content, body = desired.default.split(" ", 2)
-    fixed = {"StatusCode": status, "ContentType": content, "MessageBody": body}
-    return [{"Type": "fixed-response", "FixedResponseConfig": fixed}]
+    match desired.default:
+        case Answer(status, content, body):
+            fixed = {"StatusCode": status, "ContentType": content, "MessageBody": body}
+            return [{"Type": "fixed-response", "FixedResponseConfig": fixed}]
+        case Redirect(protocol, port, host, path, query, status):
+            parts = {"Protocol": protocol, "Port": port, "Host": host, "Path": path, "Query": query}
+            return [{"Type": "redirect", "RedirectConfig": {**parts, "StatusCode": status}}]
+        case other:
+            raise AssertionError(f"an action that is never wanted: {other}")
+
+
+def _secured(desired: Listener) -> Any:
+    """What a request says about TLS: for HTTPS both at once, as a listener that turns to it must have both."""
+    if desired.protocol != "HTTPS":
+        return {}
+    return {"Certificates": [{"CertificateArn": desired.certificate}], "SslPolicy": desired.policy}
+
+
+def _exchange(aws: Aws, arn: str, have: tuple[str, ...], wanted: tuple[str, ...]) -> None:
+    """First those that are new: no name is without its certificate in between."""
+    if added := sorted(set(wanted) - set(have)):
+        _add(aws, arn, added)
+    for certificate in sorted(set(have) - set(wanted)):
+        aws.elbv2.remove_listener_certificates(ListenerArn=arn, Certificates=[{"CertificateArn": certificate}])
+
+
+def _add(aws: Aws, arn: str, certificates: Iterable[str]) -> None:
+    for certificate in certificates:  # one a call; repeated, it succeeds and adds nothing
+        aws.elbv2.add_listener_certificates(ListenerArn=arn, Certificates=[{"CertificateArn": certificate}])
 
 
 KIND = ListenerKind()

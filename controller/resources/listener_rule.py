@@ -1,10 +1,17 @@
-"""One rule per routed service. It forwards to both target groups, 100 to 0: a group with weight 0 is in use too, so
-its targets are health-checked before any traffic is shifted to it (aws.md 2.1)."""
+"""One rule per routed service, and how its groups spread the requests over their targets.
+
+It forwards to both target groups, 100 to 0: a group with weight 0 is in use too, so its targets are health-checked
+before any traffic is shifted to it (aws.md 2.1). A sticky service forwards to one group alone. AWS judges rule and
+groups together: a rule of several groups refuses sticky ones unless it keeps clients in their group, which no shift of
+weights could then move, and the application's cookie does not work there at all (aws.md 2.4). So the attributes that
+belong together are written here, where their order with the rule can be kept.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
@@ -17,7 +24,30 @@ from controller.spec.names import live_name
 if TYPE_CHECKING:
     from controller.aws.client import Aws
     from controller.aws.reads import Reads
-    from controller.spec.types import Stack
+    from controller.spec.types import Service, Stack
+
+COLOURS = ("blue", "green")
+ALGORITHM = "load_balancing.algorithm.type"
+SLOW_START = "slow_start.duration_seconds"
+STICKY = "stickiness"
+OWN_COOKIE = "AWSALB"
+
+
+@dataclass(frozen=True, slots=True)
+class Stickiness:
+    """Seconds, and whose cookie: `AWSALB` is the load balancer's own."""
+
+    cookie: str
+    duration: int
+
+
+@dataclass(frozen=True, slots=True)
+class Balancing:
+    """How a target is chosen. `slow_start`: seconds, 0 is off. `stickiness` None: off."""
+
+    algorithm: str = "round_robin"
+    slow_start: int = 0
+    stickiness: Stickiness | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +65,9 @@ class ListenerRule:
     paths: tuple[str, ...] = spec()
     hosts: tuple[str, ...] = spec()
     forwards: tuple[Forward, ...] = spec(unordered=True)
+    balancing: Balancing = spec()
     tags: Tags = spec(subset=True, risk="cosmetic")
+    groups: tuple[str | Ref, ...] = spec(compare=False, default=())  # those `balancing` is for; live: that lack it
 
 
 class ListenerRuleKind:
@@ -48,7 +80,8 @@ class ListenerRuleKind:
             if service.route is None:
                 continue
             key = Key(self.kind, service.name)
-            groups = [Ref(Key("target_group", f"{service.name}-{colour}"), "arn") for colour in ("blue", "green")]
+            groups = tuple(Ref(group, "arn") for group in _groups(service.name))
+            forwards = (Forward(groups[0], 100), Forward(groups[1], 0))
             yield (
                 key,
                 ListenerRule(
@@ -56,36 +89,47 @@ class ListenerRuleKind:
                     service.route.priority,
                     tuple(sorted(service.route.path)),
                     tuple(sorted(service.route.host)),
-                    (Forward(groups[0], 100), Forward(groups[1], 0)),
+                    forwards if service.stickiness is None else forwards[:1],
+                    _balancing(service),
                     birth_tags(stack.name, key, live_name(stack, key), stack.tags),
+                    groups,
                 ),
             )
 
     def observe(
         self, reads: Reads, wanted: Mapping[Key, ListenerRule], owner: str
     ) -> Mapping[Key, Observed[ListenerRule]]:
+        arns: dict[Key | None, list[str]] = {}  # several of one key while one takes over from the other
+        for group in reads.target_groups():
+            live = reads.elb_tags().get(group["TargetGroupArn"], {})
+            arns.setdefault(key_of(live, "target_group"), []).append(group["TargetGroupArn"])
+        groups = {key: [arn for one in _groups(key.name) for arn in arns.get(one, ())] for key in wanted}
+        every = [arn for several in groups.values() for arn in several]
+        reads.spread([partial(reads.target_group_attributes, arn) for arn in every])  # side by side, then from memory
         found = {}
         for item in reads.rules():
             live = reads.elb_tags().get(item["RuleArn"], {})
             if not item["IsDefault"] and (key := key_of(live, self.kind)):
-                found[key] = parse_rule(item, live)
+                spread = {arn: parse_balancing(reads.target_group_attributes(arn)) for arn in groups.get(key, ())}
+                asked = wanted[key].balancing if key in wanted else Balancing()
+                found[key] = parse_rule(item, live, asked, {arn: one for arn, one in spread.items() if one != asked})
         return found
 
     def create(self, aws: Aws, key: Key, desired: ListenerRule) -> Mapping[str, str]:
         try:
-            made: Any = aws.elbv2.create_rule(
-                ListenerArn=str(desired.listener),
-                Priority=desired.priority,
-                Conditions=_conditions(desired),
-                Actions=_actions(desired),
-                Tags=tags.pascal(desired.tags),
-            )["Rules"][0]
+            made = _create(aws, desired)
         except Refused as refusal:
-            if refusal.code != "PriorityInUse":
+            if refusal.code == "InvalidLoadBalancerAction":  # a group is sticky from earlier days
+                _spread(aws, desired, desired.groups)
+                made = _create(aws, desired)
+            elif refusal.code == "PriorityInUse":
+                made, live = _holder(aws, str(desired.listener), desired.priority, refusal)
+                if not {pair for pair in desired.tags if pair[0] in {OWNER_TAG, NAME_TAG}} <= set(live.items()):
+                    raise  # not an earlier try of ours whose answer was lost
+            else:
                 raise
-            made, live = _holder(aws, str(desired.listener), desired.priority, refusal)
-            if not {pair for pair in desired.tags if pair[0] in {OWNER_TAG, NAME_TAG}} <= set(live.items()):
-                raise  # not an earlier try of ours whose answer was lost
+        if desired.balancing != Balancing():  # groups are born with the defaults
+            _spread(aws, desired, desired.groups)
         return {"arn": made["RuleArn"]}
 
     def update(
@@ -98,8 +142,13 @@ class ListenerRuleKind:
             request["Conditions"] = _conditions(desired)
         if "forwards" in fields:
             request["Actions"] = _actions(desired)
+        differing = observed.as_desired.groups if "balancing" in fields else ()
+        if desired.balancing.stickiness is None:  # before the rule may have several groups again
+            _spread(aws, desired, differing)
         if request:
             aws.elbv2.modify_rule(RuleArn=arn, **request)
+        if desired.balancing.stickiness is not None:  # once it has one group alone
+            _spread(aws, desired, differing)
         if "priority" in fields:
             _set_priority(aws, observed, desired)
         if "tags" in fields:
@@ -110,8 +159,17 @@ class ListenerRuleKind:
         aws.elbv2.delete_rule(RuleArn=observed.outputs["arn"])
 
 
-def parse_rule(item: Mapping[str, Any], live: Mapping[str, str]) -> Observed[ListenerRule]:
-    """Canonical form (aws.md 9.4): ForwardConfig with weights, the ``*Config`` of conditions, values as sets."""
+def parse_rule(
+    item: Mapping[str, Any],
+    live: Mapping[str, str],
+    asked: Balancing | None = None,
+    differing: Mapping[str, Balancing] | None = None,
+) -> Observed[ListenerRule]:
+    """Canonical form (aws.md 9.4): ForwardConfig with weights, the ``*Config`` of conditions, values as sets.
+
+    *differing* are those of its groups, by arn, that do not spread requests as it was *asked*.
+    """
+    others = differing or {}
     conditions = {one["Field"]: one for one in item.get("Conditions", [])}
     narrower = tuple(f"and {name}" for name in sorted(conditions.keys() - {"path-pattern", "host-header"}))
     as_desired = ListenerRule(
@@ -120,7 +178,9 @@ def parse_rule(item: Mapping[str, Any], live: Mapping[str, str]) -> Observed[Lis
         (*_values(conditions.get("path-pattern"), "PathPatternConfig"), *narrower),
         _values(conditions.get("host-header"), "HostHeaderConfig"),
         parse_forwards(item.get("Actions", [])),
+        next(iter(others.values()), asked or Balancing()),
         lasting_tags(live),
+        tuple(sorted(others)),
     )
     return Observed(as_desired, {"arn": item["RuleArn"]}, live.get(OWNER_TAG))
 
@@ -135,6 +195,57 @@ def parse_forwards(actions: list[Mapping[str, Any]]) -> tuple[Forward, ...]:
             (Forward(one["TargetGroupArn"], int(one.get("Weight", 1))) for one in groups), key=lambda f: str(f.group)
         )
     )
+
+
+def parse_balancing(attributes: Mapping[str, str]) -> Balancing:
+    """What AWS remembers of a stickiness that is off means nothing."""
+    sticky = None
+    if attributes.get(f"{STICKY}.enabled") == "true":
+        kind = attributes.get(f"{STICKY}.type", "lb_cookie")
+        cookie = attributes.get(f"{STICKY}.app_cookie.cookie_name", "") if kind == "app_cookie" else OWN_COOKIE
+        sticky = Stickiness(cookie, int(attributes.get(f"{STICKY}.{kind}.duration_seconds", 86400)))
+    return Balancing(attributes.get(ALGORITHM, "round_robin"), int(attributes.get(SLOW_START, 0)), sticky)
+
+
+def _balancing(service: Service) -> Balancing:
+    sticky = service.stickiness
+    return Balancing(
+        service.algorithm,
+        int(service.slow_start.total_seconds()),
+        Stickiness(sticky.cookie or OWN_COOKIE, int(sticky.duration.total_seconds())) if sticky is not None else None,
+    )
+
+
+def _groups(service: str) -> tuple[Key, ...]:
+    return tuple(Key("target_group", f"{service}-{colour}") for colour in COLOURS)
+
+
+def _create(aws: Aws, desired: ListenerRule) -> Any:
+    return aws.elbv2.create_rule(
+        ListenerArn=str(desired.listener),
+        Priority=desired.priority,
+        Conditions=_conditions(desired),
+        Actions=_actions(desired),
+        Tags=tags.pascal(desired.tags),
+    )["Rules"][0]
+
+
+def _spread(aws: Aws, desired: ListenerRule, groups: Iterable[str | Ref]) -> None:
+    """Write `balancing` to *groups*, in one call each: AWS judges what is sent with what is there."""
+    wanted = {ALGORITHM: desired.balancing.algorithm, SLOW_START: str(desired.balancing.slow_start)}
+    sticky = desired.balancing.stickiness
+    wanted[f"{STICKY}.enabled"] = str(sticky is not None).lower()
+    if sticky is not None and sticky.cookie == OWN_COOKIE:
+        wanted |= {f"{STICKY}.type": "lb_cookie", f"{STICKY}.lb_cookie.duration_seconds": str(sticky.duration)}
+    elif sticky is not None:
+        wanted |= {
+            f"{STICKY}.type": "app_cookie",
+            f"{STICKY}.app_cookie.cookie_name": sticky.cookie,
+            f"{STICKY}.app_cookie.duration_seconds": str(sticky.duration),
+        }
+    attributes: Any = [{"Key": key, "Value": value} for key, value in wanted.items()]
+    for group in groups:
+        aws.elbv2.modify_target_group_attributes(TargetGroupArn=str(group), Attributes=attributes)
 
 
 def _set_priority(aws: Aws, observed: Observed[ListenerRule], desired: ListenerRule) -> None:

@@ -1,4 +1,4 @@
-"""The load balancer: internet-facing, application, one node in every zone of its subnets."""
+"""The load balancer: an application load balancer, one node in every zone of its subnets."""
 
 from __future__ import annotations
 
@@ -18,6 +18,18 @@ if TYPE_CHECKING:
     from controller.spec.types import Stack
 
 IDLE_TIMEOUT = "idle_timeout.timeout_seconds"
+PROTECTION = "deletion_protection.enabled"
+DROP_INVALID = "routing.http.drop_invalid_header_fields.enabled"
+LOGS = "access_logs.s3"
+ATTRIBUTES = ("idle_timeout", "deletion_protection", "drop_invalid_headers", "access_logs")
+
+
+@dataclass(frozen=True, slots=True)
+class AccessLogs:
+    """Where they go; no bucket is nowhere."""
+
+    bucket: str = ""
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +37,9 @@ class LoadBalancer:
     subnets: tuple[str | Ref, ...] = spec(unordered=True)
     security_groups: tuple[str | Ref, ...] = spec(unordered=True)
     idle_timeout: int = spec()  # seconds
+    deletion_protection: bool = spec()
+    drop_invalid_headers: bool = spec()
+    access_logs: AccessLogs = spec()
     scheme: str = spec(immutable=True)
     name: str = spec(compare=False)
     tags: Tags = spec(subset=True, risk="cosmetic")
@@ -37,8 +52,10 @@ class LoadBalancerKind:
     data = False
 
     def declare(self, stack: Stack) -> Iterable[tuple[Key, LoadBalancer]]:
-        if stack.load_balancer is None:
+        wanted = stack.load_balancer
+        if wanted is None:
             return
+        kept = wanted.access_logs
         key = Key(self.kind, "main")
         name = live_name(stack, key)
         subnets = tuple(Ref(Key("subnet", f"public-{i + 1}")) for i in range(len(stack.network.public_subnets)))
@@ -47,8 +64,11 @@ class LoadBalancerKind:
             LoadBalancer(
                 subnets,
                 (Ref(Key("security_group", "load-balancer")),),
-                int(stack.load_balancer.idle_timeout.total_seconds()),
-                "internet-facing",
+                int(wanted.idle_timeout.total_seconds()),
+                wanted.deletion_protection,
+                wanted.drop_invalid_headers,
+                AccessLogs(kept.bucket, kept.prefix) if kept is not None else AccessLogs(),
+                wanted.scheme,
                 name,
                 birth_tags(stack.name, key, name, stack.tags),
                 after=(Ref(Key("route_table", "public")),),
@@ -78,13 +98,15 @@ class LoadBalancerKind:
             Type="application",
             Tags=tags.pascal(desired.tags),
         )["LoadBalancers"][0]
-        _set_idle_timeout(aws, made["LoadBalancerArn"], desired)
+        _set_attributes(aws, made["LoadBalancerArn"], desired)
         return _outputs(made)
 
     def update(
         self, aws: Aws, observed: Observed[LoadBalancer], desired: LoadBalancer, changes: tuple[Change, ...]
     ) -> Mapping[str, str]:
         arn = observed.outputs["arn"]
+        if any(change.field in ATTRIBUTES for change in changes):
+            _set_attributes(aws, arn, desired)
         for change in changes:
             match change.field:
                 case "subnets":
@@ -92,8 +114,6 @@ class LoadBalancerKind:
                 case "security_groups":
                     groups = [str(one) for one in desired.security_groups]
                     aws.elbv2.set_security_groups(LoadBalancerArn=arn, SecurityGroups=groups)
-                case "idle_timeout":
-                    _set_idle_timeout(aws, arn, desired)
                 case "tags":
                     aws.elbv2.add_tags(ResourceArns=[arn], Tags=tags.pascal(desired.tags))
         return {}
@@ -109,17 +129,38 @@ def parse_balancer(
         tuple(sorted(zone["SubnetId"] for zone in item.get("AvailabilityZones", []))),
         tuple(sorted(item.get("SecurityGroups", []))),
         int(attributes.get(IDLE_TIMEOUT, 60)),
+        attributes.get(PROTECTION) == "true",
+        attributes.get(DROP_INVALID) == "true",
+        parse_logs(attributes),
         item["Scheme"],
         item["LoadBalancerName"],
         lasting_tags(live),
     )
     state = item.get("State", {}).get("Code", "active")
     busy = "" if state in {"active", "active_impaired"} else state
-    return Observed(as_desired, _outputs(item), live.get(OWNER_TAG), busy=busy)
+    protected = "deletion protection is on" if as_desired.deletion_protection else ""
+    return Observed(as_desired, _outputs(item), live.get(OWNER_TAG), busy=busy, protected=protected)
 
 
-def _set_idle_timeout(aws: Aws, arn: str, desired: LoadBalancer) -> None:
-    attributes: Any = [{"Key": IDLE_TIMEOUT, "Value": str(desired.idle_timeout)}]
+def parse_logs(attributes: Mapping[str, str]) -> AccessLogs:
+    """A bucket and a prefix that AWS remembers mean nothing while the log is off."""
+    if attributes.get(f"{LOGS}.enabled") != "true":
+        return AccessLogs()
+    return AccessLogs(attributes.get(f"{LOGS}.bucket", ""), attributes.get(f"{LOGS}.prefix", ""))
+
+
+def _set_attributes(aws: Aws, arn: str, desired: LoadBalancer) -> None:
+    """All that are ours, also those at their default: what somebody else switched is put back."""
+    kept = desired.access_logs
+    wanted = {
+        IDLE_TIMEOUT: str(desired.idle_timeout),
+        PROTECTION: str(desired.deletion_protection).lower(),
+        DROP_INVALID: str(desired.drop_invalid_headers).lower(),
+        f"{LOGS}.enabled": str(bool(kept.bucket)).lower(),
+    }
+    if kept.bucket:
+        wanted |= {f"{LOGS}.bucket": kept.bucket, f"{LOGS}.prefix": kept.prefix}
+    attributes: Any = [{"Key": key, "Value": value} for key, value in wanted.items()]
     aws.elbv2.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=attributes)
 
 

@@ -1,6 +1,7 @@
 """What a rehearsal can ask of the sandbox and AWS could not do for it: figures, faults, new images, dying hosts.
 
-``GET state counts calls timeline?`` and ``POST mark ami image host fault delay reset-calls``, under ``/_sandbox/``.
+``GET state counts calls timeline left ca`` and ``POST mark ami image host fault delay reset-calls``, under
+``/_sandbox/``.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Admin:
             ("GET", "calls"): lambda _where, _body: dict(self.edge.calls),
             ("GET", "timeline"): self._timeline,
             ("GET", "left"): self._left,
+            ("GET", "ca"): lambda _where, _body: self._cloud.authority.pem,
             ("POST", "mark"): self._mark,
             ("POST", "since"): self._since,
             ("POST", "ami"): self._ami,

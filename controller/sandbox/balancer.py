@@ -13,6 +13,7 @@ import asyncio
 import gc
 import json
 import random
+import ssl
 import sys
 from functools import partial
 from typing import Any
@@ -20,7 +21,8 @@ from typing import Any
 from controller.base.process import die_with_parent
 from controller.sandbox.health import FAILED, MISMATCH, TIMEOUT, View, matches, probe
 from controller.sandbox.node import Node
-from controller.sandbox.routing import Config, LateKey, LatePart, Place, Target, late_parts, read
+from controller.sandbox.routing import Config, LateKey, LatePart, Listening, Place, Target, late_parts, read
+from controller.sandbox.tls import Terminator
 from controller.sandbox.wire import Client
 
 LINE_MAX = 64 * 1024 * 1024  # bytes of one configuration
@@ -34,7 +36,8 @@ class Balancer:
         self.node = Node(rng)
         self._rng = rng
         self._loop = asyncio.get_running_loop()
-        self._servers: dict[str, tuple[tuple[str, int], asyncio.Server]] = {}
+        self._servers: dict[str, tuple[Listening, asyncio.Server]] = {}
+        self._secured: dict[str, Terminator] = {}
         self._told: dict[LateKey, LatePart] = {}
         self._late: dict[LateKey, asyncio.TimerHandle] = {}
         self._checks: dict[Place, asyncio.Task[None]] = {}
@@ -54,24 +57,34 @@ class Balancer:
         self.node.config = config
         self._spread(config)
         self._check()
-        _say({"listening": [list(place) for place, _ in self._servers.values()]})
+        _say({"listening": [[place.host, place.port] for place, _ in self._servers.values()]})
         self._announce([place for place in self._checks if place in self.node.views])
 
     async def _listen(self, config: Config) -> None:
-        for arn in [arn for arn, (place, _) in self._servers.items() if config.listeners.get(arn) != place]:
+        for arn in [arn for arn, (place, _) in self._servers.items() if _moved(place, config.listeners.get(arn))]:
             self._servers.pop(arn)[1].close()
+            self._secured.pop(arn, None)
             self.node.hang_up(arn)
-        for arn, (host, port) in config.listeners.items():
-            if arn in self._servers:
-                continue
+        for arn, place in config.listeners.items():
             try:
-                server = await self._loop.create_server(
-                    partial(Client, self.node, arn, port), host, port, backlog=1024, reuse_port=True
-                )
+                await self._serve(arn, place)
+            except ssl.SSLError as error:
+                _say({"error": f"cannot serve the certificates of {place.host}:{place.port}: {error}"})
             except OSError as error:
-                _say({"error": f"cannot listen on {host}:{port}: {error.strerror or error}"})
-            else:
-                self._servers[arn] = ((host, port), server)
+                _say({"error": f"cannot listen on {place.host}:{place.port}: {error.strerror or error}"})
+
+    async def _serve(self, arn: str, place: Listening) -> None:
+        """Listen there; a listener that does already takes other certificates for the handshakes to come."""
+        if place.secure is not None:
+            self._secured.setdefault(arn, Terminator()).take(place.secure)
+        if arn in self._servers:
+            return
+        context = self._secured[arn].context if place.secure is not None else None
+        client = partial(Client, self.node, arn, place.port, secure=context is not None)
+        server = await self._loop.create_server(
+            client, place.host, place.port, backlog=1024, reuse_port=True, ssl=context
+        )
+        self._servers[arn] = (place, server)
 
     def _spread(self, config: Config) -> None:
         """Rules and registrations arrive one by one, each after a lag of its own (DESIGN.md 6: up to two seconds)."""
@@ -137,6 +150,11 @@ class Balancer:
             if counts != self._said:
                 self._said = counts
                 _say({"counts": counts})
+
+
+def _moved(was: Listening, now: Listening | None) -> bool:
+    """Whether a listener has to be opened anew: elsewhere, or encrypted where it was not."""
+    return now is None or (was.host, was.port, was.secure is None) != (now.host, now.port, now.secure is None)
 
 
 async def _probe(target: Target, path: str, timeout: float, matcher: str) -> tuple[bool, str]:

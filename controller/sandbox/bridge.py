@@ -66,6 +66,7 @@ def _forget() -> None:
     with backend_lock:
         for backends in BackendDict._instances:
             backends.clear()
+            getattr(backends, "bucket_accounts", {}).clear()  # S3's names are one list for all accounts
         BackendDict._instances.clear()
     reset_model_data()
 

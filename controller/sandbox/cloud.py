@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +15,7 @@ from moto.backends import get_backend
 
 from controller.base.clock import Clock
 from controller.sandbox import api, bridge, hosts
+from controller.sandbox.authority import Authority
 from controller.sandbox.balancers import Balancers, Place
 from controller.sandbox.balancing import LAG_MAX, configurations
 from controller.sandbox.busy import busy
@@ -70,6 +72,7 @@ class Cloud:
         self.records: dict[Where, Record] = {}
         self.machine: Machine
         self.balancers: Balancers
+        self.authority = Authority()
         self._seed = seed
         self._front = front
         self._shift = shift
@@ -144,7 +147,8 @@ class Cloud:
                 self._commit(where, after, effects)
                 hosts.sync(*where, after, self.now(), self._gone)
                 elb = get_backend("elbv2")[where[0]][where[1]]
-                wanted |= configurations(elb, after, self.machine.host, self.front, self._lag)
+                serving = partial(self.authority.serving, *where)
+                wanted |= configurations(elb, after, self.machine.host, self.front, serving, self._lag)
         self.balancers.set(wanted)
 
     def front(self, load_balancer: str) -> tuple[str, int]:

@@ -154,6 +154,7 @@ def _error(start: Start, env: dict[str, Any], service: str, error: ApiError) -> 
 
 
 def _plain(start: Start, status: int, document: Any) -> Iterable[bytes]:
-    data = json.dumps(document, default=str).encode()
-    start(f"{status} Answer", [("Content-Type", "application/json"), ("Content-Length", str(len(data)))])
+    text = document if isinstance(document, str) else json.dumps(document, default=str)
+    kind, data = "text/plain" if isinstance(document, str) else "application/json", text.encode()
+    start(f"{status} Answer", [("Content-Type", kind), ("Content-Length", str(len(data)))])
     return [data]

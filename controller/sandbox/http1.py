@@ -15,6 +15,7 @@ RESPONSE_HEAD_MAX = 32_768  # bytes; more from a target is a 502 (aws.md 2.5, "5
 CHUNK_LINE_MAX = 4_096  # bytes; a chunk size with extensions, or one trailer
 
 TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+VALID = re.compile(rb"[-A-Za-z0-9]+")  # bc elbv2:LoadBalancerAttribute, drop_invalid_header_fields
 REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) (\S+) HTTP/1\.([01])")
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: .*)?")
 STRAY = re.compile(rb"\r(?!\n)|(?<!\r)\n|\0")
@@ -199,6 +200,11 @@ def parse_response(head: bytes, method: bytes) -> Response:
     close = b"close" in connection or (line[1] == b"0" and b"keep-alive" not in connection)
     version = b"HTTP/1.1" + first[8:]
     return Response(status, close or endless, endless, framing, [version, *_without(kept, connection)])
+
+
+def valid(line: bytes) -> bool:
+    """Whether the name of a header line is one that a load balancer told to drop the others passes on."""
+    return VALID.fullmatch(line.partition(b":")[0]) is not None
 
 
 def _fields(lines: list[bytes]) -> tuple[list[bytes], dict[bytes, list[bytes]]]:

@@ -14,14 +14,16 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from controller.sandbox import stickiness
 from controller.sandbox.health import View
-from controller.sandbox.routing import Config, Fixed, LateKey, LatePart, Place, Rule, Target, choose
+from controller.sandbox.routing import Config, Fixed, LateKey, LatePart, Place, Rule, Target, choose, location
+from controller.sandbox.spreading import Spreading, same_target
 
 if TYPE_CHECKING:
-    from controller.sandbox.http1 import Framing, Request
+    from controller.sandbox.http1 import Framing, Request, Response
     from controller.sandbox.wire import Client, Upstream
 
 SWEEP = 1.0  # seconds between two looks for idle connections, at most
@@ -29,6 +31,10 @@ SWEEP = 1.0  # seconds between two looks for idle connections, at most
 BAD_GATEWAY = Fixed(502, "text/html", "<h1>502 Bad Gateway</h1>\n")
 UNAVAILABLE = Fixed(503, "text/html", "<h1>503 Service Temporarily Unavailable</h1>\n")
 TIMED_OUT = Fixed(504, "text/html", "<h1>504 Gateway Time-out</h1>\n")
+MOVED = {
+    301: Fixed(301, "text/html", "<h1>301 Moved Permanently</h1>\n"),
+    302: Fixed(302, "text/html", "<h1>302 Found</h1>\n"),
+}
 CLIENT_SLOW = Fixed(408, "text/html", "<h1>408 Request Time-out</h1>\n")
 
 
@@ -52,7 +58,8 @@ class Counts:
 
 @dataclass(eq=False, slots=True)
 class Exchange:
-    """One request from its head to its end. *over*: its end was counted, only its body may still be coming."""
+    """One request from its head to its end. *over*: its end was counted, only its body may still be coming; *bound*: it
+    came with a cookie of stickiness."""
 
     client: Client
     request: Request
@@ -60,6 +67,7 @@ class Exchange:
     target: Target | None = None
     upstream: Upstream | None = None
     started: bool = False
+    bound: bool = False
     over: bool = False
 
 
@@ -76,7 +84,7 @@ class Node:
         self._rules: dict[str, list[Rule]] = {}
         self._targets: dict[str, dict[Place, Target]] = {}
         self._usable: dict[str, list[Target]] = {}
-        self._turn: Counter[str] = Counter()
+        self._spreading = Spreading(rng)
         self._pools: dict[Place, list[Upstream]] = {}
         self._busy: dict[Place, set[Exchange]] = {}
         self._connecting: set[asyncio.Task[None]] = set()
@@ -116,6 +124,7 @@ class Node:
     def saw(self, place: Place, view: View | None) -> None:
         """The health checks changed their mind about a target; None forgets it."""
         self._usable.pop(place[0], None)
+        self._spreading.saw(place, view, self.views, self.config.groups.get(place[0]), self._loop.time())
         if view is None:
             self.views.pop(place, None)
         else:
@@ -147,7 +156,11 @@ class Node:
         exchange = Exchange(client, request, request.framing())
         client.exchange = exchange
         rule = choose(self._rules.get(client.listener, []), request.host, request.path)
-        if rule is None or (rule.fixed is None and not rule.forward):
+        if rule is not None and rule.redirect is not None:
+            target = request.target.decode("latin-1")
+            where = location(rule.redirect, client.protocol, request.host, client.port, target)
+            client.respond(exchange, replace(MOVED[rule.redirect.status], location=where))
+        elif rule is None or (rule.fixed is None and not rule.forward):
             client.respond(exchange, UNAVAILABLE)
         elif rule.fixed is not None:
             client.respond(exchange, rule.fixed)
@@ -162,7 +175,7 @@ class Node:
         self.counts.by_status[str(status)] += 1
 
     def _forward(self, exchange: Exchange, rule: Rule) -> None:
-        target = self._pick(rule)
+        target = self._pick(rule, exchange)
         if target is None:
             self.fail(exchange, UNAVAILABLE)
             return
@@ -177,8 +190,8 @@ class Node:
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
 
-    def _pick(self, rule: Rule) -> Target | None:
-        """A group by weight, then its targets in turn. An empty group does not fall back on another (aws.md 2.4)."""
+    def _pick(self, rule: Rule, exchange: Exchange) -> Target | None:
+        """A group by weight, then one of its targets. An empty group does not fall back on another (aws.md 2.4)."""
         arns = [arn for arn, weight in rule.forward if weight > 0]
         if not arns:
             return None
@@ -189,8 +202,30 @@ class Node:
             usable = self._usable[arn] = self._usable_of(arn)
         if not usable:
             return None
-        self._turn[arn] += 1
-        return usable[self._turn[arn] % len(usable)]
+        group = self.config.groups.get(arn)
+        if group is None:
+            return usable[0]
+        if group.sticky is not None:
+            value = stickiness.asked(group.sticky, stickiness.cookies(exchange.request.lines))
+            exchange.bound = bool(value)
+            if (same := same_target(group, usable, value, time.time(), self.config.key)) is not None:
+                return same
+        return self._spreading.choose(
+            arn, group, usable, lambda place: len(self._busy.get(place, ())), self._loop.time()
+        )
+
+    def cookies(self, exchange: Exchange, response: Response) -> list[bytes]:
+        """What a response is given so that its client comes back to the same target."""
+        target = exchange.target
+        group = self.config.groups.get(target.group) if target is not None else None
+        if target is None or group is None or group.sticky is None:
+            return []
+        cookie = group.sticky.cookie
+        if cookie and not exchange.bound and not stickiness.sets(response.lines, cookie):
+            return []
+        now = time.time()
+        value = stickiness.seal(str(target.place), now, self.config.key)
+        return stickiness.headers(group.sticky, value, now, secure=exchange.client.protocol == "HTTPS")
 
     def _usable_of(self, arn: str) -> list[Target]:
         """The healthy ones; when there is none, all that are not draining: fail-open (aws.md 2.3)."""

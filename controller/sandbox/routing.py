@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from controller.sandbox.health import Settings
+from controller.sandbox.stickiness import Sticky
 
 Place = tuple[str, str, int]
 """A target: (group, id, port). The same host is there many times, with different ports (aws.md 2.1)."""
@@ -27,6 +28,45 @@ class Fixed:
     status: int
     type: str
     body: str
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Where a request is sent on to; what it keeps is spelled ``#{host}`` and the like."""
+
+    status: int
+    protocol: str
+    host: str
+    port: str
+    path: str
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """PEM, and the host names it is for."""
+
+    names: tuple[str, ...]
+    chain: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Secure:
+    """What an HTTPS listener serves; the first certificate is the one of whoever asks for no name of the others."""
+
+    policy: str
+    certificates: tuple[Certificate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where a listener listens; *secure* None: in plain HTTP."""
+
+    host: str
+    port: int
+    secure: Secure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +79,7 @@ class Rule:
     hosts: tuple[str, ...]
     forward: tuple[tuple[str, int], ...]
     fixed: Fixed | None
+    redirect: Redirect | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +99,29 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """How a target group is checked (*path* and *settings*) and how long its targets drain."""
+    """How a target group is checked (*path* and *settings*), how long its targets drain, and how one is chosen."""
 
     path: str
     settings: Settings
     delay: float
+    algorithm: str = "round_robin"
+    slow_start: float = 0.0
+    sticky: Sticky | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything a node was told. Times in seconds."""
+    """Everything a node was told. Times in seconds; *key* is that of its cookies."""
 
     lag_max: float
     idle_timeout: float
     connect_timeout: float
-    listeners: Mapping[str, tuple[str, int]]
+    listeners: Mapping[str, Listening]
     groups: Mapping[str, Group]
     rules: Sequence[Rule]
     targets: Sequence[Target]
+    drop_invalid: bool = False
+    key: str = ""
 
     @property
     def in_use(self) -> frozenset[str]:
@@ -105,6 +151,31 @@ def choose(rules: Sequence[Rule], host: str, path: str) -> Rule | None:
     return None
 
 
+def chosen(certificates: Sequence[Certificate], name: str) -> int:
+    """The place of the certificate for *name*: its own, else one with a wildcard for it, else the first."""
+    exact, wild = name.lower(), "*." + name.lower().partition(".")[2]
+    for wanted in (exact, wild):
+        for place, certificate in enumerate(certificates):
+            if wanted in certificate.names:
+                return place
+    return 0
+
+
+def location(redirect: Redirect, protocol: str, host: str, port: int, target: str) -> str:
+    """The Location that a request is answered with (bc elbv2:RedirectActionConfig). *target* is that of its head."""
+    path, _, query = target.partition("?")
+    if "://" in path[:8]:
+        path = "/" + path.partition("://")[2].partition("/")[2]
+    known = {"protocol": protocol, "host": host, "port": str(port), "path": path.removeprefix("/"), "query": query}
+
+    def filled(text: str) -> str:
+        return re.sub(r"#\{(\w+)\}", lambda part: known.get(part[1], part[0]), text)
+
+    asked = filled(redirect.query)
+    where = f"{filled(redirect.protocol).lower()}://{filled(redirect.host)}:{filled(redirect.port)}"
+    return where + filled(redirect.path) + (f"?{asked}" if asked else "")
+
+
 def read(document: Mapping[str, Any]) -> Config:
     """The configuration a JSON document states. Raises: KeyError, TypeError or ValueError, for one that does not."""
     listeners = document.get("listeners", [])
@@ -113,10 +184,24 @@ def read(document: Mapping[str, Any]) -> Config:
         lag_max=float(document.get("lag_max", 2.0)),
         idle_timeout=float(document.get("idle_timeout", 60.0)),
         connect_timeout=float(document.get("connect_timeout", 10.0)),  # aws.md 2.5, "504"
-        listeners={listener["arn"]: (str(listener["host"]), int(listener["port"])) for listener in listeners},
+        listeners={listener["arn"]: _listening(listener) for listener in listeners},
         groups={arn: _group(group) for arn, group in groups.items()},
         rules=[_rule(listener["arn"], rule) for listener in listeners for rule in listener.get("rules", [])],
         targets=[_target(arn, target) for arn, group in groups.items() for target in group.get("targets", [])],
+        drop_invalid=bool(document.get("drop_invalid", False)),
+        key=str(document.get("key", "")),
+    )
+
+
+def _listening(listener: Mapping[str, Any]) -> Listening:
+    secure = listener.get("secure")
+    certificates = [
+        Certificate(tuple(one["names"]), one["chain"], one["key"]) for one in (secure or {}).get("certificates", ())
+    ]
+    return Listening(
+        str(listener["host"]),
+        int(listener["port"]),
+        Secure(secure["policy"], tuple(certificates)) if secure is not None else None,
     )
 
 
@@ -128,11 +213,19 @@ def _group(group: Mapping[str, Any]) -> Group:
         unhealthy=int(group["unhealthy"]),
         matcher=str(group["matcher"]),
     )
-    return Group(str(group["path"]), settings, float(group["delay"]))
+    sticky = group.get("sticky")
+    return Group(
+        str(group["path"]),
+        settings,
+        float(group["delay"]),
+        str(group.get("algorithm", "round_robin")),
+        float(group.get("slow_start", 0.0)),
+        Sticky(float(sticky["duration"]), str(sticky.get("cookie", ""))) if sticky is not None else None,
+    )
 
 
 def _rule(listener: str, rule: Mapping[str, Any]) -> Rule:
-    priority, fixed = rule.get("priority"), rule.get("fixed")
+    priority, fixed, redirect = rule.get("priority"), rule.get("fixed"), rule.get("redirect")
     return Rule(
         listener=listener,
         priority=LAST if priority is None else int(priority),
@@ -140,6 +233,7 @@ def _rule(listener: str, rule: Mapping[str, Any]) -> Rule:
         hosts=tuple(rule.get("host") or ()),
         forward=tuple((str(group), int(weight)) for group, weight in rule.get("forward") or ()),
         fixed=None if fixed is None else Fixed(int(fixed["status"]), str(fixed["type"]), str(fixed["body"])),
+        redirect=None if redirect is None else Redirect(**redirect),
     )
 
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from moto.elbv2.models import ELBv2Backend, FakeListener, FakeLoadBalancer, FakeTargetGroup
 from moto.elbv2.responses import ELBV2Response
 
+from controller.sandbox import strict_elb_settings
 from controller.sandbox.strict_ec2 import _before
+from controller.sandbox.strict_elb_settings import check_action
 from controller.sandbox.world import ApiError
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ def install(current: Callable[[], Backing]) -> None:
     _target_groups()
     _listeners()
     _rules()
+    strict_elb_settings.install()
 
 
 def groups_of(action: dict[str, Any]) -> list[tuple[str, int]]:
@@ -294,6 +297,7 @@ def _both_spellings(conditions: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _check_weights(backend: Any, actions: list[dict[str, Any]]) -> None:
     for action in actions:
+        check_action(backend, action)
         for group, weight in groups_of(action):
             if group not in backend.target_groups:
                 raise ApiError("TargetGroupNotFound", f"Target groups '{group}' not found")

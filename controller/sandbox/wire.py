@@ -21,22 +21,25 @@ from controller.sandbox.http1 import (
     Response,
     parse_request,
     parse_response,
+    valid,
 )
 from controller.sandbox.node import BAD_GATEWAY, CLIENT_SLOW, TIMED_OUT, Exchange, Node
 from controller.sandbox.routing import Fixed, Target
 
+CRLF = "\r\n"
 BUFFER_MAX = 65_536  # bytes of a next request that are read while one is being answered
 
 
 class Client(asyncio.Protocol):
     """A client's connection: requests one after the other, each answered before the next is looked at."""
 
-    def __init__(self, node: Node, listener: str, port: int) -> None:
+    def __init__(self, node: Node, listener: str, port: int, *, secure: bool = False) -> None:
         self.listener = listener
+        self.port = port
+        self.protocol = "HTTPS" if secure else "HTTP"
         self.exchange: Exchange | None = None
         self.last = 0.0
         self._node = node
-        self._port = port
         self._buffer = bytearray()
         self._reading = True
         self._leaving = False
@@ -184,12 +187,13 @@ class Client(asyncio.Protocol):
         forwarded = request.forwarded_for + b", " + self._address if request.forwarded_for else self._address
         # HTTP/1.0 clients cannot read chunks, and the target is the one who knows how not to send them.
         version = b"HTTP/1.0" if request.old else b"HTTP/1.1"
+        passed = [one for one in request.lines if valid(one)] if self._node.config.drop_invalid else request.lines
         lines = [
             request.method + b" " + request.target + b" " + version,
-            *request.lines,
+            *passed,
             b"X-Forwarded-For: " + forwarded,
-            b"X-Forwarded-Proto: http",
-            b"X-Forwarded-Port: %d" % self._port,
+            b"X-Forwarded-Proto: " + self.protocol.lower().encode(),
+            b"X-Forwarded-Port: %d" % self.port,
             b"X-Amzn-Trace-Id: " + (_trace(b"Self") + b";" + request.trace if request.trace else _trace(b"Root")),
         ]
         if request.chunked:
@@ -292,6 +296,7 @@ class Upstream(asyncio.Protocol):
         if close:
             exchange.request.close = True
         response.lines.append(b"Connection: close" if close else b"Connection: keep-alive")
+        response.lines += self._node.cookies(exchange, response)
         exchange.started = True
         self._pass_on(exchange, response, b"\r\n".join(response.lines) + b"\r\n\r\n", data, end + 4)
 
@@ -324,6 +329,7 @@ def _answer(answer: Fixed, *, head_only: bool, close: bool) -> bytes:
     head = (
         f"HTTP/1.1 {answer.status} {reason}\r\nServer: awselb/2.0\r\nDate: {formatdate(usegmt=True)}\r\n"
         f"Content-Type: {answer.type}\r\nContent-Length: {len(body)}\r\n"
+        f"{f'Location: {answer.location}{CRLF}' if answer.location else ''}"
         f"Connection: {'close' if close else 'keep-alive'}\r\n\r\n"
     )
     return head.encode("latin-1", "replace") + (b"" if head_only else body)

@@ -9,6 +9,7 @@ from typing import Any
 
 from controller.base.keys import Tags
 from controller.spec.types import (
+    AccessLogs,
     Cluster,
     ContainerImage,
     Deployment,
@@ -27,6 +28,7 @@ from controller.spec.types import (
     Service,
     Size,
     Stack,
+    Stickiness,
 )
 
 DEFAULT_IMAGE = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
@@ -50,7 +52,8 @@ def build(data: Json, source: str, digest: str) -> Stack:
     """The stack that *data* describes. A mapping may lack all entries: what that means is for others to say."""
     pools = tuple(_pool(name, one) for name, one in sorted(data["hosts"].items()))
     balancer = data.get("load_balancer")
-    listeners = sorted((balancer or {}).get("listeners", {}))
+    named = sorted((balancer or {}).get("listeners", {}).items())
+    listeners = [name for name, one in named if not one.get("redirect")]
     services = sorted(data.get("services", {}).items())
     return Stack(
         name=data["stack"],
@@ -84,8 +87,18 @@ def _network(data: Json) -> Network:
 
 
 def _balancer(data: Json) -> LoadBalancer:
-    listeners = tuple(Listener(name, one["port"]) for name, one in sorted(data["listeners"].items()))
-    return LoadBalancer(tuple(data.get("allow", ["0.0.0.0/0"])), listeners, **_durations(data, "idle_timeout"))
+    listeners = tuple(
+        Listener(name=name, **{**one, "certificates": tuple(sorted(one.get("certificates", ())))})
+        for name, one in sorted(data["listeners"].items())
+    )
+    plain = {key: data[key] for key in ("scheme", "deletion_protection", "drop_invalid_headers") if key in data}
+    return LoadBalancer(
+        tuple(data.get("allow", ["0.0.0.0/0"])),
+        listeners,
+        access_logs=AccessLogs(**data["access_logs"]) if "access_logs" in data else None,
+        **plain,
+        **_durations(data, "idle_timeout"),
+    )
 
 
 def _pool(name: str, data: Json) -> Pool:
@@ -111,7 +124,9 @@ def _image(data: Json) -> Image:
 
 def _service(name: str, data: Json, pool: str, listeners: list[str]) -> Service:
     image = data["image"]
-    plain = {key: data[key] for key in ("cpu", "memory", "desired", "port", "log_on_destroy") if key in data}
+    plain = {
+        key: data[key] for key in ("cpu", "memory", "desired", "port", "log_on_destroy", "algorithm") if key in data
+    }
     return Service(
         name=name,
         pool=data.get("pool", pool),
@@ -122,8 +137,9 @@ def _service(name: str, data: Json, pool: str, listeners: list[str]) -> Service:
         route=_route(data["route"], listeners) if data.get("route") else None,
         health=_health(data.get("health") or {}),
         deployment=Deployment(**(data.get("deployment") or {})),
+        stickiness=_stickiness(data["stickiness"]) if "stickiness" in data else None,
         **plain,
-        **_durations(data, "deregistration_delay", "stop_timeout", "log_retention"),
+        **_durations(data, "deregistration_delay", "slow_start", "stop_timeout", "log_retention"),
     )
 
 
@@ -134,6 +150,10 @@ def _route(data: Json, listeners: list[str]) -> Route:
 
 def _health(data: Json) -> Health:
     return Health(**{**data, **_durations(data, "interval", "timeout", "grace")})
+
+
+def _stickiness(data: Json) -> Stickiness:
+    return Stickiness(**{**data, **_durations(data, "duration")})
 
 
 def _gates(data: Json) -> Gates:

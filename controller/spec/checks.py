@@ -12,6 +12,7 @@ from datetime import timedelta
 from fnmatch import fnmatchcase
 
 from controller.spec.check import Check, spell
+from controller.spec.checks_balancer import check_balancer
 from controller.spec.checks_names import check_names
 from controller.spec.checks_pools import check_pool
 from controller.spec.checks_services import check_routes, check_service
@@ -98,14 +99,7 @@ def _balancer(stack: Stack, one: Check) -> None:
         return
     for place, text in enumerate(stack.load_balancer.allow):
         _block(text, ("load_balancer", "allow", place), one)
-    one.between(("load_balancer", "idle_timeout"), stack.load_balancer.idle_timeout, 1, 4000)
-    ports: dict[int, str] = {}
-    for listener in stack.load_balancer.listeners:
-        path: Path = ("load_balancer", "listeners", listener.name, "port")
-        other = ports.setdefault(listener.port, listener.name)
-        if other != listener.name:
-            reads = ((*path[:2], other, "port"),)
-            one.fail(path, f"{listener.port} is that of listener {other}", reads=reads)
+    check_balancer(stack, stack.load_balancer, one)
 
 
 def _gates(stack: Stack, one: Check) -> None:

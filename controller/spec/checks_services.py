@@ -99,12 +99,35 @@ def _traffic(service: Service, one: Check, path: Path) -> None:
         low, dash, high = part.partition("-")
         if dash and high < low:
             one.fail((*at, "matcher"), f"{part} ends before it begins", f"{high}-{low}")
+    _spreading(service, one, path)
     if service.deregistration_delay == timedelta():
         one.warn((*path, "deregistration_delay"), "0s cuts every request in flight when its task leaves")
 
 
+def _spreading(service: Service, one: Check, path: Path) -> None:
+    """What AWS takes of slow start, algorithm and stickiness, and what of it together."""
+    at: Path = (*path, "slow_start")
+    if service.slow_start != timedelta():
+        one.between(at, service.slow_start, 30, 900)
+    chosen, algorithm = service.algorithm, (*path, "algorithm")
+    if chosen != "round_robin" and service.slow_start != timedelta():
+        one.fail(at, f"AWS has no slow start with {chosen}", "round_robin, or leave slow_start out", (algorithm,))
+    if service.stickiness is None:
+        return
+    sticky: Path = (*path, "stickiness")
+    one.between((*sticky, "duration"), service.stickiness.duration, 1, 604800)
+    if chosen == "weighted_random":
+        one.fail(
+            sticky, "AWS has no stickiness with weighted_random", "another algorithm, or leave it out", (algorithm,)
+        )
+    cookie = service.stickiness.cookie or ""
+    if cookie.startswith("AWSALB"):
+        one.fail((*sticky, "cookie"), f"{cookie} is a name of the load balancer's own",
+                 "leave cookie out for its own, or name one that the application sets")  # fmt: skip
+
+
 def _no_traffic(one: Check, path: Path) -> None:
-    for key in ("health", "deregistration_delay"):
+    for key in ("health", "deregistration_delay", "slow_start", "algorithm", "stickiness"):
         if one.given((*path, key)) is not None:
             one.warn((*path, key), "means nothing without a route", ((*path, "route"),))
 
@@ -179,7 +202,8 @@ def _drain(service: Service, pool: Pool, one: Check, path: Path) -> None:
 
 # ------------------------------------------------------------------------------------------------ routes
 def check_routes(stack: Stack, one: Check) -> None:
-    listeners = [listener.name for listener in stack.load_balancer.listeners] if stack.load_balancer else []
+    listeners = {listener.name: listener for listener in stack.load_balancer.listeners} if stack.load_balancer else {}
+    serving = [listener.name for listener in stack.load_balancer.serving] if stack.load_balancer else []
     priorities: dict[tuple[str, int], str] = {}
     routes = [(service, service.route) for service in stack.services if service.route is not None]
     for service, route in sorted(routes, key=lambda pair: (pair[1].listener, pair[1].priority, pair[0].name)):
@@ -189,13 +213,18 @@ def check_routes(stack: Stack, one: Check) -> None:
         if not listeners:
             one.fail((*path, "listener"), "there is no load balancer", "add load_balancer with a listener",
                      (("load_balancer",),))  # fmt: skip
-        elif one.given((*path, "listener")) is None and len(listeners) > 1:
-            hint = f"with several listeners each route names one of {', '.join(listeners)}"
+        elif not serving:
+            one.fail((*path, "listener"), "every listener redirects: none can serve it", "", (("load_balancer",),))
+        elif one.given((*path, "listener")) is None and len(serving) > 1:
+            hint = f"with several listeners each route names one of {', '.join(serving)}"
             one.fail((*path, "listener"), "is missing", hint)
         elif route.listener not in listeners:
             reads: tuple[Path, ...] = (("load_balancer", "listeners", route.listener),)
             hint = near(route.listener, listeners) or f"there are {', '.join(listeners)}"
             one.fail((*path, "listener"), f"there is no listener {route.listener}", hint, reads)
+        elif (to := listeners[route.listener].redirect) is not None:
+            reads = (("load_balancer", "listeners", route.listener),)
+            one.fail((*path, "listener"), f"{route.listener} redirects to {to}", f"{to} can serve it", reads)
         _patterns(route, one, path)
         other = priorities.setdefault((route.listener, route.priority), service.name)
         if other != service.name:

@@ -13,6 +13,8 @@ from typing import Literal
 from controller.base.keys import Tags
 
 OnDestroy = Literal["retain", "delete"]
+Algorithm = Literal["round_robin", "least_outstanding_requests", "weighted_random"]
+TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"  # stated, because the default of the API still takes TLS 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,29 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """An HTTP listener of the load balancer; its default action answers 404."""
+    """A listener of the load balancer: HTTPS when it has a certificate, else HTTP.
+
+    What no route matches is answered 404, or all of it redirected to the listener that `redirect` names.
+    """
 
     name: str
     port: int
+    certificate: str | None = None  # arn; what a client gets that asks for no name of the others
+    certificates: tuple[str, ...] = ()  # arns of further ones, chosen by the name that a client asks for
+    policy: str = TLS_POLICY
+    redirect: str | None = None
+
+    @property
+    def protocol(self) -> Literal["HTTP", "HTTPS"]:
+        return "HTTP" if self.certificate is None else "HTTPS"
+
+
+@dataclass(frozen=True, slots=True)
+class AccessLogs:
+    """A bucket that is there, and lets Elastic Load Balancing write to it."""
+
+    bucket: str
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +71,15 @@ class LoadBalancer:
     allow: tuple[str, ...]  # CIDR blocks that may connect
     listeners: tuple[Listener, ...]
     idle_timeout: timedelta = timedelta(seconds=60)
+    scheme: Literal["internet-facing", "internal"] = "internet-facing"
+    deletion_protection: bool = False
+    access_logs: AccessLogs | None = None
+    drop_invalid_headers: bool = False
+
+    @property
+    def serving(self) -> tuple[Listener, ...]:
+        """The listeners that routes can be on: those that do not redirect."""
+        return tuple(one for one in self.listeners if one.redirect is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +161,14 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Stickiness:
+    """A client stays with its target for so long: by the balancer's own cookie, or while the application's is there."""
+
+    duration: timedelta = timedelta(days=1)
+    cookie: str | None = None  # of the application
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     strategy: Literal["rolling"] = "rolling"
     min_percent: int = 100
@@ -155,6 +193,9 @@ class Service:
     route: Route | None = None
     health: Health = Health()
     deregistration_delay: timedelta = timedelta(seconds=30)
+    slow_start: timedelta = timedelta()  # 0: a new target gets its full share at once
+    algorithm: Algorithm = "round_robin"
+    stickiness: Stickiness | None = None
     stop_timeout: timedelta = timedelta(seconds=30)
     log_retention: timedelta = timedelta(days=7)
     log_on_destroy: OnDestroy = "retain"

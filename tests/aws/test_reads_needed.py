@@ -48,7 +48,10 @@ NEEDED = {  # operation: (calls, the field or rule it serves)
     "elbv2:DescribeLoadBalancers": (1, "load_balancer"),
     "elbv2:DescribeRules": (1, "listener_rule"),
     "elbv2:DescribeTags": (1, "whose load balancer, listeners, rules and target groups they are"),
-    "elbv2:DescribeTargetGroupAttributes": (2, "target_group.deregistration_delay, blue and green"),
+    "elbv2:DescribeTargetGroupAttributes": (
+        2,
+        "target_group.deregistration_delay, listener_rule.balancing; two groups",
+    ),
     "elbv2:DescribeTargetGroups": (1, "target_group"),
     "elbv2:DescribeTargetHealth": (2, "hosts: healthy targets, blue and green"),
     "iam:GetInstanceProfile": (1, "instance_profile"),

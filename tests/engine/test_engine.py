@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -232,6 +232,28 @@ def test_destroy_removes_children_first_and_keeps_what_must_be_kept() -> None:
 
     assert kinds["net"].log == ["delete l", "delete b"]
     assert made.steps[-1].reason == "kept: holds 3 images"
+
+
+@pytest.mark.parametrize(
+    ("made", "refused"),
+    [
+        pytest.param(lambda seen: plan_destroy(three(), seen, "s"), True, id="destroy"),
+        pytest.param(lambda seen: converge({}, seen, kinds_of_three(), prune=True), True, id="prune"),
+        pytest.param(
+            lambda seen: converge(three(shape="round"), seen, kinds_of_three(), replace=frozenset({"box/a"})),
+            True,
+            id="replace",
+        ),
+        pytest.param(lambda seen: converge({}, seen, kinds_of_three()), False, id="an orphan that stays"),
+        pytest.param(lambda seen: converge(three(size=3), seen, kinds_of_three()), False, id="update"),
+    ],
+)
+def test_what_aws_would_not_delete_is_a_problem_before_anything_is(made: Callable[[Any], Plan], refused: bool) -> None:
+    observed = in_place() | {BOX: replace(live(Thing(parent="n"), id="b"), protected="protection is on")}
+
+    assert [problem.partition(": AWS")[0] for problem in made(observed).problems] == (
+        ["box/a: protection is on"] if refused else []
+    )
 
 
 def test_orphans_are_reported_and_deleted_only_with_prune() -> None:

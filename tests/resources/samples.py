@@ -14,12 +14,15 @@ from controller.aws.client import Aws
 from controller.base.keys import NAME_TAG, Key
 from controller.engine.reconciler import Observed
 from controller.resources import internet_gateway
-from controller.resources.listener_rule import Forward
+from controller.resources.listener import Answer
+from controller.resources.listener_rule import Balancing, Forward, Stickiness
+from controller.resources.load_balancer import AccessLogs
 from controller.resources.repository import Lifecycle
 from controller.resources.role import Grant
 from controller.resources.security_group import EVERYTHING_OUT, Rule
 from controller.resources.target_group import HealthCheck
-from tests.resources.stacks import World
+from controller.spec.types import TLS_POLICY
+from tests.resources.stacks import World, certify
 
 Make = Callable[[World, Any], Any]
 
@@ -99,14 +102,10 @@ def _version(world: World) -> str:
     return str(made["LaunchTemplateVersion"]["VersionNumber"])
 
 
-def _certified(world: World, desired: Any) -> Any:
-    """Somebody made the listener HTTPS by hand; the spec still says HTTP."""
-    aws, key = world.aws, Key("listener", "admin")
-    certificate = aws.iam.upload_server_certificate(ServerCertificateName="x", CertificateBody="x", PrivateKey="x")
-    arn = certificate["ServerCertificateMetadata"]["Arn"]
-    listener = world.see("listener")[key].outputs["arn"]
-    aws.elbv2.modify_listener(ListenerArn=listener, Protocol="HTTPS", Certificates=[{"CertificateArn": arn}])
-    return desired
+def _secured(**more: Any) -> Make:
+    """HTTPS, which comes with a certificate and a policy; *more* differs as well."""
+    own = {"certificate": "arn:aws:iam::123456789012:server-certificate/rich-a", "policy": TLS_POLICY}
+    return lambda _, desired: replace(desired, protocol="HTTPS", **own | more)
 
 
 def _definition(world: World, port: int = 8080) -> str:
@@ -165,8 +164,11 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "listener": {
         "load_balancer": "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/x/1",
         "port": 8444,
-        "protocol": _certified,
-        "default": "503 text/plain come back later",
+        "protocol": _secured(),
+        "certificate": lambda world, desired: _secured(certificate=certify(world, "x"))(world, desired),
+        "certificates": _secured(certificates=("arn:aws:iam::123456789012:server-certificate/rich",)),
+        "policy": _secured(policy="ELBSecurityPolicy-TLS13-1-3-2021-06"),
+        "default": Answer("503", "text/plain", "come back later"),
         "tags": TAGS,
     },
     "listener_rule": {
@@ -177,12 +179,20 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "forwards": lambda _, desired: replace(
             desired, forwards=tuple(Forward(one.group, 50) for one in desired.forwards)
         ),
+        "balancing": lambda _, desired: replace(  # sticky groups stand alone in their rule
+            desired,
+            forwards=desired.forwards[:1],
+            balancing=Balancing("least_outstanding_requests", 0, Stickiness("AWSALB", 3600)),
+        ),
         "tags": TAGS,
     },
     "load_balancer": {
         "subnets": _added("subnets", _subnet),
         "security_groups": _added("security_groups", _output(Key("security_group", "hosts-main"), "id")),
         "idle_timeout": 30,
+        "deletion_protection": True,
+        "drop_invalid_headers": False,
+        "access_logs": AccessLogs(),
         "scheme": "internal",
         "tags": TAGS,
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import botocore.session
+from moto.backends import get_backend
 
 from controller.aws.client import Aws
 from controller.aws.reads import Reads
@@ -96,8 +98,32 @@ def stack_of(path: Path, *overrides: str) -> Stack:
 
 
 def begin(path: Path, *overrides: str) -> World:
-    """An empty account, and the stack that is to be built in it."""
-    return World(Simulated(), stack_of(path, *overrides))
+    """An account that holds what a spec may count on (certificates, a bucket), and the stack to be built in it."""
+    world = World(Simulated(), stack_of(path, *overrides))
+    if balancer := world.stack.load_balancer:
+        arns = {arn for one in balancer.listeners for arn in (one.certificate or "", *one.certificates) if arn}
+        for arn in sorted(arns):
+            certify(world, arn.rpartition("/")[2])
+        if balancer.access_logs is not None:
+            let_write(world, balancer.access_logs.bucket)
+        world.restart()
+    return world
+
+
+def certify(world: World, name: str) -> str:
+    """A server certificate in IAM, whose arn its name tells; nothing serves it here."""
+    call: Any = world.aws.iam.upload_server_certificate
+    made = call(ServerCertificateName=name, CertificateBody="x", PrivateKey="x")
+    return str(made["ServerCertificateMetadata"]["Arn"])
+
+
+def let_write(world: World, bucket: str) -> None:
+    """A bucket that takes the access log of a load balancer."""
+    writer = {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"}
+    allow = {"Effect": "Allow", "Principal": writer, "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    buckets = get_backend("s3")["123456789012"]["aws"]
+    buckets.create_bucket(bucket, world.stack.region)
+    buckets.put_bucket_policy(bucket, json.dumps({"Statement": [allow]}).encode())
 
 
 def built(path: Path, *overrides: str) -> World:

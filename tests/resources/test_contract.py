@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from controller.base.keys import Key
 from controller.engine.compare import compare
+from controller.resources.listener_rule import Balancing, Stickiness
 from tests.resources.contract import comparable, correct, differences, differs, edits, others, together
 from tests.resources.samples import SAMPLES, SUBJECTS, subject
 from tests.resources.stacks import KINDS, RICH, Live, World, built
 
+CERTIFICATE = "arn:aws:iam::123456789012:server-certificate/"
 ALL = sorted(KINDS)
 MADE = sorted(name for name, kind in KINDS.items() if not kind.data)
 
@@ -79,3 +82,53 @@ def test_an_edit_that_aws_cannot_make_in_place_replaces(world: World, live: Live
         for edit in edits(world, kind, key, wanted.get(key), immutable=True):
             (change,) = compare(edit.edited, live[key].as_desired)
             assert (edit.field, True, "replace") == (change.field, change.replaces, change.risk)
+
+
+@pytest.mark.parametrize(
+    ("edit", "calls"),
+    [
+        pytest.param({"certificate": CERTIFICATE + "rich-a"}, ["ModifyListener"], id="another default certificate"),
+        pytest.param(
+            {"certificate": CERTIFICATE + "rich-a", "certificates": (CERTIFICATE + "rich",)},
+            ["AddListenerCertificates", "ModifyListener", "RemoveListenerCertificates", "RemoveListenerCertificates"],
+            id="default and further certificate change places",
+        ),
+        pytest.param({"certificates": ()}, ["RemoveListenerCertificates"] * 2, id="no further ones"),
+        pytest.param({"policy": "ELBSecurityPolicy-TLS13-1-3-2021-06"}, ["ModifyListener"], id="another policy"),
+        pytest.param(
+            {"protocol": "HTTP", "certificate": "", "certificates": (), "policy": ""},
+            ["ModifyListener"],
+            id="plain HTTP",
+        ),
+    ],
+)
+def test_an_https_listener_changes_in_place_and_back(
+    world: World, wanted: dict[Key, Any], edit: dict[str, Any], calls: list[str]
+) -> None:
+    """With the fewest calls: what AWS drops by itself is not taken away once more."""
+    key = Key("listener", "secure")
+    edited = replace(wanted[key], **edit)
+    live, changes = differs(world, key, edited)
+    before = world.aws.calls.copy()
+
+    KINDS["listener"].update(world.aws, live[key], edited, changes)
+
+    made = [name.partition(":")[2] for name in (world.aws.calls - before).elements()]
+    assert sorted(made) == calls
+    assert differs(world, key, edited)[1] == ()
+    correct(world, key, wanted[key])
+    assert differs(world, key, wanted[key])[1] == ()
+
+
+@pytest.mark.parametrize("cookie", ["AWSALB", "SESSION"])
+def test_a_service_becomes_sticky_and_stops_to_be_with_one_update_each(
+    world: World, wanted: dict[Key, Any], cookie: str
+) -> None:
+    """AWS refuses sticky groups in a rule of several, whichever comes first (gh argo-rollouts#1577)."""
+    key = Key("listener_rule", "web")
+    plain = wanted[key]
+    sticky = replace(plain, forwards=plain.forwards[:1], balancing=Balancing(stickiness=Stickiness(cookie, 60)))
+
+    for one in (sticky, plain):
+        correct(world, key, one)
+        assert differs(world, key, one)[1] == ()

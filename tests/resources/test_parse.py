@@ -13,6 +13,7 @@ from controller.resources import (
     cluster,
     listener,
     listener_rule,
+    load_balancer,
     repository,
     role,
     route_table,
@@ -21,6 +22,7 @@ from controller.resources import (
     target_group,
     task_definition,
 )
+from controller.resources.listener_rule import Balancing, Stickiness
 from controller.resources.repository import Lifecycle
 
 ALB = "arn:aws:elasticloadbalancing:us-east-1:1:"
@@ -43,6 +45,24 @@ def rule(*conditions: Any, actions: Any = ()) -> Any:
     return listener_rule.parse_rule(
         {"ListenerArn": "l", "RuleArn": "r", "Priority": "7", "Conditions": [*conditions], "Actions": [*actions]}, {}
     )
+
+
+def https(*certificates: tuple[str, bool], **more: Any) -> Any:
+    item = {"ListenerArn": "l", "LoadBalancerArn": "b", "Port": 443, "Protocol": "HTTPS", **more}
+    return listener.parse_listener(
+        item, [{"CertificateArn": arn, "IsDefault": default} for arn, default in certificates], {}
+    )
+
+
+def redirect(**more: Any) -> Any:
+    config = {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301", **more}
+    return https(DefaultActions=[{"Type": "redirect", "Order": 1, "RedirectConfig": config}])
+
+
+def balancer(**attributes: str) -> Any:
+    names = {"on": "access_logs.s3.enabled", "bucket": "access_logs.s3.bucket", "drop": load_balancer.DROP_INVALID}
+    item = {"LoadBalancerArn": "b", "LoadBalancerName": "n", "DNSName": "d", "Scheme": "internal"}
+    return load_balancer.parse_balancer(item, {names[key]: value for key, value in attributes.items()}, {})
 
 
 def group(**more: Any) -> Any:
@@ -125,6 +145,17 @@ BOTH = [
             rule(actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": TWO[::-1]}}]),
             id="groups in any order",
         ),
+        pytest.param(
+            redirect(),
+            redirect(Host="#{host}", Path="/#{path}", Query="#{query}"),
+            id="what a redirect keeps, said or not",
+        ),
+        pytest.param(
+            https(("d", True), ("b", False), ("a", False)),
+            https(("a", False), ("b", False), ("d", True)),
+            id="certificates in any order",
+        ),
+        pytest.param(balancer(on="false", bucket="x"), balancer(drop="false"), id="the bucket of a log that is off"),
         pytest.param(group(VPCZoneIdentifier="s2,s1"), group(VPCZoneIdentifier="s1,s2"), id="subnets in any order"),
         pytest.param(
             group(Tags=[{"Key": "AmazonECSManaged", "Value": ""}, {"Key": "aws:x", "Value": "1"}]),
@@ -159,6 +190,10 @@ def test_what_aws_fills_in_or_shuffles_is_equal(one: Any, other: Any) -> None:
         ),
         pytest.param(rule(PATHS, {"Field": "http-header"}), rule(PATHS), id="a condition that narrows the rule"),
         pytest.param(table({**DEFAULT, "GatewayId": "", "NatGatewayId": "n"}), table(), id="a route elsewhere"),
+        pytest.param(redirect(StatusCode="HTTP_302"), redirect(), id="a redirect for now"),
+        pytest.param(redirect(Host="elsewhere.example"), redirect(), id="a redirect to another host"),
+        pytest.param(https(("d", True), ("a", False)), https(("d", True)), id="a certificate more"),
+        pytest.param(balancer(on="true", bucket="x"), balancer(on="true", bucket="y"), id="another bucket"),
         *(
             pytest.param(
                 ecs_service(deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": False}}),
@@ -213,6 +248,31 @@ def test_what_others_changed_differs(one: Any, other: Any) -> None:
             repository.parse_lifecycle('{"rules": []}'), Lifecycle(other_rules=1), id="a policy without rules"
         ),
         pytest.param(listener.parse_default([{"Type": "forward"}]), "forward", id="any other action is its type"),
+        pytest.param(
+            listener_rule.parse_balancing({"stickiness.enabled": "false", "stickiness.type": "app_cookie"}),
+            Balancing(),
+            id="what is remembered of a stickiness that is off",
+        ),
+        pytest.param(
+            listener_rule.parse_balancing(
+                {
+                    "stickiness.enabled": "true",
+                    "stickiness.type": "app_cookie",
+                    "stickiness.app_cookie.cookie_name": "SESSION",
+                    "stickiness.app_cookie.duration_seconds": "60",
+                    "stickiness.lb_cookie.duration_seconds": "86400",
+                }
+            ).stickiness,
+            Stickiness("SESSION", 60),
+            id="the application's cookie",
+        ),
+        pytest.param(
+            listener_rule.parse_balancing(
+                {"stickiness.enabled": "true", "stickiness.type": "lb_cookie", "slow_start.duration_seconds": "30"}
+            ),
+            Balancing("round_robin", 30, Stickiness("AWSALB", 86400)),
+            id="the load balancer's cookie",
+        ),
         pytest.param(
             target_group.parse_group(
                 {"TargetGroupArn": "a", "TargetGroupName": "n"}, {}, {}

@@ -55,6 +55,15 @@ class ElbReads(OwnedReads):
 
         return self.once("listeners", ask)
 
+    def listener_certificates(self, arn: str) -> list[Item]:
+        """The certificates of one HTTPS listener: the default one (``IsDefault``) and those chosen by name."""
+
+        def ask() -> list[Item]:
+            call = self.aws.elbv2.describe_listener_certificates
+            return list(pages(call, "Certificates", "Marker", ListenerArn=arn))
+
+        return self.once(("listener_certificates", arn), ask)
+
     def rules(self) -> list[Item]:
         """The rules of our listeners, each with its ``ListenerArn`` added."""
 
