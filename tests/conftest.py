@@ -14,6 +14,7 @@ os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
 SLOW = (
     "aws/test_reads_needed.py",
     "modes/",
+    "properties/",
     "report/test_golden_reports.py",
     "resources/",
     "rollout/test_mutants.py",

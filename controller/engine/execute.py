@@ -14,7 +14,7 @@ from controller.base.errors import ControllerError, Gone, NotYet, Refused
 from controller.base.keys import Key, refs
 from controller.engine.graph import resolve
 from controller.engine.plan import Kinds, Plan, Step
-from controller.engine.reconciler import Change
+from controller.engine.reconciler import Change, Serving
 from controller.engine.succession import successor
 from controller.spec.names import LIMITS
 
@@ -87,6 +87,9 @@ def walk(graph: Mapping[Key, set[Key]], act: Callable[[Key], None], workers: int
 def _perform(step: Step, kind: Any, aws: Aws, outputs: Mapping[Key, Mapping[str, str]]) -> Mapping[str, str]:
     """Do one step; the outputs of its resource afterwards."""
     if step.action == "delete":
+        assert step.observed is not None
+        if step.predecessor and isinstance(kind, Serving) and (why := kind.still_serves(aws, step.observed)):
+            raise NotYet(f"{step.key}: replaced, {why}")
         _delete(kind, aws, step)
         return {}
     desired = resolve(step.desired, outputs)

@@ -38,6 +38,11 @@ class Step:
     risk: Risk = "cosmetic"
     reason: str = ""
 
+    @property
+    def predecessor(self) -> bool:
+        """Whether it deletes what was replaced."""
+        return self.action == "delete" and self.risk == "replace"
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

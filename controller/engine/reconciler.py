@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 from controller.base.keys import Key
 
@@ -127,4 +127,13 @@ class Reconciler(Protocol[D]):
     def delete(self, aws: Aws, observed: Observed[D]) -> None:
         """Take the next step towards its absence, which returning means. Raises NotYet while AWS still works on it
         (the same call comes again next tick), Refused when something foreign stands in the way. Gone is success."""
+        ...
+
+
+@runtime_checkable
+class Serving(Protocol):
+    """A kind whose resources carry traffic: replaced ones stay until they carry none (`succession.py`)."""
+
+    def still_serves(self, aws: Aws, observed: Observed[Any]) -> str:
+        """Why a predecessor may not be deleted yet; "" when it may. Reads only."""
         ...

@@ -142,3 +142,19 @@ def test_a_family_has_a_head_where_anything_of_it_fits() -> None:
     kin = family(BOX, Thing(parent="n", shape="square"), square("round"), "s")
 
     assert (kin.head and kin.head.outputs["id"], list(kin.predecessors), list(kin.twins)) == ("square", [BOX], [])
+
+
+class Serving(Toy):
+    """A kind that knows what its resources carry."""
+
+    def still_serves(self, aws: Any, observed: Any) -> str:
+        return "3 requests in flight"
+
+
+def test_a_predecessor_that_still_serves_stays_and_says_why() -> None:
+    kinds = toys(net=Toy("net"), box=Serving("box"), lid=Toy("lid"))
+
+    result = execute(converge(three(shape="round"), square("square"), kinds), kinds, None, {}, NOW)  # type: ignore[arg-type]
+
+    assert kinds["net"].log == ["update ['parent'] to ['round']"]
+    assert str(result.failed[OLD]) == "box/a@old: replaced, 3 requests in flight"

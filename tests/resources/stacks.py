@@ -65,12 +65,12 @@ class World:
     def desired(self) -> dict[Key, Any]:
         return declare(self.stack, RECONCILERS)
 
-    def see(self, *kinds: str, wanted: Mapping[Key, Any] | None = None) -> Live:
+    def see(self, *kinds: str, wanted: Mapping[Key, Any] | None = None, thorough: bool = False) -> Live:
         """What is live, of the named kinds or of all; *wanted* takes the place of what the spec says."""
         desired = self.desired() | dict(wanted or {})
         found: Live = {}
         with ThreadPoolExecutor(4) as pool:
-            reads = Reads(self.aws, self.stack.name, names_of(desired), pool)
+            reads = Reads(self.aws, self.stack.name, names_of(desired), pool, thorough=thorough)
             for name in kinds or KINDS:
                 asked = {key: one for key, one in desired.items() if key.kind == name}
                 found |= KINDS[name].observe(reads, asked, self.stack.name)
