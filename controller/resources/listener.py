@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
+from controller.aws.reads import apart
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, key_of, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import types
@@ -56,6 +57,7 @@ class Listener:
     policy: str = spec()
     default: Answer | Redirect | str = spec()
     tags: Tags = spec(subset=True, risk="cosmetic")
+    after: tuple[str | Ref, ...] = spec(compare=False, default=())  # the listener it redirects to is there first
 
 
 class ListenerKind:
@@ -79,6 +81,7 @@ class ListenerKind:
                     listener.policy if secure else "",
                     NOT_FOUND if listener.redirect is None else _redirect(listeners[listener.redirect]),
                     birth_tags(stack.name, key, live_name(stack, key), stack.tags),
+                    (Ref(Key(self.kind, listener.redirect), "arn"),) if listener.redirect is not None else (),
                 ),
             )
 
@@ -86,13 +89,13 @@ class ListenerKind:
         by_port = {desired.port: key for key, desired in wanted.items()}
         secure = [item["ListenerArn"] for item in reads.listeners() if item["Protocol"] == "HTTPS"]
         reads.spread([partial(reads.listener_certificates, arn) for arn in secure])  # side by side, then from memory
-        found = {}
+        found = []
         for item in reads.listeners():
-            live = reads.elb_tags().get(item["ListenerArn"], {})
+            arn, live = item["ListenerArn"], reads.elb_tags().get(item["ListenerArn"], {})
             if key := key_of(live, self.kind) or by_port.get(item["Port"]):
-                arn = item["ListenerArn"]
-                found[key] = parse_listener(item, reads.listener_certificates(arn) if arn in secure else [], live)
-        return found
+                certificates = reads.listener_certificates(arn) if arn in secure else []
+                found.append((key, arn, parse_listener(item, certificates, live)))
+        return apart(found)
 
     def create(self, aws: Aws, key: Key, desired: Listener) -> Mapping[str, str]:
         made = aws.elbv2.create_listener(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.aws.client import pages
+from controller.aws.reads import apart
 from controller.base.errors import Refused, Underway
 from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, birth_tags, key_of, lasting_tags
 from controller.base.words import plural
@@ -107,14 +108,15 @@ class ListenerRuleKind:
         groups = {key: [arn for one in _groups(key.name) for arn in arns.get(one, ())] for key in wanted}
         every = [arn for several in groups.values() for arn in several]
         reads.spread([partial(reads.target_group_attributes, arn) for arn in every])  # side by side, then from memory
-        found = {}
+        found = []
         for item in reads.rules():
             live = reads.elb_tags().get(item["RuleArn"], {})
             if not item["IsDefault"] and (key := key_of(live, self.kind)):
                 spread = {arn: parse_balancing(reads.target_group_attributes(arn)) for arn in groups.get(key, ())}
                 asked = wanted[key].balancing if key in wanted else Balancing()
-                found[key] = parse_rule(item, live, asked, {arn: one for arn, one in spread.items() if one != asked})
-        return found
+                rule = parse_rule(item, live, asked, {arn: one for arn, one in spread.items() if one != asked})
+                found.append((key, item["RuleArn"], rule))
+        return apart(found)
 
     def create(self, aws: Aws, key: Key, desired: ListenerRule) -> Mapping[str, str]:
         try:
@@ -252,7 +254,13 @@ def _spread(aws: Aws, desired: ListenerRule, groups: Iterable[str | Ref]) -> Non
         }
     attributes: Any = [{"Key": key, "Value": value} for key, value in wanted.items()]
     for group in groups:
-        aws.elbv2.modify_target_group_attributes(TargetGroupArn=str(group), Attributes=attributes)
+        try:
+            aws.elbv2.modify_target_group_attributes(TargetGroupArn=str(group), Attributes=attributes)
+        except Refused as refusal:
+            if sticky is None or refusal.code != "InvalidConfigurationRequest":
+                raise
+            hint = "while another rule forwards to it and to others, apply without stickiness first"
+            raise Refused(f"{refusal}: {hint}", code=refusal.code, operation=refusal.operation) from refusal
 
 
 def _set_priority(aws: Aws, observed: Observed[ListenerRule], desired: ListenerRule) -> None:

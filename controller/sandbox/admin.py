@@ -37,7 +37,7 @@ class Admin:
             ("GET", "calls"): lambda _where, _body: dict(self.edge.calls),
             ("GET", "timeline"): self._timeline,
             ("GET", "left"): self._left,
-            ("GET", "ca"): lambda _where, _body: self._cloud.authority.pem,
+            ("GET", "ca"): self._ca,
             ("POST", "mark"): self._mark,
             ("POST", "since"): self._since,
             ("POST", "ami"): self._ami,
@@ -126,6 +126,11 @@ class Admin:
                 "repository": list(get_backend("ecr")[account][region].repositories),
                 "table": list(get_backend("dynamodb")[account][region].tables),
             }
+
+    def _ca(self, _where: Where, _: dict[str, Any]) -> str:
+        """What a client of an HTTPS listener has to trust. Under the lock: one sandbox has one authority."""
+        with self._cloud.lock:
+            return self._cloud.authority.pem
 
     # Marks
 

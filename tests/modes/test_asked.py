@@ -167,3 +167,25 @@ def test_a_plan_that_cannot_be_saved_is_an_error(drift: Stage, command: Command,
     assert ended.code == 1
     assert ended.err.endswith("plan.json: No such file or directory\n")
     assert not json.loads(command("plan", drift.spec, "-o", "json").out).get("error")
+
+
+# ------------------------------------------------------------------------------------------------ what AWS protects
+def test_a_protected_load_balancer_is_told_before_anybody_is_asked(stage: Stage, command: Command) -> None:
+    """Nothing is deleted, whoever switched the protection on; the words say what to do."""
+    elb = stage.own.elbv2
+    arn = elb.describe_load_balancers(Names=["tiny"])["LoadBalancers"][0]["LoadBalancerArn"]
+
+    def protect(value: str) -> None:
+        attribute = {"Key": "deletion_protection.enabled", "Value": value}
+        elb.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=[attribute])
+
+    protect("true")
+    before = stage.sim.door("GET", "left")
+    ended = command("destroy", stage.spec, "--yes", "-o", "json")
+    protect("false")
+
+    document = ended.json()
+    assert (ended.code, document["outcome"], document["destroyed"]) == (1, "failed", [])
+    assert "error: load_balancer/main: deletion protection is on" in ended.err
+    assert "Set deletion_protection: false, apply" in ended.err
+    assert stage.sim.door("GET", "left") == before

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from controller.base.keys import Key
+from controller.engine.plan import Scope
 from controller.resources.listener_rule import Balancing
-from tests.resources.stacks import SPECS, World, built, converge, stack_of
+from controller.tick import Options, tick
+from tests.resources.stacks import SPECS, World, built, certify, converge, stack_of
 
+CERTIFICATE = "arn:aws:iam::123456789012:server-certificate/"
 MINIMAL = SPECS / "minimal.yaml"
 
 
@@ -29,6 +32,25 @@ def test_a_rule_deleted_by_hand_is_made_again_over_groups_that_are_still_sticky(
 
     made = world.see("listener_rule")[Key("listener_rule", "web")].as_desired
     assert (made.balancing, len(made.forwards)) == (Balancing(), 2)
+
+
+def test_a_service_moves_from_http_to_https_and_its_old_rule_goes(world: World) -> None:
+    """Its rule gets a successor on the other listener; the first listener redirects."""
+    certify(world, "x")
+    world.restart()
+    https = f'{{port: 443, certificate: "{CERTIFICATE}x"}}'
+    listeners = f"{{http: {{port: 80, redirect: https}}, https: {https}}}"
+    world.stack = stack_of(MINIMAL, f"load_balancer.listeners={listeners}", "services.web.route.listener=https")
+    assert world.tick().plan.problems != ()
+
+    for _ in range(9):
+        options = Options(scope=Scope(replace=frozenset({"listener_rule/web"})), by_person=True)
+        seen = tick(world.stack, world.aws, world.sim, act=True, options=options)
+        world.sim.sleep(seen.requeue_after)
+
+    assert (seen.quiet, seen.plan.orphans, seen.plan.problems) == (True, (), ())
+    secure = world.see("listener")[Key("listener", "https")].outputs["arn"]
+    assert [one.as_desired.listener for one in world.see("listener_rule").values()] == [secure]
 
 
 def test_a_protected_load_balancer_keeps_the_whole_stack_until_it_is_not(world: World) -> None:

@@ -16,9 +16,9 @@ from controller.aws.reads.ecs import DESCRIBE_TASKS_MAX, EcsReads
 from controller.aws.reads.elbv2 import ElbReads
 from controller.aws.reads.groups import GroupReads
 from controller.aws.reads.named import NamedReads
-from controller.aws.reads.ours import keyed
+from controller.aws.reads.ours import apart, keyed
 
-__all__ = ["DESCRIBE_TASKS_MAX", "VERSION_MARK", "Reads", "keyed"]
+__all__ = ["DESCRIBE_TASKS_MAX", "VERSION_MARK", "Reads", "apart", "keyed"]
 
 
 class Reads(Ec2Reads, GroupReads, EcsReads, ElbReads, NamedReads):

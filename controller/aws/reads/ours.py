@@ -126,3 +126,16 @@ def keyed(kind: str, wanted: Mapping[Key, Any], items: Iterable[tuple[str, Mappi
     for name, born, item in sorted(others, key=lambda other: other[0]):
         found[born if born not in wanted and born not in found else Key(kind, f"{born.name}@{name}")] = item
     return found
+
+
+def apart(items: Iterable[tuple[Key, str, T]]) -> dict[Key, T]:
+    """Each of *items* (key, arn, item) under its key; of several born with one, as a successor is, all but the first
+    have the end of their arn with it. For kinds without names.
+
+    >>> [str(key) for key in apart([(Key("listener", "http"), "l/2", 0), (Key("listener", "http"), "l/1", 0)])]
+    ['listener/http', 'listener/http@2']
+    """
+    found: dict[Key, T] = {}
+    for key, arn, item in sorted(items, key=lambda one: one[1]):
+        found[key if key not in found else Key(key.kind, f"{key.name}@{arn.rsplit('/', 1)[-1]}")] = item
+    return found
