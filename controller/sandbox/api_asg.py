@@ -8,6 +8,7 @@ from typing import Any
 from controller.sandbox import api_asg_groups as groups
 from controller.sandbox import api_asg_hooks as hooks
 from controller.sandbox import api_asg_members as members
+from controller.sandbox import api_asg_policies as policies
 from controller.sandbox import api_asg_settings as settings
 from controller.sandbox.api_asg_shapes import group_of
 from controller.sandbox.world import ApiError, Draft, Json
@@ -55,9 +56,13 @@ ACTIONS: Mapping[str, Callable[[Draft, Json], Any]] = {
     "DeleteLifecycleHook": hooks.delete_lifecycle_hook,
     "CompleteLifecycleAction": hooks.complete_lifecycle_action,
     "RecordLifecycleActionHeartbeat": hooks.record_lifecycle_action_heartbeat,
-    "DescribePolicies": _empty("ScalingPolicies"),
+    "PutScalingPolicy": policies.put_scaling_policy,
+    "DescribePolicies": policies.describe_policies,
+    "DeletePolicy": policies.delete_policy,
+    "PutScheduledUpdateGroupAction": policies.put_scheduled_update_group_action,
+    "DescribeScheduledActions": policies.describe_scheduled_actions,
+    "DeleteScheduledAction": policies.delete_scheduled_action,
     "DescribeInstanceRefreshes": _empty("InstanceRefreshes"),
-    "DescribeScheduledActions": _empty("ScheduledUpdateGroupActions"),
     "DescribeNotificationConfigurations": _empty("NotificationConfigurations"),
     "DescribeTrafficSources": _empty("TrafficSources"),
     "DescribeLoadBalancerTargetGroups": _empty("LoadBalancerTargetGroups"),

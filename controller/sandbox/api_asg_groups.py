@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from controller.sandbox import asg
 from controller.sandbox.api_asg_hooks import hook_of
+from controller.sandbox.api_asg_mixed import launched, show_launched
 from controller.sandbox.api_asg_shapes import group_of, paged, show_member, show_tags, validation
 from controller.sandbox.world import ApiError, Draft, Group, Json
 
@@ -26,7 +29,7 @@ def create_auto_scaling_group(draft: Draft, params: Json) -> Json:
     low, high = int(params["MinSize"]), int(params["MaxSize"])
     desired = int(params.get("DesiredCapacity", low))
     _check_sizes(low, high, desired)
-    template_id, template_name, version = _template(draft, params)
+    template_id, template_name, version, types, shares = launched(draft, params)
     subnets = _subnets(draft, params.get("VPCZoneIdentifier", ""))
     group = Group(
         name,
@@ -42,7 +45,9 @@ def create_auto_scaling_group(draft: Draft, params: Json) -> Json:
         {t["Key"]: (t.get("Value", ""), bool(t.get("PropagateAtLaunch"))) for t in params.get("Tags", [])},
         tuple(hook_of(one) for one in params.get("LifecycleHookSpecificationList", [])),
         protect_new=bool(params.get("NewInstancesProtectedFromScaleIn")),
-        extra={key: params[key] for key in KEPT if params.get(key) is not None},
+        extra=_extra({}, params),
+        types=types,
+        shares=shares,
     )
     draft.groups[name] = group
     return {}
@@ -60,11 +65,12 @@ def update_auto_scaling_group(draft: Draft, params: Json) -> Json:
         max=high,
         desired=desired,
         protect_new=bool(params.get("NewInstancesProtectedFromScaleIn", group.protect_new)),
-        extra={**group.extra, **{key: params[key] for key in KEPT if params.get(key) is not None}},
+        extra=_extra(group.extra, params),
     )
     if params.get("LaunchTemplate") or params.get("MixedInstancesPolicy"):
-        template_id, template_name, version = _template(draft, params)
+        template_id, template_name, version, types, shares = launched(draft, params)
         changed = replace(changed, template_id=template_id, template_name=template_name, version=version)
+        changed = replace(changed, types=types, shares=shares)
     if params.get("VPCZoneIdentifier"):
         changed = replace(changed, subnets=_subnets(draft, params["VPCZoneIdentifier"]))
     draft.groups[group.name] = changed
@@ -116,11 +122,7 @@ def _show_group(draft: Draft, group: Group) -> Json:
     shown: Json = {
         "AutoScalingGroupName": group.name,
         "AutoScalingGroupARN": group.arn,
-        "LaunchTemplate": {
-            "LaunchTemplateId": group.template_id,
-            "LaunchTemplateName": group.template_name,
-            "Version": group.version,
-        },
+        **show_launched(group),
         "MinSize": group.min,
         "MaxSize": group.max,
         "DesiredCapacity": group.desired,
@@ -151,18 +153,22 @@ def _show_group(draft: Draft, group: Group) -> Json:
     return shown
 
 
-def _template(draft: Draft, params: Json) -> tuple[str, str, str]:
-    """(id, name, version as given); AWS checks at once that it could be launched (aws.md 3.2)."""
-    given = params.get("LaunchTemplate")
-    if not given:
-        raise validation("Valid requests must contain either LaunchTemplate, LaunchConfigurationName or InstanceId.")
-    version = str(given.get("Version") or "$Default")
-    try:
-        template = draft.catalog.template(given.get("LaunchTemplateId") or given.get("LaunchTemplateName"), version)
-        draft.catalog.check_launch(template)
-    except ApiError as error:
-        raise validation(f"You must use a valid fully-formed launch template. {error.message}") from error
-    return template.id, template.name, version
+def _extra(have: Mapping[str, Any], params: Json) -> Json:
+    """Settings that are kept and echoed, those of *params* over those there are. A maintenance policy of -1 and -1 is
+    none any more (aws.md 3.1)."""
+    kept = {**have, **{key: params[key] for key in KEPT if params.get(key) is not None}}
+    given = params.get("InstanceMaintenancePolicy")
+    if given is not None:
+        least, most = int(given.get("MinHealthyPercentage", -1)), int(given.get("MaxHealthyPercentage", -1))
+        kept["InstanceMaintenancePolicy"] = {"MinHealthyPercentage": least, "MaxHealthyPercentage": most}
+        if (least, most) == (-1, -1):
+            del kept["InstanceMaintenancePolicy"]
+        elif not (0 <= least <= 100 <= most <= 200 and most - least <= 100):
+            raise validation(
+                f"Invalid InstanceMaintenancePolicy: MinHealthyPercentage {least} must be from 0 to 100, "
+                f"MaxHealthyPercentage {most} from 100 to 200, and they must not differ by more than 100."
+            )
+    return kept
 
 
 def _subnets(draft: Draft, text: str) -> tuple[str, ...]:
