@@ -27,10 +27,6 @@ LATER = frozenset(
         "certificate",
         "redirect",
         "https",
-        "step_scaling",
-        "schedule",
-        "spot",
-        "mixed_instances",
         "daemon",
     ]
 )  # promised by the format, and not there yet
