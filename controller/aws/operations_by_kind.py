@@ -59,6 +59,11 @@ BY_KIND: Mapping[str, Calls] = {
             "describe_launch_template_versions describe_launch_templates"
         ),
     },
+    "lifecycle_hook": {
+        "autoscaling": (
+            "delete_lifecycle_hook describe_auto_scaling_groups describe_lifecycle_hooks put_lifecycle_hook"
+        ),
+    },
     "listener": {
         "elbv2": (
             "add_listener_certificates add_tags create_listener delete_listener describe_listener_certificates "
@@ -110,6 +115,15 @@ BY_KIND: Mapping[str, Calls] = {
             "associate_route_table create_route create_route_table create_tags delete_route_table "
             "describe_route_tables describe_subnets disassociate_route_table replace_route "
             "replace_route_table_association"
+        ),
+    },
+    "scaling_policy": {
+        "autoscaling": "delete_policy describe_auto_scaling_groups describe_policies put_scaling_policy",
+    },
+    "scheduled_action": {
+        "autoscaling": (
+            "delete_scheduled_action describe_auto_scaling_groups describe_scheduled_actions "
+            "put_scheduled_update_group_action"
         ),
     },
     "security_group": {
