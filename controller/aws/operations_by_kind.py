@@ -60,9 +60,7 @@ BY_KIND: Mapping[str, Calls] = {
         ),
     },
     "lifecycle_hook": {
-        "autoscaling": (
-            "delete_lifecycle_hook describe_auto_scaling_groups describe_lifecycle_hooks put_lifecycle_hook"
-        ),
+        "autoscaling": "delete_lifecycle_hook describe_auto_scaling_groups describe_lifecycle_hooks put_lifecycle_hook",
     },
     "listener": {
         "elbv2": (
@@ -74,8 +72,8 @@ BY_KIND: Mapping[str, Calls] = {
     },
     "listener_rule": {
         "elbv2": (
-            "add_tags create_rule delete_rule describe_listeners describe_load_balancers describe_rules "
-            "describe_tags describe_target_group_attributes describe_target_groups modify_rule "
+            "add_tags create_rule delete_rule describe_listeners describe_load_balancers describe_rules describe_tags "
+            "describe_target_group_attributes describe_target_groups describe_target_health modify_rule "
             "modify_target_group_attributes set_rule_priorities"
         ),
         "resourcegroupstaggingapi": "get_resources",
@@ -146,8 +144,8 @@ BY_KIND: Mapping[str, Calls] = {
     "target_group": {
         "elbv2": (
             "add_tags create_target_group delete_target_group describe_listeners describe_load_balancers "
-            "describe_rules describe_tags describe_target_group_attributes describe_target_groups modify_target_group "
-            "modify_target_group_attributes"
+            "describe_rules describe_tags describe_target_group_attributes describe_target_groups "
+            "describe_target_health modify_target_group modify_target_group_attributes"
         ),
         "resourcegroupstaggingapi": "get_resources",
     },
