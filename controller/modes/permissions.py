@@ -24,6 +24,7 @@ PREFIXES = {
     "elbv2": "elasticloadbalancing",
     "resourcegroupstaggingapi": "tag",
 }  # where IAM has another word than the SDK
+LEFT = {"elastic_ip", "nat_gateway", "vpc_endpoint"}  # asked for where an earlier spec may have left some
 LINKED = ("autoscaling.amazonaws.com", "ecs.amazonaws.com", "elasticloadbalancing.amazonaws.com")
 
 
@@ -40,8 +41,11 @@ def policy(stack: Stack, mode: Mode) -> dict[str, Any]:
     Everything but IAM is bound to the region, roles and profiles to their names, the lease to its table.
     """
     desired = declare(stack, RECONCILERS)
-    needed = [BY_KIND[kind] for kind in sorted({key.kind for key in desired})]
-    called = _methods([*needed, WATCH, ROLL, RECORD, SESSION])
+    made = {key.kind for key, one in desired.items() if not getattr(one, "existing", "")}
+    called = _methods([*(BY_KIND[kind] for kind in made), WATCH, ROLL, RECORD, SESSION])
+    used = {key.kind for key in desired} - made  # somebody else's
+    left = LEFT if "vpc" in made else set()
+    called |= {one for one in _methods(BY_KIND[kind] for kind in used | left) if one[1].startswith(READ_PREFIXES)}
     reads = {one for one in called if one[1].startswith(READ_PREFIXES)}
     statements = [_allow("Look", reads)]
     if mode == "apply":

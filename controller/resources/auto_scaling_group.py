@@ -18,6 +18,7 @@ from controller.base.crumbs import RollCrumb
 from controller.base.errors import Gone, NotYet, Refused
 from controller.base.keys import OWNER_TAG, ROLL_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
+from controller.spec import network
 from controller.spec.names import live_name
 
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ class AutoScalingGroupKind:
     data = False
 
     def declare(self, stack: Stack) -> Iterable[tuple[Key, AutoScalingGroup]]:
-        subnets = tuple(Ref(Key("subnet", f"public-{i + 1}")) for i in range(len(stack.network.public_subnets)))
         for pool in stack.pools:
             key = Key(self.kind, pool.name)
             template = Key("launch_template", pool.name)
@@ -56,13 +56,13 @@ class AutoScalingGroupKind:
                 AutoScalingGroup(
                     Ref(template),
                     Ref(template, "version"),
-                    subnets,
+                    network.host_subnets(stack),
                     size.min,
                     size.max,
                     size.desired,
                     name,
                     born,
-                    after=(Ref(Key("route_table", "public")),),
+                    after=network.way_out(stack),
                 ),
             )
 

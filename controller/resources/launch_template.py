@@ -40,6 +40,7 @@ class LaunchTemplate:
     user_data: str = spec(risk="host_roll")
     http_tokens: str = spec(risk="host_roll", default="required")
     hop_limit: int = spec(risk="host_roll", default=1)
+    public_ip: bool = spec(risk="host_roll", default=True)  # as the subnet says; False: none, whatever it says
     name: str = spec(compare=False, default="")
     tags: Tags = spec(subset=True, risk="cosmetic", default=())
 
@@ -62,6 +63,7 @@ class LaunchTemplateKind:
                     profile=Ref(Key("instance_profile", f"hosts-{pool.name}"), "name"),
                     security_groups=(Ref(Key("security_group", f"hosts-{pool.name}")), *pool.security_groups),
                     user_data=user_data(stack, pool),
+                    public_ip=not stack.network.private_subnets,
                     name=name,
                     tags=birth_tags(stack.name, key, name, stack.tags),
                 ),
@@ -114,15 +116,17 @@ class LaunchTemplateKind:
 def parse_template(version: Mapping[str, Any], live: Mapping[str, str]) -> Observed[LaunchTemplate]:
     data = version["LaunchTemplateData"]
     metadata = data.get("MetadataOptions", {})
+    first: Mapping[str, Any] = next(iter(data.get("NetworkInterfaces", [])), {})
     as_desired = LaunchTemplate(
         cluster="",
         image=str(data.get("ImageId", "")),
         instance_type=str(data.get("InstanceType", "")),
         profile=str(data.get("IamInstanceProfile", {}).get("Name", "")),
-        security_groups=tuple(sorted(data.get("SecurityGroupIds", []))),
+        security_groups=tuple(sorted(data.get("SecurityGroupIds") or first.get("Groups", []))),
         user_data=_decoded(data.get("UserData", "")),
         http_tokens=str(metadata.get("HttpTokens", "optional")),
         hop_limit=int(metadata.get("HttpPutResponseHopLimit", 1)),
+        public_ip=first.get("AssociatePublicIpAddress") is not False,
         name=version["LaunchTemplateName"],
         tags=lasting_tags(live),
     )
@@ -144,11 +148,13 @@ def user_data(stack: Stack, pool: Pool) -> str:
 
 def _data(desired: LaunchTemplate) -> Any:
     """LaunchTemplateData. botocore does not encode user data here (aws.md 9.3), so we do."""
+    groups = sorted(str(group) for group in desired.security_groups)
+    interface = {"DeviceIndex": 0, "AssociatePublicIpAddress": False, "Groups": groups, "DeleteOnTermination": True}
     return {
         "ImageId": str(desired.image),
         "InstanceType": desired.instance_type,
         "IamInstanceProfile": {"Name": str(desired.profile)},
-        "SecurityGroupIds": sorted(str(group) for group in desired.security_groups),
+        **({"SecurityGroupIds": groups} if desired.public_ip else {"NetworkInterfaces": [interface]}),
         "UserData": base64.b64encode(desired.user_data.encode()).decode(),
         "MetadataOptions": {
             "HttpTokens": desired.http_tokens,

@@ -54,6 +54,16 @@ def test_roles_are_bound_to_their_names_and_the_rest_to_the_region() -> None:
     assert by_name["Change"]["Condition"] == {"StringEquals": {"aws:RequestedRegion": "us-east-1"}}
 
 
+def test_an_existing_network_is_only_looked_at() -> None:
+    """No right to make, change or delete what the spec uses by its id."""
+    stack = load(str(SPECS / "minimal.yaml"), ("network={vpc: vpc-1, public_subnets: [subnet-1, subnet-2]}",)).stack
+    can = allowed(policy(stack, "apply"))
+
+    assert {"ec2:DescribeVpcs", "ec2:DescribeSubnets", "ec2:DescribeRouteTables"} <= can
+    changing = {one for one in can if not one.startswith("ec2:Describe")}
+    assert not {one for one in changing if one.endswith(("Vpc", "Subnet", "RouteTable", "InternetGateway", "Route"))}
+
+
 def test_a_stack_without_a_load_balancer_needs_no_right_to_make_one(command: Command, stage: Stage) -> None:
     path = stage.folder / "bare.yaml"
     path.write_text(
