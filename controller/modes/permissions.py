@@ -16,6 +16,7 @@ from controller.engine.observe import declare
 from controller.resources import RECONCILERS
 from controller.resources.instance_profile import InstanceProfile
 from controller.resources.role import Role
+from controller.resources.vpc_endpoint import VpcEndpoint
 from controller.spec.load import load
 from controller.spec.types import Stack
 
@@ -25,6 +26,12 @@ PREFIXES = {
     "resourcegroupstaggingapi": "tag",
 }  # where IAM has another word than the SDK
 LEFT = {"elastic_ip", "nat_gateway", "vpc_endpoint"}  # asked for where an earlier spec may have left some
+NAME_ENDPOINTS = {  # asked of whoever makes an interface endpoint with private DNS; Route 53 is in no region
+    "Sid": "NameEndpoints",
+    "Effect": "Allow",
+    "Action": ["route53:AssociateVPCWithHostedZone"],
+    "Resource": "*",
+}
 LINKED = ("autoscaling.amazonaws.com", "ecs.amazonaws.com", "elasticloadbalancing.amazonaws.com")
 
 
@@ -60,6 +67,11 @@ def policy(stack: Stack, mode: Mode) -> dict[str, Any]:
             _allow("ChangeRoles", {one for one in writes if one[0] == "iam"}, arns),
             _allow("HoldTheLease", _methods([LEASE]), [table]),
             *_of_others(roles, here),
+            *(
+                [NAME_ENDPOINTS]
+                if any(isinstance(one, VpcEndpoint) and one.private_dns for one in desired.values())
+                else []
+            ),
         ]
     return {"Version": "2012-10-17", "Statement": statements}
 

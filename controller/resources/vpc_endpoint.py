@@ -82,6 +82,8 @@ class VpcEndpointKind:
         for one in found:
             if _state(one) == "deleting":
                 raise NotYet(f"{one['VpcEndpointId']}, which it replaces, is still being deleted", LOOK_AGAIN)
+            if _state(one) != "deleted" and not living:
+                raise Refused(_failure(one))
         made = min(living, key=lambda one: str(one["VpcEndpointId"])) if living else _made(aws, key, desired, found)
         if _state(made) != "available":
             raise NotYet(f"{made['VpcEndpointId']} is {_state(made)}", LOOK_AGAIN)
@@ -90,6 +92,8 @@ class VpcEndpointKind:
     def update(
         self, aws: Aws, observed: Observed[VpcEndpoint], desired: VpcEndpoint, changes: tuple[Change, ...]
     ) -> Mapping[str, str]:
+        if observed.busy:
+            raise NotYet(observed.busy, LOOK_AGAIN)
         ident, have = observed.outputs["endpoint"], observed.as_desired
         fields = {change.field for change in changes}
         request: dict[str, Any] = {}
@@ -133,8 +137,14 @@ def parse_endpoint(
     outputs = {"endpoint": ident} | ({"id": ident} if state == "available" else {})
     busy = f"{ident} is {state}" if state in {"pending", "deleting"} else ""
     if state not in {*LIVING, "deleting"}:
-        notes += (f"{ident} is {state}: {item.get('LastError', {}).get('Message') or 'AWS does not say why'}",)
+        notes += (_failure(item),)
     return Observed(as_desired, outputs, live.get(OWNER_TAG), busy=busy, gone=state not in LIVING, notes=notes)
+
+
+def _failure(item: Mapping[str, Any]) -> str:
+    ident, why = item["VpcEndpointId"], item.get("LastError", {}).get("Message") or "AWS does not say why"
+    remedy = f"remove it (aws ec2 delete-vpc-endpoints --vpc-endpoint-ids {ident}), then apply again"
+    return f"{ident} is {_state(item)}: {why}; {remedy}"
 
 
 def _state(item: Mapping[str, Any]) -> str:

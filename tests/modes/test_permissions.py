@@ -54,6 +54,14 @@ def test_roles_are_bound_to_their_names_and_the_rest_to_the_region() -> None:
     assert by_name["Change"]["Condition"] == {"StringEquals": {"aws:RequestedRegion": "us-east-1"}}
 
 
+@pytest.mark.parametrize(("service", "named"), [("logs", True), ("s3", False)])
+def test_interface_endpoints_have_names_in_the_vpc(service: str, named: bool) -> None:
+    """EC2 asks for a right of Route 53 then; for a route it asks for nothing more."""
+    stack = load(str(SPECS / "minimal.yaml"), (f"network.endpoints=[{service}]",)).stack
+
+    assert ("route53:AssociateVPCWithHostedZone" in allowed(policy(stack, "apply"))) == named
+
+
 def test_an_existing_network_is_only_looked_at() -> None:
     """No right to make, change or delete what the spec uses by its id."""
     stack = load(str(SPECS / "minimal.yaml"), ("network={vpc: vpc-1, public_subnets: [subnet-1, subnet-2]}",)).stack
