@@ -20,7 +20,8 @@ LAYERS = "base spec|sandbox aws engine resources|rollout report tick modes cli r
 APART = ("sandbox", "rehearsal")  # not the controller: an AWS on this machine, and what plays the commands against it
 PURE = (
     "base.keys base.crumbs base.errors "
-    "spec.parse spec.places spec.lookups spec.schema spec.types spec.names spec.build spec.check spec.checks "
+    "spec.parse spec.places spec.lookups spec.schema spec.types spec.names spec.network spec.build spec.check "
+    "spec.checks spec.checks_network "
     "engine.reconciler engine.compare engine.graph engine.plan "
     "rollout.model rollout.counts rollout.books rollout.gates rollout.fit rollout.drained rollout.decide "
     "rollout.forecast rollout.verdict "

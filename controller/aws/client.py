@@ -45,6 +45,7 @@ GONE = {
     "ResourceNotFoundException", "ClusterNotFoundException", "ServiceNotFoundException",
     "ServiceNotActiveException", "ParameterNotFound", "InvalidLaunchTemplateName.NotFoundException",
     "InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateId.NotFoundException", "Gateway.NotAttached",
+    "NatGatewayNotFound",
 }  # fmt: skip
 BUSY = {
     "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException", "RequestThrottled",
@@ -66,7 +67,8 @@ EXISTS = {
 # Calls that make another one each time, because nothing tells AWS that it is the same wish again (aws.md 5.1): they
 # are sent once. A lost answer is NotYet, and the next look finds what was made by its tags.
 ONCE = {
-    "create_vpc", "create_subnet", "create_internet_gateway", "create_route_table", "register_task_definition",
+    "allocate_address", "create_vpc", "create_subnet", "create_internet_gateway", "create_route_table",
+    "register_task_definition",
 }  # fmt: skip
 # The lease is all that is kept in DynamoDB: a renewal that hangs must fail while there is time left for another one
 # before its holder has to stop (`lease.LIFETIME`).

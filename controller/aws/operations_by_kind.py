@@ -37,6 +37,10 @@ BY_KIND: Mapping[str, Calls] = {
     "container_image": {
         "ecr": "describe_images describe_repositories",
     },
+    "elastic_ip": {
+        "ec2": "allocate_address create_tags describe_addresses release_address",
+        "resourcegroupstaggingapi": "get_resources",
+    },
     "image": {
         "ec2": "describe_launch_template_versions",
         "ssm": "get_parameters",
@@ -93,6 +97,10 @@ BY_KIND: Mapping[str, Calls] = {
         ),
         "resourcegroupstaggingapi": "get_resources",
     },
+    "nat_gateway": {
+        "ec2": "create_nat_gateway create_tags delete_nat_gateway describe_nat_gateways",
+        "resourcegroupstaggingapi": "get_resources",
+    },
     "repository": {
         "ecr": (
             "create_repository delete_lifecycle_policy delete_repository describe_images describe_repositories "
@@ -110,8 +118,8 @@ BY_KIND: Mapping[str, Calls] = {
     },
     "route_table": {
         "ec2": (
-            "associate_route_table create_route create_route_table create_tags delete_route_table "
-            "describe_route_tables describe_subnets disassociate_route_table replace_route "
+            "associate_route_table create_route create_route_table create_tags delete_route delete_route_table "
+            "describe_nat_gateways describe_route_tables describe_subnets disassociate_route_table replace_route "
             "replace_route_table_association"
         ),
     },
@@ -137,8 +145,8 @@ BY_KIND: Mapping[str, Calls] = {
     },
     "subnet": {
         "ec2": (
-            "create_subnet create_tags delete_subnet describe_instance_type_offerings describe_subnets "
-            "modify_subnet_attribute"
+            "create_subnet create_tags delete_subnet describe_instance_type_offerings describe_route_tables "
+            "describe_subnets modify_subnet_attribute"
         ),
     },
     "target_group": {
@@ -161,6 +169,10 @@ BY_KIND: Mapping[str, Calls] = {
             "create_tags create_vpc delete_vpc describe_network_interfaces describe_vpc_attribute describe_vpcs "
             "modify_vpc_attribute"
         ),
+    },
+    "vpc_endpoint": {
+        "ec2": "create_tags create_vpc_endpoint delete_vpc_endpoints describe_vpc_endpoints modify_vpc_endpoint",
+        "resourcegroupstaggingapi": "get_resources",
     },
 }
 WATCH: Calls = {  # how hosts, tasks and deployments stand (`rollout/sight.py`, `rollout/outlook.py`)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from controller.base.keys import Key, refs
 from controller.engine.compare import compare
 from controller.engine.graph import edges, live_edges, ordered, resolve
-from controller.engine.reconciler import RISKS, Change, Observed, Reconciler, Risk
+from controller.engine.reconciler import RISKS, Change, Observed, Reconciler, Risk, looked_up
 from controller.engine.succession import born_as, family, renamed
 
 Action = Literal["none", "read", "create", "update", "replace", "delete"]
@@ -112,12 +112,14 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
     replaced: dict[Key, Observed[Any]] = {}
     heirs: set[Key] = set()
     for key in ordered(graph):
+        data = looked_up(kinds[key.kind], desired[key])
         kin = family(key, resolve(desired[key], known), observed, owner)
         have = kin.head
-        step = _step(key, renamed(desired[key], have), have, known, data=kinds[key.kind].data)
+        step = _step(key, renamed(desired[key], have), have, known, data=data)
         if key in allowed:
             replaced |= kin.predecessors
-        if have is not None and have.owner != owner and not kinds[key.kind].data:
+            problems += [f"{key}: {problem}" for problem in (have.problems if have is not None else ())]
+        if have is not None and have.owner != owner and not data:
             problems.append(_not_ours(key, have, owner))
             step = Step(key, "none", desired[key], have, reason="not ours")
         if key not in allowed:
@@ -139,6 +141,8 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
         if have.owner == owner and id(have) not in heads and key not in replaced
     )
     doomed = {key: observed[key] for key in orphans if scope.prune and scope.names(key)}
+    users = _reversed(live_edges(observed))
+    doomed = {key: _held(have, (users[key] & graph.keys()) - allowed) for key, have in doomed.items()}
     steps += [_succeeded(step) if step.key in replaced else step for step in _deletions({**doomed, **replaced}, {})]
     graph = {**graph, **_after_their_users({**doomed, **replaced}, observed, graph)}
     problems += _protected(steps)
@@ -215,6 +219,13 @@ def _deletions(live: Live, declared: Mapping[Key, set[Key]]) -> list[Step]:
         else Step(key, "delete", None, live[key], risk="destructive", reason="not wanted")
         for key in reversed(order)
     ]
+
+
+def _held(have: Observed[Any], outside: set[Key]) -> Observed[Any]:
+    """*have*, kept where what holds it is out of scope and therefore will not let go."""
+    if not outside or have.kept:
+        return have
+    return replace(have, kept=f"{', '.join(map(str, sorted(outside)))} still uses it, and is {OUT_OF_SCOPE}")
 
 
 def _in_scope(graph: Mapping[Key, set[Key]], scope: Scope) -> set[Key]:

@@ -79,6 +79,7 @@ class Observed(Generic[D]):
     protected   why AWS would not delete it ("deletion protection is on"); "" when it would. Nothing is deleted then.
     gone    it is on its way out (deleting, DRAINING): counts as absent for creating, as present for destroying.
     notes   lines for the reader of a plan: foreign rules, a newer AMI, ...
+    problems   why nothing can be built on it as it stands: the plan is refused with them.
     """
 
     as_desired: D
@@ -89,6 +90,7 @@ class Observed(Generic[D]):
     protected: str = ""
     gone: bool = False
     notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 class Reconciler(Protocol[D]):
@@ -98,6 +100,8 @@ class Reconciler(Protocol[D]):
                while an update is planned, refs to them print as known after it.
     data       it only looks something up (a machine image, a pushed container image): nothing is created or deleted,
                `create` raises Missing or NotYet with what to do, and a plan lists it only when it holds others up.
+               Of other kinds single resources may be so: somebody else's, which the spec uses by their ids (`existing`
+               of what `declare` says). Whatever is wrong with one stands in the `problems` of what was observed.
     """
 
     kind: str
@@ -137,3 +141,8 @@ class Serving(Protocol):
     def still_serves(self, aws: Aws, observed: Observed[Any]) -> str:
         """Why a predecessor may not be deleted yet; "" when it may. Reads only."""
         ...
+
+
+def looked_up(kind: Reconciler[Any], desired: Any) -> bool:
+    """Whether *desired* is only looked up, never made, changed or deleted."""
+    return kind.data or bool(getattr(desired, "existing", ""))

@@ -16,6 +16,7 @@ from controller.engine.observe import declare
 from controller.resources import RECONCILERS
 from controller.resources.instance_profile import InstanceProfile
 from controller.resources.role import Role
+from controller.resources.vpc_endpoint import VpcEndpoint
 from controller.spec.load import load
 from controller.spec.types import Stack
 
@@ -24,6 +25,13 @@ PREFIXES = {
     "elbv2": "elasticloadbalancing",
     "resourcegroupstaggingapi": "tag",
 }  # where IAM has another word than the SDK
+LEFT = {"elastic_ip", "nat_gateway", "vpc_endpoint"}  # asked for where an earlier spec may have left some
+NAME_ENDPOINTS = {  # asked of whoever makes an interface endpoint with private DNS; Route 53 is in no region
+    "Sid": "NameEndpoints",
+    "Effect": "Allow",
+    "Action": ["route53:AssociateVPCWithHostedZone"],
+    "Resource": "*",
+}
 LINKED = ("autoscaling.amazonaws.com", "ecs.amazonaws.com", "elasticloadbalancing.amazonaws.com")
 
 
@@ -40,8 +48,11 @@ def policy(stack: Stack, mode: Mode) -> dict[str, Any]:
     Everything but IAM is bound to the region, roles and profiles to their names, the lease to its table.
     """
     desired = declare(stack, RECONCILERS)
-    needed = [BY_KIND[kind] for kind in sorted({key.kind for key in desired})]
-    called = _methods([*needed, WATCH, ROLL, RECORD, SESSION])
+    made = {key.kind for key, one in desired.items() if not getattr(one, "existing", "")}
+    called = _methods([*(BY_KIND[kind] for kind in made), WATCH, ROLL, RECORD, SESSION])
+    used = {key.kind for key in desired} - made  # somebody else's
+    left = LEFT if "vpc" in made else set()
+    called |= {one for one in _methods(BY_KIND[kind] for kind in used | left) if one[1].startswith(READ_PREFIXES)}
     reads = {one for one in called if one[1].startswith(READ_PREFIXES)}
     statements = [_allow("Look", reads)]
     if mode == "apply":
@@ -57,6 +68,11 @@ def policy(stack: Stack, mode: Mode) -> dict[str, Any]:
             _allow("HoldTheLease", _methods([LEASE]), [table]),
             *_of_others(roles, here),
             *_alarms(any(key.kind == "scaling_policy" for key in desired), here),
+            *(
+                [NAME_ENDPOINTS]
+                if any(isinstance(one, VpcEndpoint) and one.private_dns for one in desired.values())
+                else []
+            ),
         ]
     return {"Version": "2012-10-17", "Statement": statements}
 

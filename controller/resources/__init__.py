@@ -11,6 +11,7 @@ from controller.resources import (
     cluster,
     cluster_capacity_providers,
     container_image,
+    elastic_ip,
     image,
     instance_profile,
     internet_gateway,
@@ -20,6 +21,7 @@ from controller.resources import (
     listener_rule,
     load_balancer,
     log_group,
+    nat_gateway,
     repository,
     role,
     route_table,
@@ -31,6 +33,7 @@ from controller.resources import (
     target_group,
     task_definition,
     vpc,
+    vpc_endpoint,
 )
 
 RECONCILERS: tuple[Reconciler[Any], ...] = (
@@ -39,6 +42,7 @@ RECONCILERS: tuple[Reconciler[Any], ...] = (
     cluster.KIND,
     cluster_capacity_providers.KIND,
     container_image.KIND,
+    elastic_ip.KIND,
     image.KIND,
     instance_profile.KIND,
     internet_gateway.KIND,
@@ -48,6 +52,7 @@ RECONCILERS: tuple[Reconciler[Any], ...] = (
     listener_rule.KIND,
     load_balancer.KIND,
     log_group.KIND,
+    nat_gateway.KIND,
     repository.KIND,
     role.KIND,
     route_table.KIND,
@@ -59,4 +64,5 @@ RECONCILERS: tuple[Reconciler[Any], ...] = (
     target_group.KIND,
     task_definition.KIND,
     vpc.KIND,
+    vpc_endpoint.KIND,
 )

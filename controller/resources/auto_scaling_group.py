@@ -20,6 +20,7 @@ from controller.base.crumbs import RollCrumb
 from controller.base.errors import Gone, NotYet, Refused
 from controller.base.keys import HAS_PREFIX, OWNER_TAG, ROLL_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
+from controller.spec import network
 from controller.spec.names import live_name
 from controller.spec.pools import Hook, Scheduled
 
@@ -56,7 +57,6 @@ class AutoScalingGroupKind:
     data = False
 
     def declare(self, stack: Stack) -> Iterable[tuple[Key, AutoScalingGroup]]:
-        subnets = tuple(Ref(Key("subnet", f"public-{i + 1}")) for i in range(len(stack.network.public_subnets)))
         for pool in stack.pools:
             key = Key(self.kind, pool.name)
             template = Key("launch_template", pool.name)
@@ -68,7 +68,7 @@ class AutoScalingGroupKind:
                 AutoScalingGroup(
                     Ref(template),
                     Ref(template, "version"),
-                    subnets,
+                    network.host_subnets(stack),
                     size.min,
                     size.max,
                     size.desired,
@@ -77,7 +77,7 @@ class AutoScalingGroupKind:
                     mix=_mix(pool),
                     protect_new=pool.scaling is not None and pool.scaling.termination_protection,
                     maintenance=_maintenance(pool),
-                    after=(Ref(Key("route_table", "public")),),
+                    after=network.way_out(stack),
                     hooks=tuple(_hook(stack, pool, one) for one in pool.lifecycle_hooks),
                     mins=tuple(one.min for one in scheduled if one.min is not None),
                     maxs=tuple(one.max for one in scheduled if one.max is not None),

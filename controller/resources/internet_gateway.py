@@ -30,6 +30,8 @@ class InternetGatewayKind:
     data = False
 
     def declare(self, stack: Stack) -> Iterable[tuple[Key, InternetGateway]]:
+        if stack.network.vpc:
+            return
         key = Key(self.kind, "main")
         yield (
             key,

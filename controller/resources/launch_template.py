@@ -63,6 +63,7 @@ class LaunchTemplate:
     volumes: tuple[Volume, ...] = spec(risk="host_roll", unordered=True, default=())
     ssh_key: str = spec(risk="host_roll", default="")
     monitoring: bool = spec(risk="host_roll", default=False)
+    public_ip: bool = spec(risk="host_roll", default=True)  # as the subnet says; False: none, whatever it says
     name: str = spec(compare=False, default="")
     tags: Tags = spec(subset=True, risk="cosmetic", default=())
 
@@ -138,6 +139,7 @@ def _template(stack: Stack, pool: Pool, key: Key, name: str) -> LaunchTemplate:
         ),
         ssh_key=pool.ssh_key,
         monitoring=pool.monitoring,
+        public_ip=not stack.network.private_subnets,
         name=name,
         tags=birth_tags(stack.name, key, name, stack.tags),
     )
@@ -146,12 +148,13 @@ def _template(stack: Stack, pool: Pool, key: Key, name: str) -> LaunchTemplate:
 def parse_template(version: Mapping[str, Any], live: Mapping[str, str]) -> Observed[LaunchTemplate]:
     data = version["LaunchTemplateData"]
     metadata = data.get("MetadataOptions", {})
+    first: Mapping[str, Any] = next(iter(data.get("NetworkInterfaces", [])), {})
     as_desired = LaunchTemplate(
         cluster="",
         image=str(data.get("ImageId", "")),
         instance_type=str(data.get("InstanceType", "")),
         profile=str(data.get("IamInstanceProfile", {}).get("Name", "")),
-        security_groups=tuple(sorted(data.get("SecurityGroupIds", []))),
+        security_groups=tuple(sorted(data.get("SecurityGroupIds") or first.get("Groups", []))),
         user_data=_decoded(data.get("UserData", "")),
         http_tokens=str(metadata.get("HttpTokens", "optional")),
         hop_limit=int(metadata.get("HttpPutResponseHopLimit", 1)),
@@ -159,6 +162,7 @@ def parse_template(version: Mapping[str, Any], live: Mapping[str, str]) -> Obser
         volumes=tuple(sorted(map(parse_volume, data.get("BlockDeviceMappings", [])), key=repr)),
         ssh_key=str(data.get("KeyName", "")),
         monitoring=bool(data.get("Monitoring", {}).get("Enabled", False)),
+        public_ip=first.get("AssociatePublicIpAddress") is not False,
         name=version["LaunchTemplateName"],
         tags=lasting_tags(live),
     )
@@ -193,10 +197,12 @@ def _data(desired: LaunchTemplate) -> Any:
 
     What was never asked for is left out: such a version is the one that older releases made.
     """
+    groups = sorted(str(group) for group in desired.security_groups)
+    interface = {"DeviceIndex": 0, "AssociatePublicIpAddress": False, "Groups": groups, "DeleteOnTermination": True}
     data: dict[str, Any] = {
         "ImageId": str(desired.image),
         "IamInstanceProfile": {"Name": str(desired.profile)},
-        "SecurityGroupIds": sorted(str(group) for group in desired.security_groups),
+        **({"SecurityGroupIds": groups} if desired.public_ip else {"NetworkInterfaces": [interface]}),
         "UserData": base64.b64encode(desired.user_data.encode()).decode(),
         "MetadataOptions": {
             "HttpTokens": desired.http_tokens,

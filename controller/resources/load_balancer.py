@@ -10,6 +10,7 @@ from controller.aws import tags
 from controller.aws.reads import keyed
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
+from controller.spec import network
 from controller.spec.names import live_name
 
 if TYPE_CHECKING:
@@ -58,11 +59,10 @@ class LoadBalancerKind:
         kept = wanted.access_logs
         key = Key(self.kind, "main")
         name = live_name(stack, key)
-        subnets = tuple(Ref(Key("subnet", f"public-{i + 1}")) for i in range(len(stack.network.public_subnets)))
         yield (
             key,
             LoadBalancer(
-                subnets,
+                network.public_subnets(stack),
                 (Ref(Key("security_group", "load-balancer")),),
                 int(wanted.idle_timeout.total_seconds()),
                 wanted.deletion_protection,
@@ -71,7 +71,7 @@ class LoadBalancerKind:
                 wanted.scheme,
                 name,
                 birth_tags(stack.name, key, name, stack.tags),
-                after=(Ref(Key("route_table", "public")),),
+                after=network.way_in(stack),
             ),
         )
 

@@ -1,15 +1,20 @@
-"""The public route table: our default route and our associations. Routes and associations of others are left alone."""
+"""Route tables: our default route and our associations. Routes and associations of others are left alone.
+
+The public subnets share one; each private subnet has its own, so that it goes over to another NAT gateway by one
+ReplaceRoute, and is at no moment without a way out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.base.errors import Refused
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
+from controller.spec import network
 from controller.spec.names import live_name
 
 if TYPE_CHECKING:
@@ -26,7 +31,8 @@ TARGETS = (
 
 @dataclass(frozen=True, slots=True)
 class RouteTable:
-    """`gateway` is where everything that is not local goes; `subnets` are those associated, in the spec's order."""
+    """`gateway` is where everything that is not local goes, "" nowhere by our hand; `subnets` are those associated, in
+    the spec's order."""
 
     gateway: str | Ref
     subnets: tuple[str | Ref, ...]
@@ -40,17 +46,26 @@ class RouteTableKind:
     data = False
 
     def declare(self, stack: Stack) -> Iterable[tuple[Key, RouteTable]]:
-        key = Key(self.kind, "public")
-        subnets = tuple(Ref(Key("subnet", f"public-{i + 1}")) for i in range(len(stack.network.public_subnets)))
-        gateway = Ref(Key("internet_gateway", "main"))
-        born = birth_tags(stack.name, key, live_name(stack, key), stack.tags)
-        yield key, RouteTable(gateway, subnets, Ref(Key("vpc", "main")), born)
+        if stack.network.vpc:
+            return
+        public = network.PUBLIC_TABLE.key
+        yield public, self._table(stack, public, network.INTERNET, network.public_subnets(stack))
+        nat = network.nat_places(stack.network)
+        for place, subnet in enumerate(network.private_subnets(stack)):
+            key = network.private_table(place).key
+            yield key, self._table(stack, key, network.nat_gateway(nat[place]) if nat else "", (subnet,))
+
+    def _table(self, stack: Stack, key: Key, gateway: str | Ref, subnets: tuple[Ref, ...]) -> RouteTable:
+        return RouteTable(gateway, subnets, network.VPC, birth_tags(stack.name, key, live_name(stack, key), stack.tags))
 
     def observe(self, reads: Reads, wanted: Mapping[Key, RouteTable], owner: str) -> Mapping[Key, Observed[RouteTable]]:
-        return {
+        found = {
             key: parse_table(item, live, _order(wanted.get(key), reads), notes)
             for key, item, live, notes in tags.owned(reads.route_tables(), self.kind, "RouteTableId")
         }
+        closed = [key for key in found if key in wanted and wanted[key].gateway == "" != found[key].as_desired.gateway]
+        ours = {item["NatGatewayId"] for item in reads.nat_gateways()} if closed else set()
+        return found | {key: without(found[key], ours) for key in closed}
 
     def create(self, aws: Aws, key: Key, desired: RouteTable) -> Mapping[str, str]:
         born: Any = tags.specification("route-table", desired.tags)
@@ -59,7 +74,7 @@ class RouteTableKind:
         item = min(made, key=lambda one: one["RouteTableId"])
         have = parse_table(item, {}, {str(subnet): place for place, subnet in enumerate(desired.subnets)})
         table = item["RouteTableId"]
-        if have.as_desired.gateway != desired.gateway:
+        if desired.gateway and have.as_desired.gateway != desired.gateway:
             _send(aws, table, desired, replacing=bool(have.as_desired.gateway))
         for subnet in desired.subnets:
             if subnet not in have.as_desired.subnets:
@@ -108,9 +123,25 @@ def parse_table(
     return Observed(as_desired, {"id": item["RouteTableId"]}, live.get(OWNER_TAG), notes=(*notes, *others))
 
 
+def without(have: Observed[RouteTable], ours: Set[str]) -> Observed[RouteTable]:
+    """*have* as a table that should have no default route of ours is seen: one that others made is theirs."""
+    gateway = have.as_desired.gateway
+    if gateway in ours:
+        return have
+    note = f"default route of others kept: {gateway}"
+    return replace(have, as_desired=replace(have.as_desired, gateway=""), notes=(*have.notes, note))
+
+
 def _send(aws: Aws, table: str, desired: RouteTable, *, replacing: bool) -> None:
+    """Make the default route what it should be, by one call: at no moment there is none."""
+    gateway = str(desired.gateway)
+    route: Any = {"RouteTableId": table, "DestinationCidrBlock": ANYWHERE}
+    if not gateway:
+        aws.ec2.delete_route(**route)
+        return
+    route["NatGatewayId" if gateway.startswith("nat-") else "GatewayId"] = gateway
     call = aws.ec2.replace_route if replacing else aws.ec2.create_route
-    call(RouteTableId=table, DestinationCidrBlock=ANYWHERE, GatewayId=str(desired.gateway))
+    call(**route)
 
 
 def _order(wanted: RouteTable | None, reads: Reads) -> dict[str, int]:

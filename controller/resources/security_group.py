@@ -15,6 +15,7 @@ from controller.aws import tags
 from controller.base.errors import Gone, Refused
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
+from controller.spec import network
 from controller.spec.names import live_name
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from controller.spec.types import Stack
 
 DYNAMIC_PORTS = (32768, 65535)
+HTTPS = 443
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,11 @@ class SecurityGroupKind:
             key = Key(self.kind, f"hosts-{pool.name}")
             inward = [Rule("ingress", "tcp", *DYNAMIC_PORTS, Ref(balancer))] if stack.load_balancer is not None else []
             yield key, self._group(stack, key, f"hosts of pool {pool.name}", [*inward, EVERYTHING_OUT])
+
+        if any(service not in network.GATEWAYS for service in network.endpoints(stack)):
+            key = Key(self.kind, "endpoints")
+            inward = [Rule("ingress", "tcp", HTTPS, HTTPS, canonical(stack.network.cidr))]
+            yield key, self._group(stack, key, "VPC endpoints", [*inward, EVERYTHING_OUT])
 
     def _group(self, stack: Stack, key: Key, what: str, rules: Sequence[Rule]) -> SecurityGroup:
         name = live_name(stack, key)

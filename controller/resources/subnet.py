@@ -1,4 +1,7 @@
-"""Public subnets, one per zone. A zone that the spec does not name is chosen at birth and then kept."""
+"""Subnets, public and private, one per zone. A zone that the spec does not name is chosen at birth and then kept.
+
+Those of an existing VPC are somebody else's: looked at, judged, and never changed.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from controller.aws import tags
 from controller.base.errors import Refused
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
+from controller.spec import network
 from controller.spec.names import live_name
 
 if TYPE_CHECKING:
@@ -17,11 +21,14 @@ if TYPE_CHECKING:
     from controller.aws.reads import Reads
     from controller.spec.types import Stack
 
+ANYWHERE = "0.0.0.0/0"
+
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """Where the zone is not given: `offers` are the instance types it must offer, `taken` the zones that the spec gives
-    to other subnets, `turn` the place among those that choose (a load balancer takes one subnet per zone)."""
+    """Where the zone is not given: that of the subnet `beside`, or one that we choose. `offers` are the instance types
+    it must offer, `taken` the zones that the spec gives to other subnets, `turn` the place among those that choose (a
+    load balancer takes one subnet per zone)."""
 
     vpc: str | Ref = spec(immutable=True)
     cidr: str = spec(immutable=True)
@@ -31,6 +38,23 @@ class Subnet:
     offers: tuple[str, ...] = spec(compare=False, default=())
     turn: int = spec(compare=False, default=0)
     taken: tuple[str, ...] = spec(compare=False, default=())
+    beside: str | Ref = spec(compare=False, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingSubnet:
+    """Somebody else's, by its id. `balanced`: a load balancer stands in it, which clients reach from the internet when
+    it is `open`; `hosted`: hosts live in it."""
+
+    existing: str
+    vpc: str
+    side: str  # the list of the spec it is in
+    balanced: bool = False
+    open: bool = False
+    hosted: bool = False
+
+
+AnySubnet = Subnet | ExistingSubnet
 
 
 class SubnetKind:
@@ -38,20 +62,33 @@ class SubnetKind:
     volatile: tuple[str, ...] = ()
     data = False
 
-    def declare(self, stack: Stack) -> Iterable[tuple[Key, Subnet]]:
+    def declare(self, stack: Stack) -> Iterable[tuple[Key, AnySubnet]]:
+        if stack.network.vpc:
+            yield from _existing(stack)
+            return
         types = tuple(sorted({one for pool in stack.pools for one in pool.types}))
         zones = stack.network.zones
         taken = tuple(zone for zone in zones if zone)
         for place, cidr in enumerate(stack.network.public_subnets):
-            key = Key(self.kind, f"public-{place + 1}")
+            key = network.subnet("public", place).key
             zone = zones[place] if place < len(zones) else ""
             turn = place - sum(1 for one in zones[:place] if one)
             born = birth_tags(stack.name, key, live_name(stack, key), stack.tags)
-            yield key, Subnet(Ref(Key("vpc", "main")), cidr, born, zone or None, True, types, turn, taken)
+            yield key, Subnet(network.VPC, cidr, born, zone or None, True, types, turn, taken)
+        for place, cidr in enumerate(stack.network.private_subnets):
+            key = network.subnet("private", place).key
+            own = stack.network.private_zones[place] if stack.network.private_zones else None
+            beside = "" if own else Ref(network.subnet("public", place).key, "zone")
+            born = birth_tags(stack.name, key, live_name(stack, key), stack.tags)
+            yield key, Subnet(network.VPC, cidr, born, own, False, types, beside=beside)
 
-    def observe(self, reads: Reads, wanted: Mapping[Key, Subnet], owner: str) -> Mapping[Key, Observed[Subnet]]:
+    def observe(
+        self, reads: Reads, wanted: Mapping[Key, AnySubnet], owner: str
+    ) -> Mapping[Key, Observed[Subnet] | Observed[ExistingSubnet]]:
         items = tags.owned(reads.subnets(), self.kind, "SubnetId")
-        return {key: parse_subnet(item, live, notes) for key, item, live, notes in items}
+        found: dict[Key, Any] = {key: parse_subnet(item, live, notes) for key, item, live, notes in items}
+        used = {key: one for key, one in wanted.items() if isinstance(one, ExistingSubnet)}
+        return found | (look_at(reads, used) if used and not reads.destroying else {})
 
     def create(self, aws: Aws, key: Key, desired: Subnet) -> Mapping[str, str]:
         found = aws.ec2.describe_subnets(Filters=tags.filters(desired.tags))["Subnets"]
@@ -83,11 +120,84 @@ def parse_subnet(item: Mapping[str, Any], live: Mapping[str, str], notes: tuple[
     return Observed(as_desired, {"id": item["SubnetId"], "zone": zone}, live.get(OWNER_TAG), notes=notes)
 
 
+# ------------------------------------------------------------------------------------------------ somebody else's
+def _existing(stack: Stack) -> Iterable[tuple[Key, ExistingSubnet]]:
+    balanced, hosts = stack.load_balancer is not None, network.host_subnets(stack)
+    for side, ids in (("public", stack.network.public_subnets), ("private", stack.network.private_subnets)):
+        for place, ident in enumerate(ids):
+            ref = network.subnet(side, place)
+            front = balanced and side == "public"
+            yield ref.key, ExistingSubnet(ident, stack.network.vpc, f"{side}_subnets", front, front, ref in hosts)
+
+
+def look_at(reads: Reads, used: Mapping[Key, ExistingSubnet]) -> dict[Key, Observed[ExistingSubnet]]:
+    """Each of *used* as it is, with what is wrong with it."""
+    vpc = next(iter(used.values())).vpc
+    items = {item["SubnetId"]: item for item in reads.subnets_by_id(tuple(one.existing for one in used.values()))}
+    tables = reads.route_tables_of(vpc)
+    first: dict[str, str] = {}  # zone -> the first subnet of the load balancer in it
+    found = {}
+    for key, one in sorted(used.items()):
+        item = items.get(one.existing)
+        if item is None:
+            words = f"{one.existing} does not exist in {reads.aws.region}: correct network.{one.side}"
+            found[key] = Observed(one, {}, problems=(words,))
+            continue
+        other = first.setdefault(item["AvailabilityZone"], one.existing) if one.balanced else one.existing
+        outputs = {"id": one.existing, "zone": str(item["AvailabilityZone"])}
+        owner = tags.read(item.get("Tags")).get(OWNER_TAG)
+        notes = judge_routes(one, item, default_route(tables, one.existing))
+        found[key] = Observed(one, outputs, owner, notes=notes, problems=judge_place(one, item, other))
+    return found
+
+
+def judge_place(one: ExistingSubnet, item: Mapping[str, Any], other: str) -> tuple[str, ...]:
+    """Why the stack cannot use the subnet; *other* is the first of the load balancer's subnets in its zone."""
+    if item["VpcId"] != one.vpc:
+        return (f"{one.existing} belongs to {item['VpcId']}, not to {one.vpc}: correct network.vpc or {one.side}",)
+    if other != one.existing:
+        zone = item["AvailabilityZone"]
+        words = (
+            f"{one.existing} and {other} are both in {zone}; a load balancer takes one subnet in each of two zones or"
+        )
+        return (f"{words} more: correct network.{one.side}",)
+    return ()
+
+
+def judge_routes(one: ExistingSubnet, item: Mapping[str, Any], target: str) -> tuple[str, ...]:
+    """What a reader should know of the subnet's way out, *target* ("" when there is none)."""
+    notes = []
+    if one.open and not target.startswith("igw-"):
+        notes.append(f"{one.existing} has no route to an internet gateway: clients out there do not reach the load "
+                     "balancer in it")  # fmt: skip
+    if one.hosted and not target:
+        notes.append(f"{one.existing} has no default route: hosts in it need VPC endpoints for ECS, ECR and logs")
+    if one.hosted and target.startswith("igw-") and not item.get("MapPublicIpOnLaunch"):
+        notes.append(f"{one.existing} gives hosts no public address, and its way out is an internet gateway, which "
+                     "needs one: they do not reach ECS")  # fmt: skip
+    return tuple(notes)
+
+
+def default_route(tables: Iterable[Mapping[str, Any]], subnet: str) -> str:
+    """Where *subnet* sends what is for nobody in its VPC, "" when nowhere: its own table counts, else the main one."""
+    held = {
+        one.get("SubnetId") or "main": table
+        for table in tables
+        for one in table.get("Associations", [])
+        if one.get("SubnetId") or one.get("Main")
+    }
+    routes = held.get(subnet, held.get("main", {})).get("Routes", [])
+    route: Mapping[str, Any] = next((one for one in routes if one.get("DestinationCidrBlock") == ANYWHERE), {})
+    targets = [str(value) for name, value in route.items() if name.endswith(("Id", "Arn")) and value]
+    return targets[0] if targets and route.get("State") != "blackhole" else ""
+
+
+# ------------------------------------------------------------------------------------------------ our own
 def _made(aws: Aws, desired: Subnet) -> Any:
     return aws.ec2.create_subnet(
         VpcId=str(desired.vpc),
         CidrBlock=desired.cidr,
-        AvailabilityZone=desired.zone or _zone(aws, desired),
+        AvailabilityZone=str(desired.zone or desired.beside or _zone(aws, desired)),
         TagSpecifications=tags.specification("subnet", desired.tags),
     )["Subnet"]
 

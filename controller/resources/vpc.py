@@ -1,4 +1,4 @@
-"""The network of a stack: one VPC, with DNS names for its hosts."""
+"""The network of a stack: one VPC of its own, with DNS names for its hosts, or somebody else's, used as it is."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ class Vpc:
     dns_hostnames: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class ExistingVpc:
+    """Somebody else's, by its id."""
+
+    existing: str
+
+
 class VpcKind:
     """DescribeVpcs by owner tag; DNS names are an attribute with a call of its own."""
 
@@ -32,15 +39,25 @@ class VpcKind:
     volatile: tuple[str, ...] = ()
     data = False
 
-    def declare(self, stack: Stack) -> Iterable[tuple[Key, Vpc]]:
+    def declare(self, stack: Stack) -> Iterable[tuple[Key, Vpc | ExistingVpc]]:
         key = Key(self.kind, "main")
+        if stack.network.vpc:
+            yield key, ExistingVpc(stack.network.vpc)
+            return
         yield key, Vpc(stack.network.cidr, birth_tags(stack.name, key, live_name(stack, key), stack.tags))
 
-    def observe(self, reads: Reads, wanted: Mapping[Key, Vpc], owner: str) -> Mapping[Key, Observed[Vpc]]:
-        return {
+    def observe(
+        self, reads: Reads, wanted: Mapping[Key, Vpc | ExistingVpc], owner: str
+    ) -> Mapping[Key, Observed[Vpc] | Observed[ExistingVpc]]:
+        found: dict[Key, Any] = {
             key: parse_vpc(item, live, reads.vpc_dns_hostnames(item["VpcId"]), notes)
             for key, item, live, notes in tags.owned(reads.vpcs(), self.kind, "VpcId")
         }
+        for key, desired in wanted.items():
+            if isinstance(desired, ExistingVpc) and not reads.destroying:
+                made = found[key].outputs["id"] if key in found else ""
+                found[key] = judge(desired, reads.vpc(desired.existing), made, reads.aws.region)
+        return found
 
     def create(self, aws: Aws, key: Key, desired: Vpc) -> Mapping[str, str]:
         born: Any = tags.specification("vpc", desired.tags)
@@ -76,6 +93,19 @@ def parse_vpc(
 ) -> Observed[Vpc]:
     as_desired = Vpc(item["CidrBlock"], lasting_tags(live), hostnames)
     return Observed(as_desired, {"id": item["VpcId"]}, live.get(OWNER_TAG), notes=notes)
+
+
+def judge(desired: ExistingVpc, item: Mapping[str, Any] | None, made: str, region: str) -> Observed[ExistingVpc]:
+    """The VPC that the spec names, with why the stack cannot live in it; *made* is one the stack has of its own."""
+    if item is None:
+        words = f"{desired.existing} does not exist in {region}: correct network.vpc, the region or the account"
+        return Observed(desired, {}, problems=(words,))
+    own = (
+        f"this stack has a VPC of its own, {made}, and what it made lives there; a stack cannot move: give "
+        "network.cidr as before, or destroy the stack first, or choose another stack name"
+    )
+    owner = tags.read(item.get("Tags")).get(OWNER_TAG)
+    return Observed(desired, {"id": desired.existing}, owner, problems=(own,) if made else ())
 
 
 def _set_dns(aws: Aws, vpc_id: str, wanted: bool) -> None:

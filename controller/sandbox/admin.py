@@ -104,6 +104,11 @@ class Admin:
                 "vpc": [one for one in ec2.vpcs if one not in default],
                 "subnet": [s.id for by_id in ec2.subnets.values() for s in by_id.values() if s.vpc_id not in default],
                 "internet_gateway": list(ec2.internet_gateways),
+                "nat_gateway": [
+                    one.id for one in ec2.nat_gateways.values() if one.state not in {"deleting", "deleted"}
+                ],
+                "elastic_ip": [one.allocation_id for one in ec2.addresses],
+                "vpc_endpoint": list(ec2.vpc_end_points),
                 "security_group": [
                     g.group_id
                     for by_id in ec2.groups.values()

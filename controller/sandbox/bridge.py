@@ -21,7 +21,7 @@ from moto.core.utils import camelcase_to_underscores
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.elbv2.responses import ELBV2Response
 
-from controller.sandbox import strict_ec2, strict_elb, strict_iam, strict_ssm, tagging
+from controller.sandbox import strict_ec2, strict_elb, strict_iam, strict_network, strict_ssm, tagging
 from controller.sandbox.api import ACTIONS
 from controller.sandbox.timings import Timings
 from controller.sandbox.world import Event, Json, World
@@ -88,6 +88,7 @@ def install() -> None:
     # moto rewrites its own ECS attributes on the way out; ours are spelled as AWS does.
     EC2ContainerServiceResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER = {}
     _remember_slow_lookups()
+    strict_network.install(current)
     strict_ec2.install(current)
     strict_elb.install(current)
     strict_iam.install(current)

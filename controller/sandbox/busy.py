@@ -14,6 +14,8 @@ def busy(world: World, catalog: Any, now: datetime, timings: Timings) -> tuple[s
     reasons = set()
     if any(balancer.state == "provisioning" for balancer in catalog.elb.load_balancers.values()):
         reasons.add("load balancer provisioning")
+    if any(gateway.state == "pending" and now < gateway.due for gateway in catalog.ec2.nat_gateways.values()):
+        reasons.add("NAT gateway pending")
     for member in world.members.values():
         if member.lifecycle.startswith("Terminat"):
             reasons.add("host terminating")

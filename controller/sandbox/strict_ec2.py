@@ -15,13 +15,16 @@ from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.responses.internet_gateways import InternetGateways
 from moto.ec2.responses.launch_templates import LaunchTemplates
+from moto.ec2.responses.nat_gateways import NatGateways
 from moto.ec2.responses.route_tables import RouteTables
 from moto.ec2.responses.security_groups import SecurityGroups
 from moto.ec2.responses.subnets import Subnets
 from moto.ec2.responses.vpcs import VPCs
 from moto.ec2.utils import parse_user_data
 
+from controller.sandbox import strict_network
 from controller.sandbox.strict_iam import twin
+from controller.sandbox.strict_network import before
 from controller.sandbox.world import ApiError, HostDied
 
 if TYPE_CHECKING:
@@ -53,17 +56,6 @@ def _parse_images_once() -> None:
                 mine[name].ec2_backend = self
 
     AmiBackend._load_amis = loaded
-
-
-def _before(cls: type, method: str, check: Callable[[Any], None]) -> None:
-    """Run *check* before the response method *method*; it raises ApiError to refuse."""
-    original = getattr(cls, method)
-
-    def checked(self: Any) -> Any:
-        check(self)
-        return original(self)
-
-    setattr(cls, method, checked)
 
 
 # ------------------------------------------------------------------------------------------------ launch templates
@@ -143,7 +135,7 @@ def _launch_templates() -> None:
     LaunchTemplates.create_launch_template_version = versioned
     LaunchTemplates.describe_launch_template_versions = described
     LaunchTemplates.describe_launch_templates = listed
-    _before(LaunchTemplates, "describe_launch_templates", _known_templates)
+    before(LaunchTemplates, "describe_launch_templates", _known_templates)
 
 
 def _known_templates(self: Any) -> None:
@@ -199,6 +191,8 @@ def _pages() -> None:
     _paged(SecurityGroups, "describe_security_group_rules", "SecurityGroupRules")
     _paged(RouteTables, "describe_route_tables", "RouteTables", most=100)
     _paged(InternetGateways, "describe_internet_gateways", "InternetGateways")
+    _paged(NatGateways, "describe_nat_gateways", "NatGateways")
+    _paged(VPCs, "describe_vpc_endpoints", "VpcEndpoints")
     _paged(LaunchTemplates, "describe_launch_templates", "LaunchTemplates", most=PAGE)
 
 
@@ -227,17 +221,18 @@ def _deletes(current: Callable[[], Backing]) -> None:
         groups = [g for g in ec2.describe_security_groups(filters={"vpc-id": [ident]}) if g.name != "default"]
         gateways = ec2.describe_internet_gateways(filters={"attachment.vpc-id": [ident]})
         tables = [t for t in ec2.describe_route_tables(filters={"vpc-id": [ident]}) if not _is_main(t)]
-        if ec2.describe_subnets(filters={"vpc-id": [ident]}) or groups or gateways or tables:
+        endpoints = strict_network.endpoints_of(ec2, ident)
+        if ec2.describe_subnets(filters={"vpc-id": [ident]}) or groups or gateways or tables or endpoints:
             raise _violation("vpc", ident)
 
     def subnet(self: Any) -> None:
         ident = self._get_param("SubnetId")
-        if any(ident in subnets for subnets, _ in _interfaces(self, current())):
+        if any(ident in subnets for subnets, _, _ in _interfaces(self, current())):
             raise _violation("subnet", ident)
 
     def group(self: Any) -> None:
         ident, ec2 = self._get_param("GroupId"), self.ec2_backend
-        used = any(ident in groups for _, groups in _interfaces(self, current()))
+        used = any(ident in groups for _, groups, _ in _interfaces(self, current()))
         named = any(
             ident == _peer(rule)
             for other in ec2.describe_security_groups()
@@ -250,7 +245,7 @@ def _deletes(current: Callable[[], Backing]) -> None:
     def gateway(self: Any) -> None:
         vpc_id = self._get_param("VpcId")
         subnets = {one.id for one in self.ec2_backend.describe_subnets(filters={"vpc-id": [vpc_id]})}
-        if any(subnets & set(held) for held, _ in _interfaces(self, current())):
+        if any(public and subnets & set(held) for held, _, public in _interfaces(self, current())):
             raise ApiError(
                 "DependencyViolation", f"Network {vpc_id} has some mapped public address(es). "
                 "Please unmap those public address(es) before detaching the gateway."
@@ -269,12 +264,12 @@ def _deletes(current: Callable[[], Backing]) -> None:
                 "DependencyViolation", f"The internetGateway '{ident}' has dependencies and cannot be deleted."
             )
 
-    _before(VPCs, "delete_vpc", vpc)
-    _before(Subnets, "delete_subnet", subnet)
-    _before(SecurityGroups, "delete_security_group", group)
-    _before(InternetGateways, "detach_internet_gateway", gateway)
-    _before(InternetGateways, "attach_internet_gateway", one_gateway)
-    _before(InternetGateways, "delete_internet_gateway", attached)
+    before(VPCs, "delete_vpc", vpc)
+    before(Subnets, "delete_subnet", subnet)
+    before(SecurityGroups, "delete_security_group", group)
+    before(InternetGateways, "detach_internet_gateway", gateway)
+    before(InternetGateways, "attach_internet_gateway", one_gateway)
+    before(InternetGateways, "delete_internet_gateway", attached)
 
 
 def _violation(kind: str, ident: str) -> ApiError:
@@ -289,19 +284,20 @@ def _peer(rule: Any) -> str:
     return str(rule.source_group.get("GroupId", ""))
 
 
-def _interfaces(self: Any, cloud: Backing) -> Iterator[tuple[list[str], list[str]]]:
-    """(subnets, security groups) of everything that has a network interface: instances, load balancers, and for a
-    while those of deleted load balancers (aws.md 5.5)."""
+def _interfaces(self: Any, cloud: Backing) -> Iterator[tuple[list[str], list[str], bool]]:
+    """(subnets, security groups, whether it may have a public address) of everything that has a network interface:
+    instances, load balancers, gateways, endpoints, and for a while those of deleted ones (aws.md 5.5)."""
     for reservation in self.ec2_backend.reservations.values():
         for instance in reservation.instances:
             if instance._state.name != "terminated":
-                yield [instance.subnet_id], [group.id for group in instance.security_groups]
+                yield [instance.subnet_id], [group.id for group in instance.security_groups], True
     elb = get_backend("elbv2")[self.current_account][self.region]
     for balancer in elb.load_balancers.values():
-        yield [subnet.id for subnet in balancer.subnets], list(balancer.security_groups)
+        yield [subnet.id for subnet in balancer.subnets], list(balancer.security_groups), True
     for until, subnets, groups in elb.__dict__.get("_lingering", []):
         if until > cloud.now():
-            yield subnets, groups
+            yield subnets, groups, True
+    yield from strict_network.interfaces(self.ec2_backend, cloud.now())
 
 
 # ------------------------------------------------------------------------------------------------ instances

@@ -13,8 +13,8 @@ from moto.elbv2.models import ELBv2Backend, FakeListener, FakeLoadBalancer, Fake
 from moto.elbv2.responses import ELBV2Response
 
 from controller.sandbox import strict_elb_settings
-from controller.sandbox.strict_ec2 import _before
 from controller.sandbox.strict_elb_settings import check_action
+from controller.sandbox.strict_network import before
 from controller.sandbox.world import ApiError
 
 if TYPE_CHECKING:
@@ -133,8 +133,8 @@ def _load_balancers(current: Callable[[], Backing]) -> None:
     ELBv2Backend.create_load_balancer = created
     ELBv2Backend.delete_load_balancer = deleted
     FakeLoadBalancer.activate = activate
-    _before(ELBV2Response, "describe_load_balancers", named)
-    _before(ELBV2Response, "describe_tags", batch)
+    before(ELBV2Response, "describe_load_balancers", named)
+    before(ELBV2Response, "describe_tags", batch)
 
 
 def _check_new(backend: Any, name: str, groups: list[str], subnets: list[str], given: dict[str, Any]) -> None:
@@ -241,10 +241,10 @@ def _listeners() -> None:
 
     ELBv2Backend.create_listener = created
     FakeListener.__init__ = born
-    _before(ELBV2Response, "modify_listener", _port_is_free)
+    before(ELBV2Response, "modify_listener", _port_is_free)
     for action in ("create", "modify"):
-        _before(ELBV2Response, f"{action}_listener", _weights_of("DefaultActions"))
-        _before(ELBV2Response, f"{action}_rule", _weights_of("Actions"))
+        before(ELBV2Response, f"{action}_listener", _weights_of("DefaultActions"))
+        before(ELBV2Response, f"{action}_rule", _weights_of("Actions"))
 
 
 def _weights_of(parameter: str) -> Callable[[Any], None]:
@@ -282,7 +282,7 @@ def _rules() -> None:
 
     ELBv2Backend.create_rule = created
     ELBv2Backend.modify_rule = modified
-    _before(ELBV2Response, "delete_rule", kept)
+    before(ELBV2Response, "delete_rule", kept)
 
 
 def _both_spellings(conditions: list[dict[str, Any]]) -> list[dict[str, Any]]:

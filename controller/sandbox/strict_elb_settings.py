@@ -15,7 +15,7 @@ from moto.elbv2.models import ELBv2Backend, FakeListener
 from moto.elbv2.responses import ELBV2Response
 from moto.elbv2.ssl_policies import SSL_POLICIES
 
-from controller.sandbox.strict_ec2 import _before
+from controller.sandbox.strict_network import before
 from controller.sandbox.world import ApiError
 
 ALGORITHMS = {"round_robin", "least_outstanding_requests", "weighted_random"}
@@ -263,8 +263,8 @@ def _certificates() -> None:
     ELBv2Backend.add_listener_certificates = added
     ELBv2Backend.describe_listener_certificates = described
     ELBv2Backend.remove_listener_certificates = removed
-    _before(ELBV2Response, "add_listener_certificates", _one_at_a_time)
-    _before(ELBV2Response, "remove_listener_certificates", _one_at_a_time)
+    before(ELBV2Response, "add_listener_certificates", _one_at_a_time)
+    before(ELBV2Response, "remove_listener_certificates", _one_at_a_time)
 
 
 def _one_at_a_time(self: Any) -> None:

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from moto.backends import get_backend
 from moto.core.resource_tagging import TaggedResource
 from moto.resourcegroupstaggingapi.models import ResourceGroupsTaggingAPIBackend
 
+from controller.sandbox.strict_network import settle
+
 if TYPE_CHECKING:
     from controller.sandbox.bridge import Backing
     from controller.sandbox.world import World
 
+NETWORK = {"ec2:elastic-ip", "ec2:natgateway", "ec2:vpc-endpoint"}  # moto lists what is deleted, too
 SPELLED = {"logs:loggroup": "logs:log-group"}  # moto's word: AWS's
 
 
@@ -33,10 +37,11 @@ def install(current: Callable[[], Backing]) -> None:
         listed = (
             replace(one, resource_type=SPELLED.get(one.resource_type, one.resource_type))
             for one in known(self, tag_filters)
+            if one.resource_type not in NETWORK
         )
         missing = (
             one
-            for one in (*_of_moto(*where), *_of_world(current().world(*where)))
+            for one in (*_of_ec2(*where, current().now()), *_of_moto(*where), *_of_world(current().world(*where)))
             if one.tags and _tagged(one.tags, tag_filters or [])
         )
         for one in (*listed, *missing):
@@ -47,6 +52,20 @@ def install(current: Callable[[], Backing]) -> None:
                 yield one
 
     ResourceGroupsTaggingAPIBackend._get_resources_generator = found
+
+
+def _of_ec2(account: str, region: str, now: datetime) -> Iterator[TaggedResource]:
+    ec2 = get_backend("ec2")[account][region]
+    settle(ec2, now)
+    gateways = [one for one in ec2.nat_gateways.values() if one.state != "deleted"]
+    for kind, several in (
+        ("elastic-ip", ec2.addresses),
+        ("natgateway", gateways),
+        ("vpc-endpoint", ec2.vpc_end_points.values()),
+    ):
+        for thing in several:
+            owned = {tag["key"]: tag["value"] for tag in thing.get_tags()}
+            yield TaggedResource(f"arn:aws:ec2:{region}:{account}:{kind}/{thing.id}", owned, f"ec2:{kind}")
 
 
 def _of_moto(account: str, region: str) -> Iterator[TaggedResource]:

@@ -30,7 +30,11 @@ class Timings:
     balancer: timedelta = timedelta(seconds=120)  # load balancer provisioning
     scaling: timedelta = timedelta(seconds=60)  # between two datapoints of CapacityProviderReservation (1.7)
     iam: timedelta = timedelta(seconds=20)  # until a fresh role or profile is known everywhere
-    lingering: timedelta = timedelta(seconds=60)  # network interfaces of a deleted load balancer
+    lingering: timedelta = timedelta(seconds=60)  # network interfaces of a deleted load balancer or endpoint
+    nat: timedelta = timedelta(seconds=120)  # NAT gateway pending
+    nat_gone: timedelta = timedelta(seconds=60)  # NAT gateway deleting
+    endpoint: timedelta = timedelta(seconds=60)  # interface endpoint pending
+    endpoint_gone: timedelta = timedelta(seconds=60)  # interface endpoint deleting
 
     def divided(self, factor: float) -> Timings:
         kept = {"cleanup": self.cleanup}

@@ -9,6 +9,7 @@ from controller.base.keys import Tags
 from controller.spec.build_pools import DEFAULT_IMAGE as DEFAULT_IMAGE
 from controller.spec.build_pools import build_pool
 from controller.spec.durations import durations
+from controller.spec.network import SERVICES
 from controller.spec.types import (
     AccessLogs,
     Cluster,
@@ -64,9 +65,19 @@ def pairs(mapping: Json | None) -> Tags:
 
 
 def _network(data: Json) -> Network:
-    subnets = [{"cidr": one} if isinstance(one, str) else one for one in data["public_subnets"]]
+    public, zones = _subnets(data.get("public_subnets", ()))
+    private, private_zones = _subnets(data.get("private_subnets", ()))
+    vpc = data.get("vpc", "")
+    nat = data.get("nat", "single" if private and not vpc else "none")
+    endpoints = tuple(name for name in SERVICES if name in data.get("endpoints", ()))
+    return Network(data.get("cidr", ""), public, zones, private, private_zones, nat, endpoints, vpc)
+
+
+def _subnets(given: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The blocks (or ids) of subnets, and their zones where any is named."""
+    subnets = [{"cidr": one} if isinstance(one, str) else one for one in given]
     zones = tuple(one.get("zone", "") for one in subnets)
-    return Network(data["cidr"], tuple(one["cidr"] for one in subnets), zones if any(zones) else ())
+    return tuple(one["cidr"] for one in subnets), zones if any(zones) else ()
 
 
 def _balancer(data: Json) -> LoadBalancer:

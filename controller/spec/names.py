@@ -96,7 +96,8 @@ def named(stack: Stack) -> tuple[Key, ...]:
         "repository": [repository.name for repository in stack.repositories],
         "role": [f"hosts-{pool}" for pool in pools] + [f"execution-{service}" for service in services],
         "security_group": [f"hosts-{pool}" for pool in pools]
-        + (["load-balancer"] if stack.load_balancer is not None else []),
+        + (["load-balancer"] if stack.load_balancer is not None else [])
+        + (["endpoints"] if stack.network.endpoints else []),
         "service": services,
         "target_group": [f"{s.name}-{side}" for s in stack.services if s.route for side in ("blue", "green")],
         "task_definition": services,

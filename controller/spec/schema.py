@@ -23,7 +23,6 @@ LATER = frozenset(
     [
         "scaling",
         "blue_green",
-        "vpc",
         "daemon",
     ]
 )  # promised by the format, and not there yet
@@ -139,6 +138,7 @@ def _repair(document: Document, error: Any) -> bool:
 def _stand_in(part: dict[str, Any]) -> Any:
     if "$ref" in part:
         return "0s"
+    part = part.get("else", part)  # of two forms the one that has no key to tell it by
     part = part.get("anyOf", [part])[0]
     value = part["enum"][0] if "enum" in part else part.get("minimum", STAND_INS[part["type"]])
     return value.copy() if isinstance(value, dict | list) else value
@@ -153,11 +153,9 @@ def _put(data: Any, path: Path, value: Any) -> None:
 # ------------------------------------------------------------------------------------------------ our words
 def _report(document: Document, error: Any, blank: set[Path], problems: Problems) -> None:
     path: Path = tuple(error.absolute_path)
-    network = document.data["network"] if path[:1] == ("network",) else None
-    foreign = isinstance(network, dict) and "vpc" in network and error.validator != "additionalProperties"
     emptied = error.validator == "minProperties" and any(one[: len(path)] == path for one in blank)
-    if below(path, blank) or foreign or emptied:
-        return  # what stands above it was reported, or it follows the other form of `network`
+    if below(path, blank) or emptied:
+        return  # what stands above it was reported
     mark, value, limit = document.mark(path), error.instance, error.validator_value
     match error.validator:
         case "additionalProperties":

@@ -23,11 +23,19 @@ TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"  # stated, because the defaul
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A VPC of our own. One public subnet per zone; `zones` are chosen at birth when the spec names none."""
+    """A VPC of our own, with one subnet per zone; or somebody else's (`vpc`), whose subnets are given by their ids.
 
-    cidr: str
+    Zones are chosen at birth where the spec names none. The hosts live in the private subnets, if there are any.
+    """
+
+    cidr: str  # "" with `vpc`
     public_subnets: tuple[str, ...]
-    zones: tuple[str, ...] = ()  # "" chosen by us; otherwise one per subnet
+    zones: tuple[str, ...] = ()  # of the public subnets: "" chosen by us; otherwise one per subnet
+    private_subnets: tuple[str, ...] = ()
+    private_zones: tuple[str, ...] = ()  # all of them, or none: each beside the public subnet of its place
+    nat: Literal["single", "per_zone", "none"] = "none"
+    endpoints: tuple[str, ...] = ()
+    vpc: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -266,6 +266,60 @@ def test_orphans_are_reported_and_deleted_only_with_prune() -> None:
     assert [(str(s.key), s.action) for s in pruned.pending] == [("lid/old", "delete")]
 
 
+def test_what_is_pruned_waits_until_nothing_of_the_spec_holds_it_any_more() -> None:
+    """A route moves to another gateway before the one it led to goes; when it cannot move, the old one stays."""
+    old, kinds = Key("net", "old"), kinds_of_three()
+    observed = in_place() | {BOX: live(Thing(parent="o"), id="b"), old: live(Thing(), id="o")}
+
+    made = converge(three(), observed, kinds, prune=True)
+    execute(made, kinds, None, {}, NOW)  # type: ignore[arg-type]
+    assert kinds["net"].log == ["update ['parent'] to ['n']", "delete o"]
+
+    kinds["net"].log.clear()
+    kinds["box"].fail["update ['parent'] to ['n']"] = NotYet("pending")
+    execute(made, kinds, None, {}, NOW)  # type: ignore[arg-type]
+    assert kinds["net"].log == []
+
+
+def test_what_a_resource_out_of_scope_still_holds_is_not_pruned() -> None:
+    old = Key("net", "old")
+    observed = in_place() | {BOX: live(Thing(parent="o"), id="b"), old: live(Thing(), id="o")}
+
+    made = converge(three(), observed, kinds_of_three(), prune=True, exclude=frozenset({"box/a"}))
+
+    assert made.pending == ()
+    assert [s.reason for s in made.steps if s.key == old] == ["kept: box/a still uses it, and is out of scope"]
+
+
+def test_what_is_wrong_with_a_resource_is_a_problem_of_the_plan() -> None:
+    """Not of one that leaves it out."""
+    observed = in_place() | {NET: replace(live(Thing(), id="n"), problems=("in another VPC",))}
+
+    assert converge(three(), observed, kinds_of_three()).problems == ("net/a: in another VPC",)
+    assert converge(three(), observed, kinds_of_three(), exclude=frozenset({"net/a"})).problems == ()
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Stands for somebody else's resource, used by its id."""
+
+    existing: str
+
+
+def test_somebody_else_s_resource_is_used_and_never_a_step() -> None:
+    """Whatever its owner tag says, and before it can be seen."""
+    wanted: dict[Key, Any] = {BOX: Thing(parent=Ref(NET)), NET: Others("n-1")}
+
+    used = converge(
+        wanted, {NET: replace(live(Thing(), "other", id="n-1"), as_desired=Others("n-1"))}, kinds_of_three()
+    )
+    unseen = converge(wanted, {}, kinds_of_three())
+
+    assert [(s.action, s.desired) for s in used.pending] == [("create", Thing(parent=Ref(NET)))]
+    assert used.problems == ()
+    assert [s.action for s in unseen.steps] == ["read", "create"]
+
+
 def test_a_target_takes_its_parents_with_it() -> None:
     made = converge(three(), {}, kinds_of_three(), only=frozenset({"box/a"}))
 

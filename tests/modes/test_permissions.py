@@ -63,6 +63,24 @@ def test_rights_to_scale_come_with_what_scales() -> None:
         assert (right in plain, right in rich) == (False, True), right
 
 
+@pytest.mark.parametrize(("service", "named"), [("logs", True), ("s3", False)])
+def test_interface_endpoints_have_names_in_the_vpc(service: str, named: bool) -> None:
+    """EC2 asks for a right of Route 53 then; for a route it asks for nothing more."""
+    stack = load(str(SPECS / "minimal.yaml"), (f"network.endpoints=[{service}]",)).stack
+
+    assert ("route53:AssociateVPCWithHostedZone" in allowed(policy(stack, "apply"))) == named
+
+
+def test_an_existing_network_is_only_looked_at() -> None:
+    """No right to make, change or delete what the spec uses by its id."""
+    stack = load(str(SPECS / "minimal.yaml"), ("network={vpc: vpc-1, public_subnets: [subnet-1, subnet-2]}",)).stack
+    can = allowed(policy(stack, "apply"))
+
+    assert {"ec2:DescribeVpcs", "ec2:DescribeSubnets", "ec2:DescribeRouteTables"} <= can
+    changing = {one for one in can if not one.startswith("ec2:Describe")}
+    assert not {one for one in changing if one.endswith(("Vpc", "Subnet", "RouteTable", "InternetGateway", "Route"))}
+
+
 def test_a_stack_without_a_load_balancer_needs_no_right_to_make_one(command: Command, stage: Stage) -> None:
     path = stage.folder / "bare.yaml"
     path.write_text(

@@ -15,6 +15,7 @@ Draw = Any
 
 PULL = "public.ecr.aws/x/y:1"
 SUBNETS = ["10.20.1.0/24", {"cidr": "10.20.2.0/24"}, {"cidr": "10.20.3.0/24", "zone": "us-east-1c"}]
+PRIVATE = ["10.20.11.0/24", {"cidr": "10.20.12.0/24"}]
 TEXTS = st.sampled_from(["a", "hello there", "x=1", "ünïcode", "0"])
 NAMES = ["A", "B", "APP_MSG"]
 
@@ -49,13 +50,26 @@ def stacks(draw: Draw) -> Json:
         region="us-east-1",
         account=maybe(draw, st.just("123456789012")),
         tags=maybe(draw, st.dictionaries(st.sampled_from(["team", "cost-centre"]), st.sampled_from(["a", "b"]))),
-        network={"cidr": "10.20.0.0/16", "public_subnets": SUBNETS[: draw(st.integers(2, 3))]},
+        network=draw(networks()),
         registry=registry or None,
         load_balancer=draw(balancers(sorted(listeners))) if listeners else None,
         cluster=maybe(draw, st.fixed_dictionaries({"container_insights": st.booleans()})),
         hosts={name: draw(pools_of()) for name in sorted(pools)},
         services=services or None,
         gates=maybe(draw, gates()),
+    )
+
+
+@st.composite
+def networks(draw: Draw) -> Json:
+    private = maybe(draw, st.integers(1, 2).map(lambda count: PRIVATE[:count]))
+    services = st.sampled_from(["ecr", "logs", "s3", "ssm"])
+    return given_only(
+        cidr="10.20.0.0/16",
+        public_subnets=SUBNETS[: draw(st.integers(2, 3))],
+        private_subnets=private,
+        nat=maybe(draw, st.sampled_from(["single", "per_zone", "none"])) if private else None,
+        endpoints=maybe(draw, st.lists(services, min_size=1, max_size=2, unique=True)),
     )
 
 

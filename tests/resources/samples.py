@@ -35,6 +35,7 @@ SUBJECTS = {  # which resource of the rich stack is edited
     "capacity_provider": "edge",
     "cluster": "main",
     "cluster_capacity_providers": "main",
+    "elastic_ip": "public-1",
     "instance_profile": "hosts-main",
     "internet_gateway": "sample",
     "launch_template": "main",
@@ -43,6 +44,7 @@ SUBJECTS = {  # which resource of the rich stack is edited
     "listener_rule": "web",
     "load_balancer": "main",
     "log_group": "web",
+    "nat_gateway": "public-2",
     "repository": "shop",
     "role": "execution-web",
     "route_table": "public",
@@ -54,6 +56,7 @@ SUBJECTS = {  # which resource of the rich stack is edited
     "target_group": "web-blue",
     "task_definition": "worker",
     "vpc": "main",
+    "vpc_endpoint": "logs",
 }
 
 
@@ -159,6 +162,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "cluster": {"container_insights": True, "tags": TAGS},
     "cluster_capacity_providers": {"cluster": "other", "providers": _provider},
     "container_image": {},
+    "elastic_ip": {"tags": TAGS},
     "image": {},
     "instance_profile": {"role": _with("role", _output(Key("role", "hosts-spare"), "name")), "tags": TAGS},
     "internet_gateway": {"vpc": _with("vpc", _vpc), "tags": TAGS},
@@ -170,6 +174,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "user_data": "#!/bin/bash\ntrue\n",
         "http_tokens": "optional",
         "hop_limit": 1,
+        "public_ip": True,
         "metadata_tags": False,
         "volumes": (Volume("/dev/xvda", 40, "gp3", 4000, 250, True, ""),),
         "ssh_key": "operators",
@@ -213,6 +218,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "tags": TAGS,
     },
     "log_group": {"retention_days": 0, "tags": TAGS},
+    "nat_gateway": {"subnet": "subnet-0", "address": "eipalloc-0", "tags": TAGS},
     "repository": {
         "scan_on_push": False,
         "immutable": True,
@@ -293,6 +299,15 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "tags": TAGS,
     },
     "vpc": {"cidr": "10.61.0.0/16", "tags": TAGS, "dns_hostnames": False},
+    "vpc_endpoint": {
+        "service": "com.amazonaws.us-east-1.sts",
+        "type": "Gateway",
+        "vpc": "vpc-0",
+        "tags": TAGS,
+        "places": lambda _, desired: replace(desired, places=desired.places[:1]),
+        "security_groups": _added("security_groups", _output(Key("security_group", "hosts-main"), "id")),
+        "private_dns": False,
+    },
 }
 
 
@@ -302,7 +317,10 @@ def retag(aws: Aws, key: Key, have: Observed[Any], lost: str, foreign: tuple[str
     pascal: Any = [{"Key": foreign[0], "Value": foreign[1]}]
     camel: Any = [{"key": foreign[0], "value": foreign[1]}]
     match key.kind:
-        case "vpc" | "subnet" | "internet_gateway" | "route_table" | "security_group" | "launch_template":
+        case (
+            "vpc" | "subnet" | "internet_gateway" | "route_table" | "security_group" | "launch_template"
+            | "elastic_ip" | "nat_gateway" | "vpc_endpoint"
+        ):  # fmt: skip
             aws.ec2.delete_tags(Resources=[have.outputs["id"]], Tags=[{"Key": lost}])
             aws.ec2.create_tags(Resources=[have.outputs["id"]], Tags=pascal)
         case "load_balancer" | "target_group" | "listener" | "listener_rule":

@@ -26,6 +26,7 @@ UNDERSTOOD = {
     "minProperties": True, "maxProperties": True,
     "properties": False, "patternProperties": False, "items": False, "$ref": False, "$defs": False, "$schema": False,
     "$id": False, "title": False, "description": False, "x-expected": False, "x-names": False,
+    "if": False, "then": False, "else": False,
 }  # fmt: skip
 
 
@@ -35,7 +36,7 @@ def parts(part: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     for key in ("properties", "patternProperties", "$defs"):
         for name, inner in part.get(key, {}).items():
             yield from parts(inner, f"{path}.{name}")
-    for key in ("items", "additionalProperties"):
+    for key in ("items", "additionalProperties", "then", "else"):
         if isinstance(part.get(key), dict):
             yield from parts(part[key], f"{path}[]")
     for place, inner in enumerate(part.get("anyOf", ())):

@@ -30,6 +30,40 @@ class Ec2Reads(Base):
     def subnets(self) -> list[Item]:
         return self.once("subnets", lambda: pages(self.aws.ec2.describe_subnets, "Subnets", Filters=self._tagged()))
 
+    def vpc(self, ident: str) -> Item | None:
+        """One VPC by its id, whoever made it; None when there is none (asked by filter: an unknown id is no error)."""
+
+        def ask() -> Item | None:
+            found = pages(self.aws.ec2.describe_vpcs, "Vpcs", Filters=_of("vpc-id", ident))
+            return found[0] if found else None
+
+        return self.once(("vpc", ident), ask)
+
+    def subnets_by_id(self, ids: Sequence[str]) -> list[Item]:
+        """Those of *ids* that exist, whoever made them."""
+        ask = self.aws.ec2.describe_subnets
+        return self.once(("subnets", tuple(ids)), lambda: pages(ask, "Subnets", Filters=_of("subnet-id", *ids)))
+
+    def route_tables_of(self, vpc: str) -> list[Item]:
+        """Every route table of a VPC, the main one included."""
+        ask = self.aws.ec2.describe_route_tables
+        return self.once(("route_tables", vpc), lambda: pages(ask, "RouteTables", Filters=_of("vpc-id", vpc)))
+
+    def nat_gateways(self) -> list[Item]:
+        """Ours in every state; one that is deleted stays to be seen for about an hour."""
+        filters = self._tagged()  # `Filter`, of all EC2's lists this one
+        ask = self.aws.ec2.describe_nat_gateways
+        return self.once("nat_gateways", lambda: pages(ask, "NatGateways", Filter=filters))
+
+    def addresses(self) -> list[Item]:
+        """Our elastic IP addresses."""
+        ask = self.aws.ec2.describe_addresses
+        return self.once("addresses", lambda: pages(ask, "Addresses", Filters=self._tagged()))
+
+    def vpc_endpoints(self) -> list[Item]:
+        ask = self.aws.ec2.describe_vpc_endpoints
+        return self.once("vpc_endpoints", lambda: pages(ask, "VpcEndpoints", Filters=self._tagged()))
+
     def internet_gateways(self) -> list[Item]:
         ask = self.aws.ec2.describe_internet_gateways
         return self.once("igws", lambda: pages(ask, "InternetGateways", Filters=self._tagged()))
@@ -108,3 +142,7 @@ class Ec2Reads(Base):
             return {item["InstanceType"]: item for item in found}
 
         return self.once(("instance_types", tuple(wanted)), ask)
+
+
+def _of(name: str, *values: str) -> list[Any]:
+    return [{"Name": name, "Values": list(values)}]

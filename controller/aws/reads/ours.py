@@ -15,7 +15,10 @@ from controller.aws.client import pages
 from controller.aws.reads.base import Base
 from controller.base.keys import OWNER_TAG, Key, key_of
 
-SWEPT = (  # what GetResources is asked for: the kinds that are otherwise found by name only
+SWEPT = (  # what GetResources is asked for: kinds otherwise found by name only, or listed only where there are some
+    "ec2:elastic-ip",
+    "ec2:natgateway",
+    "ec2:vpc-endpoint",
     "ecr:repository",
     "ecs:capacity-provider",
     "ecs:service",
@@ -45,6 +48,10 @@ class OwnedReads(Base):
             return {item["ResourceARN"]: tags.read(item.get("Tags")) for item in found}
 
         return self.once("tagged", ask)
+
+    def any_left(self, kind: str) -> bool:
+        """Whether to ask for resources of *kind* although the spec wants none."""
+        return self.thorough or any(key_of(live, kind) for live in self.tagged().values())
 
     def unnamed(self, kind: str) -> list[str]:
         """Arns of resources of *kind* that are tagged as ours and have none of the names this pass asks for."""
