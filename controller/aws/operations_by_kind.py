@@ -27,7 +27,7 @@ BY_KIND: Mapping[str, Calls] = {
     "cluster": {
         "ecs": (
             "create_cluster delete_cluster deregister_container_instance describe_clusters "
-            "describe_container_instances list_container_instances tag_resource update_cluster_settings"
+            "describe_container_instances list_container_instances tag_resource update_cluster"
         ),
     },
     "cluster_capacity_providers": {
@@ -109,6 +109,16 @@ BY_KIND: Mapping[str, Calls] = {
             "describe_route_tables describe_subnets disassociate_route_table replace_route "
             "replace_route_table_association"
         ),
+    },
+    "scalable_target": {
+        "applicationautoscaling": "deregister_scalable_target describe_scalable_targets register_scalable_target",
+        "ecs": "describe_services",
+        "resourcegroupstaggingapi": "get_resources",
+    },
+    "scaling_policy": {
+        "applicationautoscaling": "delete_scaling_policy describe_scaling_policies put_scaling_policy",
+        "ecs": "describe_services",
+        "resourcegroupstaggingapi": "get_resources",
     },
     "security_group": {
         "ec2": (

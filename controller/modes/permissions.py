@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from controller.aws.client import READ_PREFIXES
 from controller.aws.lease import TABLE
+from controller.aws.operations import SPELLED
 from controller.aws.operations_by_kind import BY_KIND, LEASE, RECORD, ROLL, SESSION, WATCH, Calls
 from controller.engine.observe import declare
 from controller.resources import RECONCILERS
@@ -23,7 +24,9 @@ Mode = Literal["plan", "apply"]
 PREFIXES = {
     "elbv2": "elasticloadbalancing",
     "resourcegroupstaggingapi": "tag",
+    **SPELLED,
 }  # where IAM has another word than the SDK
+SCALING = ["ecs.application-autoscaling.amazonaws.com"]
 LINKED = ("autoscaling.amazonaws.com", "ecs.amazonaws.com", "elasticloadbalancing.amazonaws.com")
 
 
@@ -48,19 +51,24 @@ def policy(stack: Stack, mode: Mode) -> dict[str, Any]:
         writes = called - reads
         named = [value for value in desired.values() if isinstance(value, Role | InstanceProfile)]
         arns = [f"arn:aws:iam::{stack.account or '*'}:{_path(one)}/{one.name}" for one in named]
-        roles = [arn for arn in arns if ":role/" in arn]
+        foreign = [one.task_role.arn for one in stack.services if one.task_role.arn]
+        roles = [*(arn for arn in arns if ":role/" in arn), *foreign]
         here = {"StringEquals": {"aws:RequestedRegion": stack.region}}
         table = f"arn:aws:dynamodb:{stack.region}:{stack.account or '*'}:table/{TABLE}"
         statements += [
             _allow("Change", {one for one in writes if one[0] != "iam"}, condition=here),
             _allow("ChangeRoles", {one for one in writes if one[0] == "iam"}, arns),
             _allow("HoldTheLease", _methods([LEASE]), [table]),
-            *_of_others(roles, here),
+            *_of_others(sorted({*roles}), here, [*LINKED, *(SCALING if _scales(stack) else [])]),
         ]
     return {"Version": "2012-10-17", "Statement": statements}
 
 
-def _of_others(roles: list[str], here: dict[str, Any]) -> list[dict[str, Any]]:
+def _scales(stack: Stack) -> bool:
+    return any(service.scaling is not None for service in stack.services)
+
+
+def _of_others(roles: list[str], here: dict[str, Any], linked: list[str]) -> list[dict[str, Any]]:
     """What AWS asks of whoever has its services act: none of these is ever called."""
     services = ["ec2.amazonaws.com", "ecs-tasks.amazonaws.com"]
     return [
@@ -83,7 +91,7 @@ def _of_others(roles: list[str], here: dict[str, Any]) -> list[dict[str, Any]]:
             "Effect": "Allow",
             "Action": ["iam:CreateServiceLinkedRole"],
             "Resource": "arn:aws:iam::*:role/aws-service-role/*",
-            "Condition": {"StringEquals": {"iam:AWSServiceName": list(LINKED)}},
+            "Condition": {"StringEquals": {"iam:AWSServiceName": sorted(linked)}},
         },
     ]
 

@@ -131,7 +131,7 @@ def parse_template(version: Mapping[str, Any], live: Mapping[str, str]) -> Obser
 
 def user_data(stack: Stack, pool: Pool) -> str:
     """The script that makes a host join its cluster (aws.md section 8); the pool's own lines run after it."""
-    longest = max((s.stop_timeout for s in stack.services if s.pool == pool.name), default=None)
+    longest = max((s.stop_timeout for s in stack.services if pool.name in s.pools), default=None)
     settings = [
         f"ECS_CLUSTER={live_name(stack, Key('cluster', 'main'))}",
         "ECS_AWSVPC_BLOCK_IMDS=true",

@@ -290,8 +290,8 @@ def _peer(rule: Any) -> str:
 
 
 def _interfaces(self: Any, cloud: Backing) -> Iterator[tuple[list[str], list[str]]]:
-    """(subnets, security groups) of everything that has a network interface: instances, load balancers, and for a
-    while those of deleted load balancers (aws.md 5.5)."""
+    """(subnets, security groups) of everything that has a network interface: instances, tasks, load balancers, and for
+    a while those of deleted load balancers (aws.md 5.5)."""
     for reservation in self.ec2_backend.reservations.values():
         for instance in reservation.instances:
             if instance._state.name != "terminated":
@@ -299,6 +299,9 @@ def _interfaces(self: Any, cloud: Backing) -> Iterator[tuple[list[str], list[str
     elb = get_backend("elbv2")[self.current_account][self.region]
     for balancer in elb.load_balancers.values():
         yield [subnet.id for subnet in balancer.subnets], list(balancer.security_groups)
+    for task in cloud.world(self.current_account, self.region).tasks.values():
+        if task.open and task.interface is not None:
+            yield [task.interface.subnet], list(task.interface.groups)
     for until, subnets, groups in elb.__dict__.get("_lingering", []):
         if until > cloud.now():
             yield subnets, groups

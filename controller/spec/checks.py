@@ -12,6 +12,7 @@ from datetime import timedelta
 from fnmatch import fnmatchcase
 
 from controller.spec.check import Check, spell
+from controller.spec.checks_compute import check_host_ports
 from controller.spec.checks_names import check_names
 from controller.spec.checks_pools import check_pool
 from controller.spec.checks_services import check_routes, check_service
@@ -30,6 +31,7 @@ def check(stack: Stack, document: Document, blank: Set[Path], problems: Problems
         check_pool(pool, stack, one)
     for service in stack.services:
         check_service(stack, service, one)
+    check_host_ports(stack, one)
     check_routes(stack, one)
     _gates(stack, one)
     return tuple(one.warnings)

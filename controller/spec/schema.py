@@ -31,7 +31,6 @@ LATER = frozenset(
         "schedule",
         "spot",
         "mixed_instances",
-        "daemon",
     ]
 )  # promised by the format, and not there yet
 WORDS = {
