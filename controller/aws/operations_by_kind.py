@@ -115,7 +115,7 @@ BY_KIND: Mapping[str, Calls] = {
         "ecs": "describe_services",
         "resourcegroupstaggingapi": "get_resources",
     },
-    "scaling_policy": {
+    "service_scaling_policy": {
         "applicationautoscaling": "delete_scaling_policy describe_scaling_policies put_scaling_policy",
         "ecs": "describe_services",
         "resourcegroupstaggingapi": "get_resources",

@@ -26,7 +26,7 @@ LIMITS = {
     "repository": 256,
     "log_group": 512,
     "security_group": 255,
-    "scaling_policy": 256,
+    "service_scaling_policy": 256,
 }
 _HYPHENS = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _WORDS = r"[A-Za-z0-9_-]+"
@@ -46,7 +46,7 @@ VALID = {
     "task_definition": (_WORDS, "letters, digits, _ and -"),
     "repository": (r"(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*",
                    "lower-case words of letters and digits, joined by single . _ - or /"),
-    "scaling_policy": (r"[ -9;-~]+", "printable characters, no colon"),
+    "service_scaling_policy": (r"[ -9;-~]+", "printable characters, no colon"),
     "log_group": (r"(?!aws/)[A-Za-z0-9._/#-]+", "letters, digits and ._/#-"),
     "security_group": (r"(?!sg-)[A-Za-z0-9 ._\-:/()#,@\[\]+=&;{}!$*]+", "letters, digits and ._-:/()#,@[]+=&;{}!$*"),
 }  # fmt: skip
@@ -102,7 +102,7 @@ def named(stack: Stack) -> tuple[Key, ...]:
         "security_group": [f"hosts-{pool}" for pool in pools]
         + [f"tasks-{service.name}" for service in stack.services if service.own_address]
         + (["load-balancer"] if stack.load_balancer is not None else []),
-        "scaling_policy": [
+        "service_scaling_policy": [
             f"{service.name}-{figure}"
             for service in stack.services
             if service.scaling is not None

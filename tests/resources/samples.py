@@ -43,7 +43,7 @@ SUBJECTS = {  # which resource of the rich stack is edited
     "role": "task-float",
     "route_table": "public",
     "scalable_target": "admin",
-    "scaling_policy": "admin-requests",
+    "service_scaling_policy": "admin-requests",
     "security_group": "load-balancer",
     "service": "float",
     "subnet": "public-1",
@@ -238,7 +238,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "tags": TAGS,
     },
     "scalable_target": {"min": 0, "max": 5, "suspended": _suspended, "within": _outside},
-    "scaling_policy": {
+    "service_scaling_policy": {
         "metric": lambda _, desired: replace(
             desired, metric="ECSServiceAverageCPUUtilization", load_balancer="", target_group=""
         ),

@@ -17,7 +17,7 @@ from controller.resources import (
     repository,
     role,
     route_table,
-    scaling_policy,
+    service_scaling_policy,
     security_group,
     service,
     target_group,
@@ -302,7 +302,7 @@ def test_what_others_changed_differs(one: Any, other: Any) -> None:
             ecs_service(launchType="EC2").as_desired.capacity, (Share("EC2", 0, 0),), id="a launch type is no strategy"
         ),
         pytest.param(
-            scaling_policy.parse_policy(
+            service_scaling_policy.parse_policy(
                 {"PolicyName": "p", "ResourceId": "service/c/s", "PolicyType": "StepScaling"}, "o"
             ).as_desired.metric,
             "StepScaling",

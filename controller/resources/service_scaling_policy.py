@@ -45,7 +45,7 @@ class ScalingPolicy:
 
 
 class ScalingPolicyKind:
-    kind = "scaling_policy"
+    kind = "service_scaling_policy"
     volatile: tuple[str, ...] = ()
     data = False
 
