@@ -68,13 +68,14 @@ def tick(
     desired = declare(stack, RECONCILERS)
     asks = [partial(sight.observe, stack=stack, pool=pool, now=now) for pool in stack.pools]
     destroying = want == "destroy"
+    early = sight.EARLY if stack.pools else sight.EARLY_BARE
     live, found, reads = observe(
         aws,
         stack.name,
         desired,
         RECONCILERS,
         asks,
-        sight.EARLY,
+        early,
         destroying=destroying,
         thorough=destroying or options.scope.prune,
     )
@@ -100,6 +101,7 @@ def tick(
         verdicts=_verdicts(todo, states, held),
         forecasts=forecasts,
         policies={pool.name: policy_of(stack, pool.name) for pool in stack.pools},
+        bare=() if stack.pools else sight.live_services(reads, stack),
     )
     acts = act(todo) if callable(act) else act
     before = aws.mutations
@@ -248,7 +250,7 @@ def _quiet(stack: Stack, seen: Tick, moves: list[tuple[str, Move]], failed: Mapp
     """Nothing is left to do, wait for or prove; what waits for a person, or was refused, does not count as left."""
     waiting = [error for error in failed.values() if isinstance(error, NotYet | Stale)]
     halted = {pool for pool, move in moves if isinstance(move, Halt)}
-    behind = {Key("service", service.name) for service in stack.services if service.pool in halted}
+    behind = {Key("service", service.name) for service in stack.services if halted & {*service.pools}}
     stuck = {key for key, one in seen.held.items() if one.outcome or key in behind} | _behind_stuck(seen.plan, failed)
     left = [s.key for s in seen.plan.steps if s.action != "none" and s.key not in stuck]
     proved = all(

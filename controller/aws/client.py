@@ -20,9 +20,11 @@ import botocore.exceptions
 import botocore.session
 
 from controller.aws.models import loader
+from controller.aws.operations import SPELLED
 from controller.base.errors import ControllerError, Gone, NotYet, Refused, Stale
 
 if TYPE_CHECKING:
+    from mypy_boto3_application_autoscaling.client import ApplicationAutoScalingClient
     from mypy_boto3_autoscaling.client import AutoScalingClient
     from mypy_boto3_cloudwatch.client import CloudWatchClient
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -44,8 +46,8 @@ GONE = {
     "RepositoryNotFoundException", "LifecyclePolicyNotFoundException", "ImageNotFoundException",
     "ResourceNotFoundException", "ClusterNotFoundException", "ServiceNotFoundException",
     "ServiceNotActiveException", "ParameterNotFound", "InvalidLaunchTemplateName.NotFoundException",
-    "InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateId.NotFoundException", "Gateway.NotAttached",
-    "NatGatewayNotFound",
+    "ObjectNotFoundException", "InvalidLaunchTemplateId.NotFound",
+    "InvalidLaunchTemplateId.NotFoundException", "Gateway.NotAttached", "NatGatewayNotFound",
 }  # fmt: skip
 BUSY = {
     "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException", "RequestThrottled",
@@ -107,11 +109,12 @@ class Aws:
     sts: STSClient
     cloudwatch: CloudWatchClient
     dynamodb: DynamoDBClient
+    applicationautoscaling: ApplicationAutoScalingClient
     resourcegroupstaggingapi: ResourceGroupsTaggingAPIClient
 
     SERVICES = (
         "ec2", "autoscaling", "ecs", "elbv2", "iam", "ecr", "logs", "ssm", "sts", "cloudwatch", "dynamodb",
-        "resourcegroupstaggingapi",
+        "resourcegroupstaggingapi", "applicationautoscaling",
     )  # fmt: skip
 
     def __init__(self, session: botocore.session.Session, region: str) -> None:
@@ -135,7 +138,7 @@ class Aws:
             connect_timeout=5,
             read_timeout=read_timeout,
         )
-        client = self._session.create_client(service, region_name=self.region, config=config)
+        client = self._session.create_client(SPELLED.get(service, service), region_name=self.region, config=config)
         client.meta.events.register_first("needs-retry", self._unreachable)
         return client
 

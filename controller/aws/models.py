@@ -18,7 +18,7 @@ import botocore.loaders
 from botocore import xform_name
 from botocore.exceptions import DataNotFoundError
 
-from controller.aws.operations import OPERATIONS
+from controller.aws.operations import OPERATIONS, SPELLED
 from controller.base.cache import cached, keep
 
 SCHEME = "v1"
@@ -58,7 +58,7 @@ def loader(folders: str | None = None) -> botocore.loaders.Loader:
     """
     own = botocore.loaders.create_loader(folders)
     theirs = [Path(folder) for folder in own.search_paths if folder != own.BUILTIN_DATA_PATH]
-    if any((folder / service).exists() for folder in theirs for service in OPERATIONS):
+    if any((folder / service).exists() for folder in theirs for service in _names(OPERATIONS)):
         return own  # the user's own models come first, as for any AWS tool
     path = cached(f"models-{_key()}.json")
     files = _kept(path)
@@ -74,7 +74,7 @@ def _kept(path: Path) -> Json | None:
         files = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
-    wanted = [*(f"{service}/service-2" for service in OPERATIONS), *SHARED]
+    wanted = [*(f"{service}/service-2" for service in _names(OPERATIONS)), *SHARED]
     whole = isinstance(files, dict) and all(isinstance(files.get(name), dict) for name in wanted)
     return files if whole else None
 
@@ -82,7 +82,7 @@ def _kept(path: Path) -> Json | None:
 def cut(own: botocore.loaders.Loader, operations: Mapping[str, Iterable[str]]) -> Json:
     """The models of *operations*, as botocore would load them, by ``service/type``."""
     files: Json = {}
-    for service, methods in operations.items():
+    for service, methods in zip(_names(operations), operations.values(), strict=True):
         files[f"{service}/service-2"] = cut_model(own.load_service_model(service, "service-2"), set(methods))
         try:
             files[f"{service}/{RULES}"] = own.load_service_model(service, RULES)
@@ -129,6 +129,11 @@ def _bare(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _bare(v) for k, v in value.items() if k != "documentation" or not isinstance(v, str)}
     return [_bare(item) for item in value] if isinstance(value, list) else value
+
+
+def _names(services: Iterable[str]) -> list[str]:
+    """As the models spell them."""
+    return [SPELLED.get(one, one) for one in services]
 
 
 def _key() -> str:

@@ -62,6 +62,16 @@ OPERATIONS: dict[str, frozenset[str]] = {
             "revoke_security_group_ingress",
         }
     ),
+    "applicationautoscaling": frozenset(
+        {
+            "delete_scaling_policy",
+            "deregister_scalable_target",
+            "describe_scalable_targets",
+            "describe_scaling_policies",
+            "put_scaling_policy",
+            "register_scalable_target",
+        }
+    ),
     "autoscaling": frozenset(
         {
             "create_auto_scaling_group",
@@ -117,7 +127,7 @@ OPERATIONS: dict[str, frozenset[str]] = {
             "tag_resource",
             "untag_resource",
             "update_capacity_provider",
-            "update_cluster_settings",
+            "update_cluster",
             "update_container_instances_state",
             "update_service",
         }
@@ -238,3 +248,5 @@ OPERATIONS: dict[str, frozenset[str]] = {
         }
     ),
 }
+
+SPELLED = {"applicationautoscaling": "application-autoscaling"}  # clients that AWS's models and policies name otherwise

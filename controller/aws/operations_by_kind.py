@@ -27,7 +27,7 @@ BY_KIND: Mapping[str, Calls] = {
     "cluster": {
         "ecs": (
             "create_cluster delete_cluster deregister_container_instance describe_clusters "
-            "describe_container_instances list_container_instances tag_resource update_cluster_settings"
+            "describe_container_instances list_container_instances tag_resource update_cluster"
         ),
     },
     "cluster_capacity_providers": {
@@ -123,6 +123,11 @@ BY_KIND: Mapping[str, Calls] = {
             "replace_route_table_association"
         ),
     },
+    "scalable_target": {
+        "applicationautoscaling": "deregister_scalable_target describe_scalable_targets register_scalable_target",
+        "ecs": "describe_services",
+        "resourcegroupstaggingapi": "get_resources",
+    },
     "scaling_policy": {
         "autoscaling": "delete_policy describe_auto_scaling_groups describe_policies put_scaling_policy",
     },
@@ -141,6 +146,11 @@ BY_KIND: Mapping[str, Calls] = {
     },
     "service": {
         "ecs": "create_service delete_service describe_services describe_tasks list_tasks tag_resource update_service",
+        "resourcegroupstaggingapi": "get_resources",
+    },
+    "service_scaling_policy": {
+        "applicationautoscaling": "delete_scaling_policy describe_scaling_policies put_scaling_policy",
+        "ecs": "describe_services",
         "resourcegroupstaggingapi": "get_resources",
     },
     "subnet": {

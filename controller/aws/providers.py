@@ -12,13 +12,15 @@ from typing import Any
 from controller.aws.client import Aws, pages
 from controller.aws.groups import empty
 from controller.base.errors import Gone
+from controller.spec.types import FARGATE, FARGATE_SPOT
 
 DESCRIBE_TASKS_MAX = 100
 
 
 def detach(aws: Aws, cluster: str, providers: Collection[str]) -> None:
     """Empty the groups behind *providers*, then leave those out of the cluster's list. Raises NotYet on the way."""
-    found = aws.ecs.describe_capacity_providers(capacityProviders=list(providers))["capacityProviders"]
+    hosts = [name for name in providers if name not in {FARGATE, FARGATE_SPOT}]  # behind those there is no group
+    found = aws.ecs.describe_capacity_providers(capacityProviders=hosts)["capacityProviders"] if hosts else []
     arns = [item["autoScalingGroupProvider"]["autoScalingGroupArn"] for item in found]
     if names := [arn.rsplit("/", 1)[-1] for arn in arns]:
         groups = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=names)["AutoScalingGroups"]

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from controller.aws.client import READ_PREFIXES
 from controller.aws.lease import TABLE
+from controller.aws.operations import SPELLED
 from controller.aws.operations_by_kind import BY_KIND, LEASE, RECORD, ROLL, SESSION, WATCH, Calls
 from controller.engine.observe import declare
 from controller.resources import RECONCILERS
@@ -24,6 +25,7 @@ Mode = Literal["plan", "apply"]
 PREFIXES = {
     "elbv2": "elasticloadbalancing",
     "resourcegroupstaggingapi": "tag",
+    **SPELLED,
 }  # where IAM has another word than the SDK
 LEFT = {"elastic_ip", "nat_gateway", "vpc_endpoint"}  # asked for where an earlier spec may have left some
 NAME_ENDPOINTS = {  # asked of whoever makes an interface endpoint with private DNS; Route 53 is in no region
@@ -32,6 +34,7 @@ NAME_ENDPOINTS = {  # asked of whoever makes an interface endpoint with private 
     "Action": ["route53:AssociateVPCWithHostedZone"],
     "Resource": "*",
 }
+SCALING = ["ecs.application-autoscaling.amazonaws.com"]
 LINKED = ("autoscaling.amazonaws.com", "ecs.amazonaws.com", "elasticloadbalancing.amazonaws.com")
 
 
@@ -59,14 +62,15 @@ def policy(stack: Stack, mode: Mode) -> dict[str, Any]:
         writes = called - reads
         named = [value for value in desired.values() if isinstance(value, Role | InstanceProfile)]
         arns = [f"arn:aws:iam::{stack.account or '*'}:{_path(one)}/{one.name}" for one in named]
-        roles = [arn for arn in arns if ":role/" in arn]
+        foreign = [one.task_role.arn for one in stack.services if one.task_role.arn]
+        roles = [*(arn for arn in arns if ":role/" in arn), *foreign]
         here = {"StringEquals": {"aws:RequestedRegion": stack.region}}
         table = f"arn:aws:dynamodb:{stack.region}:{stack.account or '*'}:table/{TABLE}"
         statements += [
             _allow("Change", {one for one in writes if one[0] != "iam"}, condition=here),
             _allow("ChangeRoles", {one for one in writes if one[0] == "iam"}, arns),
             _allow("HoldTheLease", _methods([LEASE]), [table]),
-            *_of_others(roles, here),
+            *_of_others(sorted({*roles}), here, [*LINKED, *(SCALING if _scales(stack) else [])]),
             *_alarms(any(key.kind == "scaling_policy" for key in desired), here),
             *(
                 [NAME_ENDPOINTS]
@@ -77,7 +81,11 @@ def policy(stack: Stack, mode: Mode) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": statements}
 
 
-def _of_others(roles: list[str], here: dict[str, Any]) -> list[dict[str, Any]]:
+def _scales(stack: Stack) -> bool:
+    return any(service.scaling is not None for service in stack.services)
+
+
+def _of_others(roles: list[str], here: dict[str, Any], linked: list[str]) -> list[dict[str, Any]]:
     """What AWS asks of whoever has its services act: none of these is ever called."""
     services = ["ec2.amazonaws.com", "ecs-tasks.amazonaws.com"]
     return [
@@ -100,7 +108,7 @@ def _of_others(roles: list[str], here: dict[str, Any]) -> list[dict[str, Any]]:
             "Effect": "Allow",
             "Action": ["iam:CreateServiceLinkedRole"],
             "Resource": "arn:aws:iam::*:role/aws-service-role/*",
-            "Condition": {"StringEquals": {"iam:AWSServiceName": list(LINKED)}},
+            "Condition": {"StringEquals": {"iam:AWSServiceName": sorted(linked)}},
         },
     ]
 

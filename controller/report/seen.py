@@ -11,7 +11,7 @@ from controller.base.errors import ControllerError, Missing, Refused
 from controller.base.keys import Key
 from controller.engine.plan import Plan
 from controller.rollout.forecast import Forecast
-from controller.rollout.model import Fleet, Policy
+from controller.rollout.model import Fleet, Policy, Service
 from controller.rollout.moves import Halt, Move
 from controller.rollout.verdict import Hold, Verdict
 
@@ -28,6 +28,7 @@ class Tick:
     done      steps carried out          failed   steps (or hosts) tried and not done, with why
     held      steps not tried, with why  moves    (pool, move) decided, and carried out when the tick acts
     policies  what the spec allows for each pool: a report counts what serves as `decide` does
+    bare      the services of a stack without hosts: elsewhere its fleets hold them
     quiet     nothing left to do, wait for or prove
     """
 
@@ -41,6 +42,7 @@ class Tick:
     verdicts: tuple[Verdict, ...] = ()
     forecasts: tuple[Forecast, ...] = ()
     policies: Mapping[str, Policy] = field(default_factory=dict)
+    bare: tuple[Service, ...] = ()
     quiet: bool = False
     requeue_after: timedelta = SOON
 

@@ -131,7 +131,7 @@ def _pool(fleet: Fleet, seen: Tick, stack: Stack) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------------ services
 def _services(seen: Tick, stack: Stack) -> list[tuple[str, Service | None]]:
     """The spec's services by logical name with what is live of each."""
-    live = {service.name: service for fleet in seen.fleets for service in fleet.services}
+    live = {one.name: one for one in (*seen.bare, *(one for fleet in seen.fleets for one in fleet.services))}
     return [(one.name, live.get(live_name(stack, Key("service", one.name)))) for one in stack.services]
 
 

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    container_insights: bool
+    """`container_insights` as ECS has it: enabled, disabled, enhanced; `exec_log` likewise: DEFAULT, NONE ..."""
+
+    container_insights: str
+    exec_log: str
     name: str = spec(compare=False)
     tags: Tags = spec(subset=True, risk="cosmetic")
 
@@ -33,7 +36,10 @@ class ClusterKind:
     def declare(self, stack: Stack) -> Iterable[tuple[Key, Cluster]]:
         key = Key(self.kind, "main")
         name = live_name(stack, key)
-        yield key, Cluster(stack.cluster.container_insights, name, birth_tags(stack.name, key, name, stack.tags))
+        insights = stack.cluster.container_insights
+        word = insights if isinstance(insights, str) else "enabled" if insights else "disabled"
+        born = birth_tags(stack.name, key, name, stack.tags)
+        yield key, Cluster(word, stack.cluster.exec_log.upper(), name, born)
 
     def observe(self, reads: Reads, wanted: Mapping[Key, Cluster], owner: str) -> Mapping[Key, Observed[Cluster]]:
         by_name = {item["clusterName"]: item for item in reads.clusters()}
@@ -41,18 +47,23 @@ class ClusterKind:
 
     def create(self, aws: Aws, key: Key, desired: Cluster) -> Mapping[str, str]:
         made = aws.ecs.create_cluster(  # an existing name returns the cluster (aws.md 5.2)
-            clusterName=desired.name, settings=_settings(desired), tags=tags.camel(desired.tags)
+            clusterName=desired.name,
+            settings=_settings(desired),
+            configuration=_configuration(desired),
+            tags=tags.camel(desired.tags),
         )
         return _outputs(made["cluster"])
 
     def update(
         self, aws: Aws, observed: Observed[Cluster], desired: Cluster, changes: tuple[Change, ...]
     ) -> Mapping[str, str]:
-        for change in changes:
-            if change.field == "container_insights":
-                aws.ecs.update_cluster_settings(cluster=desired.name, settings=_settings(desired))
-            if change.field == "tags":
-                aws.ecs.tag_resource(resourceArn=observed.outputs["arn"], tags=tags.camel(desired.tags))
+        fields = {change.field for change in changes}
+        if fields & {"container_insights", "exec_log"}:
+            aws.ecs.update_cluster(
+                cluster=desired.name, settings=_settings(desired), configuration=_configuration(desired)
+            )
+        if "tags" in fields:
+            aws.ecs.tag_resource(resourceArn=observed.outputs["arn"], tags=tags.camel(desired.tags))
         return {}
 
     def delete(self, aws: Aws, observed: Observed[Cluster]) -> None:
@@ -72,13 +83,23 @@ class ClusterKind:
 def parse_cluster(item: Mapping[str, Any]) -> Observed[Cluster]:
     live = tags.read(item.get("tags"))
     settings = {one["name"]: one["value"] for one in item.get("settings", [])}
-    insights = settings.get("containerInsights", "disabled") != "disabled"
+    shell = item.get("configuration", {}).get("executeCommandConfiguration", {})
+    as_desired = Cluster(
+        settings.get("containerInsights", "disabled"),
+        shell.get("logging", "DEFAULT"),
+        item["clusterName"],
+        lasting_tags(live),
+    )
     outputs = {**_outputs(item), "record": live.get(SPEC_TAG, "")}
-    return Observed(Cluster(insights, item["clusterName"], lasting_tags(live)), outputs, live.get(OWNER_TAG))
+    return Observed(as_desired, outputs, live.get(OWNER_TAG))
 
 
 def _settings(desired: Cluster) -> list[Any]:
-    return [{"name": "containerInsights", "value": "enabled" if desired.container_insights else "disabled"}]
+    return [{"name": "containerInsights", "value": desired.container_insights}]
+
+
+def _configuration(desired: Cluster) -> Any:
+    return {"executeCommandConfiguration": {"logging": desired.exec_log}}
 
 
 def _outputs(item: Mapping[str, Any]) -> dict[str, str]:

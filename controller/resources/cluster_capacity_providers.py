@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ClusterCapacityProviders:
-    """`providers`: ours, in the spec's order; the first one is the cluster's default strategy."""
+    """`providers`: ours, in the spec's order, then Fargate's; the first one is the cluster's default strategy."""
 
     cluster: str | Ref = spec(immutable=True)
     providers: tuple[str | Ref, ...] = spec(unordered=True)
@@ -36,8 +36,11 @@ class ClusterCapacityProvidersKind:
 
     def declare(self, stack: Stack) -> Iterable[tuple[Key, ClusterCapacityProviders]]:
         keys = [Key("capacity_provider", pool.name) for pool in stack.pools]
-        providers = tuple(Ref(key, "name") for key in keys)
-        names = tuple(live_name(stack, key) for key in keys)
+        serverless = sorted({one.provider for s in stack.services if s.fargate is not None for one in s.shares})
+        if not keys and not serverless:
+            return
+        providers: tuple[str | Ref, ...] = (*(Ref(key, "name") for key in keys), *serverless)
+        names = (*(live_name(stack, key) for key in keys), *serverless)
         yield (
             Key(self.kind, "main"),
             ClusterCapacityProviders(Ref(Key("cluster", "main"), "name"), providers, names),

@@ -165,7 +165,8 @@ def _set_attributes(aws: Aws, arn: str, desired: LoadBalancer) -> None:
 
 
 def _outputs(item: Mapping[str, Any]) -> dict[str, str]:
-    return {"arn": item["LoadBalancerArn"], "dns_name": item["DNSName"]}
+    arn = item["LoadBalancerArn"]
+    return {"arn": arn, "dns_name": item["DNSName"], "label": arn.partition(":loadbalancer/")[2]}
 
 
 KIND = LoadBalancerKind()

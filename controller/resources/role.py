@@ -1,14 +1,15 @@
-"""IAM roles with the least they need: hosts join their cluster, a service's agent pulls one image, writes one log.
+"""IAM roles with the least they need: hosts join their cluster, a service's agent pulls its images, writes one log, and
+what runs in a task may do what the spec says.
 
-Documents are compared in canonical form (aws.md 9.5). Managed policies that others attached are noted and kept; of
-inline policies only the one with our fixed name is ours.
+Documents are compared in canonical form (aws.md 9.5). Managed policies that others attached are noted and kept, except
+on a task's role: what the application may do is the spec's alone. Of inline policies only that of our name is ours.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from controller.spec.types import Service, Stack
 
 INLINE = "theseus"
+TASKS = "ecs-tasks.amazonaws.com"
 AWS_POLICY = "arn:aws:iam::aws:policy/"
 HOST_POLICIES = (
     f"{AWS_POLICY}AmazonSSMManagedInstanceCore",
@@ -41,13 +43,15 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """`trust` is the AWS service that may assume it; `policies` are managed policies by arn."""
+    """`trust` is the AWS service that may assume it; `policies` are managed policies by arn, all of them if
+    `exclusive`."""
 
     trust: str
     policies: tuple[str, ...]
     grants: tuple[Grant, ...]
     name: str = spec(compare=False)
     tags: Tags = spec(subset=True, risk="cosmetic")
+    exclusive: bool = spec(compare=False, default=False)
 
 
 class RoleKind:
@@ -62,7 +66,11 @@ class RoleKind:
             yield key, self._role(stack, key, "ec2.amazonaws.com", policies, ())
         for service in stack.services:
             key = Key(self.kind, f"execution-{service.name}")
-            yield key, self._role(stack, key, "ecs-tasks.amazonaws.com", (), _execution_grants(service))
+            yield key, self._role(stack, key, TASKS, (), _execution_grants(service))
+            if service.own_role:
+                key, policies = Key(self.kind, f"task-{service.name}"), service.task_role.policies
+                one = self._role(stack, key, TASKS, policies, _task_grants(service))
+                yield key, replace(one, exclusive=True)
 
     def _role(self, stack: Stack, key: Key, trust: str, policies: tuple[str, ...], grants: tuple[Grant, ...]) -> Role:
         name = live_name(stack, key)
@@ -73,15 +81,16 @@ class RoleKind:
         reads.spread(  # side by side, then from memory
             [partial(reads.role, one.name) for one in wanted.values()]
             + [partial(reads.attached_policies, one.name) for one in wanted.values()]
-            + [partial(reads.inline_policy, one.name, INLINE) for one in wanted.values() if one.grants]
+            + [partial(reads.inline_policy, one.name, INLINE) for one in wanted.values() if _has_inline(one)]
         )
         for key, desired in wanted.items():
             item = reads.role(desired.name)
             if item is None:
                 continue
             attached = reads.attached_policies(desired.name)
-            inline = reads.inline_policy(desired.name, INLINE) if desired.grants else None
-            found[key] = parse_role(item, attached, inline, desired.policies)
+            inline = reads.inline_policy(desired.name, INLINE) if _has_inline(desired) else None
+            asked = tuple(sorted(attached)) if desired.exclusive else desired.policies
+            found[key] = parse_role(item, attached, inline, asked)
         return {**found, **self._leftover(reads, wanted, owner)}
 
     def _leftover(self, reads: Reads, wanted: Mapping[Key, Role], owner: str) -> Mapping[Key, Observed[Role]]:
@@ -114,7 +123,12 @@ class RoleKind:
                 case "policies":
                     for arn in sorted(set(desired.policies) - set(observed.as_desired.policies)):
                         aws.iam.attach_role_policy(RoleName=desired.name, PolicyArn=arn)
+                    surplus = set(observed.as_desired.policies) - set(desired.policies) if desired.exclusive else set()
+                    for arn in sorted(surplus):
+                        aws.iam.detach_role_policy(RoleName=desired.name, PolicyArn=arn)
                 case "grants":
+                    if not desired.grants:
+                        aws.iam.delete_role_policy(RoleName=desired.name, PolicyName=INLINE)
                     _put_inline(aws, desired)
                 case "tags":
                     aws.iam.tag_role(RoleName=desired.name, Tags=tags.pascal(desired.tags))
@@ -180,17 +194,39 @@ def _execution_grants(service: Service) -> tuple[Grant, ...]:
     log = Ref(Key("log_group", service.name), "stream_arn")
     grants = [Grant(("logs:CreateLogStream", "logs:PutLogEvents"), (log,))]
     pull = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
-    if service.image.repository is not None:
+    foreign = any(".dkr.ecr." in one.image for one in service.sidecars)
+    if service.image.repository is not None and not foreign:
         grants.append(Grant(pull, (Ref(Key("repository", service.image.repository), "arn"),)))
     else:
         grants.append(Grant(pull, ("*",)))
     grants.append(Grant(("ecr:GetAuthorizationToken",), ("*",)))  # the call has no resource (aws.md 7.1)
-    secrets = tuple(sorted(arn for _, arn in service.secrets))
+    theirs = [arn for one in service.sidecars for _, arn in one.secrets]
+    secrets = tuple(sorted({_whole(arn) for arn in (*(arn for _, arn in service.secrets), *theirs)}))
     if parameters := tuple(arn for arn in secrets if ":ssm:" in arn):
         grants.append(Grant(("ssm:GetParameters",), parameters))
     if others := tuple(arn for arn in secrets if ":ssm:" not in arn):
         grants.append(Grant(("secretsmanager:GetSecretValue",), others))
     return tuple(sorted(grants, key=lambda grant: grant.actions))
+
+
+def _whole(secret: str) -> str:
+    """The arn a policy names: of ``...:secret:NAME:KEY:STAGE:ID`` ECS reads one key, IAM knows the secret (aws.md 7.3).
+
+    >>> _whole("arn:aws:secretsmanager:r:1:secret:db-x:password::")
+    'arn:aws:secretsmanager:r:1:secret:db-x'
+    """
+    return ":".join(secret.split(":")[:7]) if ":secretsmanager:" in secret else secret
+
+
+def _task_grants(service: Service) -> tuple[Grant, ...]:
+    """What a shell of execute-command talks through (ECS developer guide, "ECS Exec")."""
+    channels = ("CreateControlChannel", "CreateDataChannel", "OpenControlChannel", "OpenDataChannel")
+    return (Grant(tuple(f"ssmmessages:{one}" for one in channels), ("*",)),) if service.execute_command else ()
+
+
+def _has_inline(role: Role) -> bool:
+    """It may have an inline policy of ours: a task's role may have lost the need for it."""
+    return bool(role.grants) or role.exclusive
 
 
 def _trust_document(service: str) -> dict[str, Any]:

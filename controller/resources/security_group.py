@@ -1,7 +1,8 @@
 """Security groups as sets of rules: authorize before revoke, and only rules that carry our tag are ours to revoke.
 
-The hosts accept the dynamic port range from the load balancer's group only (aws.md 7.3). The default egress rule AWS
-adds at birth is one we want, so it is declared like any other.
+The hosts accept the dynamic port range and the ports their services fix from the load balancer's group only, tasks with
+addresses of their own just their port (aws.md 7.3). The default egress rule AWS adds at birth is one we want, so it is
+declared like any other.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from controller.spec.names import live_name
 if TYPE_CHECKING:
     from controller.aws.client import Aws
     from controller.aws.reads import Reads
-    from controller.spec.types import Stack
+    from controller.spec.types import Pool, Stack
 
 DYNAMIC_PORTS = (32768, 65535)
 HTTPS = 443
@@ -69,8 +70,16 @@ class SecurityGroupKind:
             yield balancer, self._group(stack, balancer, "load balancer", [*rules, EVERYTHING_OUT])
         for pool in stack.pools:
             key = Key(self.kind, f"hosts-{pool.name}")
-            inward = [Rule("ingress", "tcp", *DYNAMIC_PORTS, Ref(balancer))] if stack.load_balancer is not None else []
+            inward = []
+            if stack.load_balancer is not None:
+                ports = [DYNAMIC_PORTS, *((port, port) for port in _fixed_ports(stack, pool))]
+                inward = [Rule("ingress", "tcp", low, high, Ref(balancer)) for low, high in ports]
             yield key, self._group(stack, key, f"hosts of pool {pool.name}", [*inward, EVERYTHING_OUT])
+        for service in stack.services:
+            if service.own_address:
+                key, port = Key(self.kind, f"tasks-{service.name}"), service.port or 0
+                inward = [Rule("ingress", "tcp", port, port, Ref(balancer))] if service.route is not None else []
+                yield key, self._group(stack, key, f"tasks of {service.name}", [*inward, EVERYTHING_OUT])
 
         if any(service not in network.GATEWAYS for service in network.endpoints(stack)):
             key = Key(self.kind, "endpoints")
@@ -127,6 +136,12 @@ class SecurityGroupKind:
 
     def delete(self, aws: Aws, observed: Observed[SecurityGroup]) -> None:
         aws.ec2.delete_security_group(GroupId=observed.outputs["id"])
+
+
+def _fixed_ports(stack: Stack, pool: Pool) -> list[int]:
+    """The host ports that routed services of *pool* listen on."""
+    fixed = {s.port for s in stack.services if s.route and s.network_mode == "host" and pool.name in s.pools}
+    return sorted(port for port in fixed if port and not DYNAMIC_PORTS[0] <= port <= DYNAMIC_PORTS[1])
 
 
 def _made_before(aws: Aws, desired: SecurityGroup, refusal: Refused) -> str:

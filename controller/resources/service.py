@@ -1,4 +1,5 @@
-"""ECS services on their pool's capacity provider. Only what differs is sent: an equal parameter may still deploy.
+"""ECS services on capacity providers: those of pools, or Fargate's. Only what differs is sent: an equal parameter may
+still deploy, and what the spec cannot say (registries, Service Connect) stays as others set it.
 
 What happens to a deployment is judged elsewhere (`rollout/verdict.py`), by its identity; this kind starts it.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
@@ -24,28 +25,54 @@ if TYPE_CHECKING:
     from controller.spec.types import Service as Spec
     from controller.spec.types import Stack
 
-PLACEMENT = (("spread", "attribute:ecs.availability-zone"), ("spread", "instanceId"))
+SPREAD = (("spread", "attribute:ecs.availability-zone"), ("spread", "instanceId"))
+NEWEST = "1.4.0"  # the platform version of Fargate that LATEST means; services read back with either
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One provider of the strategy: so many tasks first, then so large a share."""
+
+    provider: str | Ref
+    base: int
+    weight: int
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`target_group` "" when no load balancer serves it; percentages and `grace` (seconds) as in ECS."""
+    """`target_group` "" when no load balancer serves it; percentages and `grace` (seconds) as in ECS.
+
+    own_address   its tasks have interfaces of their own: `subnets`, `security_groups` and `public_ip` are theirs
+    desired       None for a daemon, whose hosts ECS counts, and where scaling moves it; `birth` is then what it begins
+                  with
+    """
 
     cluster: str | Ref = spec(immutable=True)
+    scheduling: str = spec(immutable=True)  # REPLICA DAEMON
+    own_address: bool = spec(immutable=True)  # no call takes a network configuration away again
     task_definition: str | Ref = spec(risk="new_deployment")
-    provider: str | Ref = spec(risk="new_deployment")
+    capacity: tuple[Share, ...] = spec(risk="new_deployment", unordered=True)
+    platform: str = spec(risk="new_deployment")  # "" on hosts
+    subnets: tuple[str | Ref, ...] = spec(risk="new_deployment", unordered=True)
+    security_groups: tuple[str | Ref, ...] = spec(risk="new_deployment", unordered=True)
+    public_ip: bool = spec(risk="new_deployment")
     target_group: str | Ref = spec(risk="new_deployment")
     port: int = spec(risk="new_deployment")
-    desired: int = spec()
+    desired: int | None = spec()
     min_percent: int = spec()
     max_percent: int = spec()
     circuit_breaker: bool | None = spec()  # both its halves, stop and roll back; live None: only one of them
+    alarms: tuple[str, ...] = spec()
+    alarm_rollback: bool = spec()
     grace: int = spec()
     zone_rebalancing: str = spec()
     placement: tuple[tuple[str, str], ...] = spec()
+    constraints: tuple[tuple[str, str], ...] = spec()
+    execute_command: bool = spec(risk="new_deployment")
     after: tuple[str | Ref, ...] = spec(compare=False)  # a rule must use the target group, the cluster the provider
     name: str = spec(compare=False)
     tags: Tags = spec(subset=True, risk="cosmetic")
+    birth: int = spec(compare=False, default=0)
 
 
 class ServiceKind:
@@ -64,22 +91,42 @@ class ServiceKind:
         if routed:
             after.append(Ref(Key("listener_rule", service.name), "arn"))
         name = live_name(stack, key)
+        fargate, alarms = service.fargate, service.deployment.alarms
+        default = SPREAD if fargate is None and not service.daemon else ()
         return Service(
-            Ref(Key("cluster", "main"), "name"),
-            Ref(Key("task_definition", service.name), "arn"),
-            Ref(Key("capacity_provider", service.pool), "name"),
-            Ref(Key("target_group", f"{service.name}-blue"), "arn") if routed else "",
-            (service.port or 0) if routed else 0,
-            service.desired,
-            service.deployment.min_percent,
-            service.deployment.max_percent,
-            service.deployment.circuit_breaker,
-            int(service.health.grace.total_seconds()) if routed else 0,
-            "DISABLED",  # it would move tasks behind a roll's back (DESIGN.md 5, rule 9)
-            PLACEMENT,
-            tuple(after),
-            name,
-            birth_tags(stack.name, key, name, stack.tags),
+            cluster=Ref(Key("cluster", "main"), "name"),
+            scheduling="DAEMON" if service.daemon else "REPLICA",
+            own_address=service.own_address,
+            task_definition=Ref(Key("task_definition", service.name), "arn"),
+            capacity=tuple(
+                Share(
+                    one.provider if fargate is not None else Ref(Key("capacity_provider", one.provider), "name"),
+                    one.base,
+                    one.weight,
+                )
+                for one in service.shares
+            ),
+            platform="" if fargate is None else _platform(fargate.platform),
+            subnets=_subnets(stack) if service.own_address else (),
+            security_groups=(Ref(Key("security_group", f"tasks-{service.name}")),) if service.own_address else (),
+            public_ip=fargate is not None and fargate.addressed,
+            target_group=Ref(Key("target_group", f"{service.name}-blue"), "arn") if routed else "",
+            port=(service.port or 0) if routed else 0,
+            desired=None if service.daemon or service.scaling is not None else service.desired,
+            min_percent=service.deployment.min_percent,
+            max_percent=service.deployment.max_percent,
+            circuit_breaker=service.deployment.circuit_breaker,
+            alarms=alarms.names,
+            alarm_rollback=bool(alarms.names) and alarms.rollback,
+            grace=int(service.health.grace.total_seconds()) if routed else 0,
+            zone_rebalancing="DISABLED",  # it would move tasks behind a roll's back (DESIGN.md 5, rule 9)
+            placement=tuple(_strategy(*one) for one in service.placement.strategies or default),
+            constraints=service.placement.constraints,
+            execute_command=service.execute_command,
+            after=tuple(after),
+            name=name,
+            tags=birth_tags(stack.name, key, name, stack.tags),
+            birth=service.desired,
         )
 
     def observe(self, reads: Reads, wanted: Mapping[Key, Service], owner: str) -> Mapping[Key, Observed[Service]]:
@@ -88,7 +135,12 @@ class ServiceKind:
         for key, item in keyed(self.kind, wanted, named).items():
             if item["status"] == "INACTIVE" and not any(_open(task, item["serviceName"]) for task in reads.tasks()):
                 continue  # INACTIVE alone does not mean its tasks have stopped (aws.md 5.3)
-            found[key] = parse_service(item)
+            one = parse_service(item)
+            if (
+                key in wanted and wanted[key].desired is None
+            ):  # somebody else moves it: what it is now says nothing about the service
+                one = replace(one, as_desired=replace(one.as_desired, desired=None))
+            found[key] = one
         return found
 
     def create(self, aws: Aws, key: Key, desired: Service) -> Mapping[str, str]:
@@ -97,17 +149,24 @@ class ServiceKind:
             "cluster": str(desired.cluster),
             "serviceName": desired.name,
             "taskDefinition": str(desired.task_definition),
-            "desiredCount": desired.desired,
-            "capacityProviderStrategy": _strategy(desired),
+            "capacityProviderStrategy": _shares(desired),
             "deploymentConfiguration": _deployment(desired),
             "availabilityZoneRebalancing": desired.zone_rebalancing,
-            "placementStrategy": _placement(desired),
-            "schedulingStrategy": "REPLICA",
+            "placementStrategy": _placement(desired.placement, "field"),
+            "placementConstraints": _placement(desired.constraints, "expression"),
+            "schedulingStrategy": desired.scheduling,
             "enableECSManagedTags": True,
+            "enableExecuteCommand": desired.execute_command,
             "propagateTags": "SERVICE",
             "clientToken": hashlib.sha256(token.encode()).hexdigest()[:36],
             "tags": tags.camel(desired.tags),
         }
+        if desired.scheduling == "REPLICA":
+            request["desiredCount"] = desired.birth if desired.desired is None else desired.desired
+        if desired.platform:
+            request["platformVersion"] = desired.platform
+        if desired.own_address:
+            request["networkConfiguration"] = _interfaces(desired)
         if desired.target_group:
             request |= {"loadBalancers": _balancers(desired), "healthCheckGracePeriodSeconds": desired.grace}
         try:
@@ -123,23 +182,9 @@ class ServiceKind:
         self, aws: Aws, observed: Observed[Service], desired: Service, changes: tuple[Change, ...]
     ) -> Mapping[str, str]:
         fields = {change.field for change in changes}
-        request: dict[str, Any] = {}
-        if "task_definition" in fields:
-            request["taskDefinition"] = str(desired.task_definition)
-        if "desired" in fields:
-            request["desiredCount"] = desired.desired
-        if "provider" in fields:  # starts no deployment by itself (aws.md 4.3)
-            request |= {"capacityProviderStrategy": _strategy(desired), "forceNewDeployment": True}
-        if fields & {"target_group", "port"}:
-            request["loadBalancers"] = _balancers(desired) if desired.target_group else []
-        if fields & {"min_percent", "max_percent", "circuit_breaker"}:
-            request["deploymentConfiguration"] = _deployment(desired)
-        if "grace" in fields and desired.target_group:  # AWS knows none without a load balancer
-            request["healthCheckGracePeriodSeconds"] = desired.grace
-        if "zone_rebalancing" in fields:
-            request["availabilityZoneRebalancing"] = desired.zone_rebalancing
-        if "placement" in fields:
-            request["placementStrategy"] = _placement(desired)
+        request = {name: value for names, name, value in _settings(desired) if fields & names}
+        if fields & {"capacity", "execute_command"}:  # neither starts a deployment by itself (aws.md 4.3)
+            request["forceNewDeployment"] = True
         if request:
             aws.ecs.update_service(cluster=str(desired.cluster), service=desired.name, **request)
         if "tags" in fields:
@@ -161,28 +206,51 @@ class ServiceKind:
 def parse_service(item: Mapping[str, Any]) -> Observed[Service]:
     live = tags.read(item.get("tags"))
     config = item.get("deploymentConfiguration", {})
-    breaker = config.get("deploymentCircuitBreaker", {})
+    breaker, alarms = config.get("deploymentCircuitBreaker", {}), config.get("alarms", {})
     breaks = (bool(breaker.get("enable")), bool(breaker.get("rollback")))
+    watched = tuple(sorted(alarms.get("alarmNames", []))) if alarms.get("enable") else ()
     balancers = item.get("loadBalancers", [])
-    strategy = item.get("capacityProviderStrategy", [])
+    network = item.get("networkConfiguration", {}).get("awsvpcConfiguration", {})
+    daemon = item.get("schedulingStrategy") == "DAEMON"
+    capacity = _capacity(item)
+    serverless = any(str(one.provider).startswith("FARGATE") for one in capacity)
     as_desired = Service(
-        item["clusterArn"].rsplit("/", 1)[-1],
-        item["taskDefinition"],
-        ",".join(one["capacityProvider"] for one in strategy) or item.get("launchType", ""),
-        ",".join(one.get("targetGroupArn", "") for one in balancers),
-        int(balancers[0].get("containerPort", 0)) if balancers else 0,
-        int(item["desiredCount"]),
-        int(config.get("minimumHealthyPercent", 100)),
-        int(config.get("maximumPercent", 200)),
-        breaks[0] if breaks[0] == breaks[1] else None,
-        int(item.get("healthCheckGracePeriodSeconds", 0)) if balancers else 0,
-        item.get("availabilityZoneRebalancing", "DISABLED"),
-        tuple((one["type"], one.get("field", "")) for one in item.get("placementStrategy", [])),
-        (),
-        item["serviceName"],
-        lasting_tags(live),
+        cluster=item["clusterArn"].rsplit("/", 1)[-1],
+        scheduling=item.get("schedulingStrategy", "REPLICA"),
+        own_address=bool(network),
+        task_definition=item["taskDefinition"],
+        capacity=capacity,
+        platform=_platform(item.get("platformVersion", "LATEST")) if serverless else "",
+        subnets=tuple(sorted(network.get("subnets", []))),
+        security_groups=tuple(sorted(network.get("securityGroups", []))),
+        public_ip=network.get("assignPublicIp") == "ENABLED",
+        target_group=",".join(one.get("targetGroupArn", "") for one in balancers),
+        port=int(balancers[0].get("containerPort", 0)) if balancers else 0,
+        desired=None if daemon else int(item["desiredCount"]),
+        min_percent=int(config.get("minimumHealthyPercent", 0 if daemon else 100)),
+        max_percent=int(config.get("maximumPercent", 100 if daemon else 200)),
+        circuit_breaker=breaks[0] if breaks[0] == breaks[1] else None,
+        alarms=watched,
+        alarm_rollback=bool(watched) and bool(alarms.get("rollback")),
+        grace=int(item.get("healthCheckGracePeriodSeconds", 0)) if balancers else 0,
+        zone_rebalancing=item.get("availabilityZoneRebalancing", "DISABLED"),
+        placement=tuple(_strategy(one["type"], one.get("field", "")) for one in item.get("placementStrategy", [])),
+        constraints=tuple(
+            sorted((one["type"], one.get("expression", "")) for one in item.get("placementConstraints", []))
+        ),
+        execute_command=bool(item.get("enableExecuteCommand")),
+        after=(),
+        name=item["serviceName"],
+        tags=lasting_tags(live),
     )
     return Observed(as_desired, _outputs(item), live.get(OWNER_TAG), gone=item["status"] != "ACTIVE")
+
+
+def _capacity(item: Mapping[str, Any]) -> tuple[Share, ...]:
+    """The strategy; a launch type, which others chose, is a provider of that name without a weight."""
+    strategy = item.get("capacityProviderStrategy", [])
+    shares = tuple(Share(one["capacityProvider"], one.get("base", 0), one.get("weight", 0)) for one in strategy)
+    return shares or ((Share(item["launchType"], 0, 0),) if item.get("launchType") else ())
 
 
 def _open(task: Mapping[str, Any], service: str) -> bool:
@@ -204,21 +272,73 @@ def _tasks(aws: Aws, cluster: str) -> list[dict[str, Any]]:
     return found
 
 
-def _strategy(desired: Service) -> list[Any]:
-    return [{"capacityProvider": str(desired.provider), "weight": 1, "base": 0}]
+def _settings(desired: Service) -> tuple[tuple[set[str], str, Any], ...]:
+    """(fields, parameter of UpdateService, its value): what is sent when one of the fields changed."""
+    balancers = _balancers(desired) if desired.target_group else []
+    found: list[tuple[set[str], str, Any]] = [
+        ({"task_definition"}, "taskDefinition", str(desired.task_definition)),
+        ({"desired"}, "desiredCount", desired.desired),
+        ({"capacity"}, "capacityProviderStrategy", _shares(desired)),
+        ({"target_group", "port"}, "loadBalancers", balancers),
+        (DEPLOYMENT, "deploymentConfiguration", _deployment(desired)),
+        ({"zone_rebalancing"}, "availabilityZoneRebalancing", desired.zone_rebalancing),
+        ({"placement"}, "placementStrategy", _placement(desired.placement, "field")),
+        ({"constraints"}, "placementConstraints", _placement(desired.constraints, "expression")),
+        ({"execute_command"}, "enableExecuteCommand", desired.execute_command),
+    ]
+    if desired.platform:
+        found.append(({"platform"}, "platformVersion", desired.platform))
+    if desired.own_address:
+        found.append(({"subnets", "security_groups", "public_ip"}, "networkConfiguration", _interfaces(desired)))
+    if desired.target_group:  # AWS knows no grace without a load balancer
+        found.append(({"grace"}, "healthCheckGracePeriodSeconds", desired.grace))
+    return tuple(found)
+
+
+def _shares(desired: Service) -> list[Any]:
+    return [{"capacityProvider": str(one.provider), "weight": one.weight, "base": one.base} for one in desired.capacity]
+
+
+DEPLOYMENT = {"min_percent", "max_percent", "circuit_breaker", "alarms", "alarm_rollback"}
 
 
 def _deployment(desired: Service) -> Any:
     breaker = {"enable": desired.circuit_breaker, "rollback": desired.circuit_breaker}
+    watched = bool(desired.alarms)
     return {
         "minimumHealthyPercent": desired.min_percent,
         "maximumPercent": desired.max_percent,
         "deploymentCircuitBreaker": breaker,
+        "alarms": {"alarmNames": list(desired.alarms), "enable": watched, "rollback": desired.alarm_rollback},
     }
 
 
-def _placement(desired: Service) -> list[Any]:
-    return [{"type": kind, "field": field} for kind, field in desired.placement]
+def _placement(parts: tuple[tuple[str, str], ...], what: str) -> list[Any]:
+    return [{"type": kind, **({what: text} if text else {})} for kind, text in parts]
+
+
+def _strategy(kind: str, field: str) -> tuple[str, str]:
+    """ECS takes and shows more than one spelling: host is instanceId, CPU is cpu."""
+    return kind, "instanceId" if field == "host" else field.lower() if kind == "binpack" else field
+
+
+def _interfaces(desired: Service) -> Any:
+    return {
+        "awsvpcConfiguration": {
+            "subnets": [str(one) for one in desired.subnets],
+            "securityGroups": [str(one) for one in desired.security_groups],
+            "assignPublicIp": "ENABLED" if desired.public_ip else "DISABLED",
+        }
+    }
+
+
+def _subnets(stack: Stack) -> tuple[Ref, ...]:
+    """Where tasks with addresses of their own get them."""
+    return tuple(Ref(Key("subnet", f"public-{place + 1}")) for place in range(len(stack.network.public_subnets)))
+
+
+def _platform(version: str) -> str:
+    return "LATEST" if version == NEWEST else version
 
 
 def _balancers(desired: Service) -> list[Any]:

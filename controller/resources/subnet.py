@@ -57,6 +57,9 @@ class ExistingSubnet:
 AnySubnet = Subnet | ExistingSubnet
 
 
+COMMON = ("t3.micro",)  # asked for where the spec has no hosts: a zone that lacks even this is not one for Fargate
+
+
 class SubnetKind:
     kind = "subnet"
     volatile: tuple[str, ...] = ()
@@ -204,7 +207,7 @@ def _made(aws: Aws, desired: Subnet) -> Any:
 
 def _zone(aws: Aws, desired: Subnet) -> str:
     """The zone of the subnet whose turn it is: those that offer all its types and that no other names, in order."""
-    types = desired.offers
+    types = desired.offers or COMMON
     filters: Any = [{"Name": "instance-type", "Values": list(types)}]
     offers = aws.ec2.describe_instance_type_offerings(LocationType="availability-zone", Filters=filters)
     by_zone: dict[str, set[str]] = {}

@@ -1,4 +1,5 @@
-"""Two target groups per routed service, blue and green; instance targets on dynamic ports, registered by ECS."""
+"""Two target groups per routed service, blue and green; ECS registers what is in them: hosts by port, or the addresses
+of tasks that have their own."""
 
 from __future__ import annotations
 
@@ -76,7 +77,8 @@ class TargetGroupKind:
         )
         delay = int(service.deregistration_delay.total_seconds())
         born = birth_tags(stack.name, key, name, stack.tags)
-        return TargetGroup(Ref(Key("vpc", "main")), port, "HTTP", "instance", health, delay, name, born)
+        targets = "ip" if service.own_address else "instance"  # aws.md 4.3
+        return TargetGroup(Ref(Key("vpc", "main")), port, "HTTP", targets, health, delay, name, born)
 
     def observe(
         self, reads: Reads, wanted: Mapping[Key, TargetGroup], owner: str
@@ -177,7 +179,8 @@ def _set_delay(aws: Aws, arn: str, desired: TargetGroup) -> None:
 
 
 def _outputs(item: Mapping[str, Any]) -> dict[str, str]:
-    return {"arn": item["TargetGroupArn"], "name": item["TargetGroupName"]}
+    arn = item["TargetGroupArn"]
+    return {"arn": arn, "name": item["TargetGroupName"], "label": arn.rpartition(":")[2]}
 
 
 KIND = TargetGroupKind()

@@ -1,7 +1,8 @@
 """Task definitions: immutable revisions, compared in canonical form (aws.md 9.1); a difference registers a new one.
 
 RegisterTaskDefinition makes a new revision even for equal content, so the newest revision is compared first. One that
-somebody registered by hand is not ours to follow: the revision our service runs is compared instead.
+somebody registered by hand is not ours to follow: the revision our service runs is compared instead. What ECS is told
+and what it says of a revision are in `aws/containers.py`.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from controller.aws import tags
+from controller.aws import containers, tags
 from controller.aws.client import pages
+from controller.aws.containers import HealthCheck, Sidecar, Volume
 from controller.aws.reads import keyed
 from controller.base.errors import Refused
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
@@ -27,19 +29,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TaskDefinition:
-    """One container in bridge mode on a dynamic host port. Amounts as in ECS; `stop_timeout` in seconds."""
+    """Amounts as in ECS, 0 where there is none: of the service's own container on hosts, of the task on Fargate.
+
+    `stop_timeout` in seconds; `health` () for none; `environment` of a sidecar stands under ``sidecar/NAME``.
+    """
 
     image: str | Ref = spec(risk="new_deployment")
     cpu: int = spec(risk="new_deployment")
     memory: int = spec(risk="new_deployment")
+    memory_reservation: int = spec(risk="new_deployment")
     port: int = spec(risk="new_deployment")  # 0: none
     environment: Tags = spec(risk="new_deployment", secret=True)
     secrets: Tags = spec(risk="new_deployment")
     command: tuple[str, ...] = spec(risk="new_deployment")
+    depends_on: Tags = spec(risk="new_deployment")
+    health: tuple[HealthCheck, ...] = spec(risk="new_deployment")
+    sidecars: tuple[Sidecar, ...] = spec(risk="new_deployment")
+    volumes: tuple[Volume, ...] = spec(risk="new_deployment")
     execution_role: str | Ref = spec(risk="new_deployment")
+    task_role: str | Ref = spec(risk="new_deployment")  # "": none
     log_group: str | Ref = spec(risk="new_deployment")
     stop_timeout: int = spec(risk="new_deployment")
     network_mode: str = spec(risk="new_deployment")
+    runs_on: str = spec(risk="new_deployment")  # EC2 FARGATE
+    architecture: str = spec(risk="new_deployment")  # X86_64 ARM64; "": that of the host
     name: str = spec(compare=False)
     service: str = spec(compare=False)  # live name of the service that runs it
     tags: Tags = spec(subset=True, risk="cosmetic")
@@ -57,21 +70,32 @@ class TaskDefinitionKind:
 
     def _definition(self, stack: Stack, key: Key, service: Service) -> TaskDefinition:
         name = live_name(stack, key)
+        own = [(variable, value) for variable, value in service.environment]
+        theirs = [(f"{one.name}/{variable}", value) for one in service.sidecars for variable, value in one.environment]
+        serverless = service.fargate
         return TaskDefinition(
-            Ref(Key("container_image", service.name), "reference"),
-            service.cpu,
-            service.memory,
-            service.port or 0,
-            tuple(sorted(service.environment)),
-            tuple(sorted(service.secrets)),
-            service.command,
-            Ref(Key("role", f"execution-{service.name}"), "arn"),
-            Ref(Key("log_group", service.name), "name"),
-            int(service.stop_timeout.total_seconds()),
-            "bridge",
-            name,
-            live_name(stack, Key("service", service.name)),
-            birth_tags(stack.name, key, name, stack.tags),
+            image=Ref(Key("container_image", service.name), "reference"),
+            cpu=service.cpu,
+            memory=service.memory,
+            memory_reservation=service.memory_reservation or 0,
+            port=service.port or 0,
+            environment=tuple(sorted([*own, *theirs])),
+            secrets=tuple(sorted(service.secrets)),
+            command=service.command,
+            depends_on=containers.conditions(service.depends_on, service.name),
+            health=containers.health_of(service.container_health),
+            sidecars=tuple(containers.sidecar_of(one, service.name) for one in service.sidecars),
+            volumes=tuple(Volume(one.name, one.mount, one.host_path or "", one.read_only) for one in service.volumes),
+            execution_role=Ref(Key("role", f"execution-{service.name}"), "arn"),
+            task_role=_task_role(service),
+            log_group=Ref(Key("log_group", service.name), "name"),
+            stop_timeout=int(service.stop_timeout.total_seconds()),
+            network_mode=service.network_mode,
+            runs_on="EC2" if serverless is None else "FARGATE",
+            architecture="" if serverless is None else serverless.architecture.upper(),
+            name=name,
+            service=live_name(stack, Key("service", service.name)),
+            tags=birth_tags(stack.name, key, name, stack.tags),
         )
 
     def observe(
@@ -92,14 +116,7 @@ class TaskDefinitionKind:
     def create(self, aws: Aws, key: Key, desired: TaskDefinition) -> Mapping[str, str]:
         if again := _registered(aws, desired):
             return again
-        made = aws.ecs.register_task_definition(
-            family=desired.name,
-            networkMode=desired.network_mode,  # type: ignore[arg-type]
-            requiresCompatibilities=["EC2"],
-            executionRoleArn=str(desired.execution_role),
-            containerDefinitions=[_container(desired, aws.region)],
-            tags=tags.camel(desired.tags),
-        )["taskDefinition"]
+        made = aws.ecs.register_task_definition(**_request(desired, aws.region))["taskDefinition"]
         return {"arn": made["taskDefinitionArn"]}
 
     def update(
@@ -124,30 +141,49 @@ class TaskDefinitionKind:
 
 
 def parse_definition(item: Mapping[str, Any], service: str) -> Observed[TaskDefinition]:
-    """Canonical form: what ECS fills in is left out; a foreign shape (more containers) differs in `image`."""
-    containers = item.get("containerDefinitions", [])
-    one = containers[0] if containers else {}
-    image = one.get("image", "") if len(containers) == 1 else f"{len(containers)} containers"
-    mappings = one.get("portMappings", [])
-    dynamic = [p["containerPort"] for p in mappings if not p.get("hostPort") and p.get("protocol", "tcp") == "tcp"]
+    """Canonical form: what ECS fills in is left out, containers are told apart by name, whatever their order; of a
+    foreign shape (no container of ours) the image says what there is."""
+    all_ = {one.get("name", CONTAINER): one for one in item.get("containerDefinitions", [])}
+    one = all_.pop(CONTAINER, {}) or (all_.popitem()[1] if len(all_) == 1 else {})
+    mode = item.get("networkMode", "bridge")
+    serverless = item.get("requiresCompatibilities") == ["FARGATE"]
+    amounts: Mapping[str, Any] = item if serverless or "cpu" in item else one
     live = tags.read(item.get("tags"))
     as_desired = TaskDefinition(
-        image,
-        int(one.get("cpu", 0)),
-        int(one.get("memory", 0)),
-        int(dynamic[0]) if len(dynamic) == len(mappings) == 1 else -len(mappings),
-        tuple(sorted((e["name"], e["value"]) for e in one.get("environment", []))),
-        tuple(sorted((s["name"], s["valueFrom"]) for s in one.get("secrets", []))),
-        tuple(one.get("command", [])),
-        item.get("executionRoleArn", ""),
-        one.get("logConfiguration", {}).get("options", {}).get("awslogs-group", ""),
-        int(one.get("stopTimeout", 30)),
-        item.get("networkMode", "bridge"),
-        item["family"],
-        service,
-        lasting_tags(live),
+        image=one.get("image", "") or f"{len(all_)} containers, none of them {CONTAINER}",
+        cpu=int(amounts.get("cpu", 0)),
+        memory=int(amounts.get("memory", 0)),
+        memory_reservation=int(one.get("memoryReservation", 0)),
+        port=containers.port_in(one, mode),
+        environment=tuple(
+            sorted(
+                (variable["name"] if each is one else f"{each['name']}/{variable['name']}", variable["value"])
+                for each in (one, *all_.values())
+                for variable in each.get("environment", [])
+            )
+        ),
+        secrets=containers.secrets_in(one),
+        command=tuple(one.get("command", [])),
+        depends_on=containers.conditions_in(one),
+        health=containers.health_in(one),
+        sidecars=tuple(containers.sidecar_in(all_[name], mode) for name in sorted(all_)),
+        volumes=containers.volumes_in(item.get("volumes", []), one),
+        execution_role=item.get("executionRoleArn", ""),
+        task_role=item.get("taskRoleArn", ""),
+        log_group=one.get("logConfiguration", {}).get("options", {}).get("awslogs-group", ""),
+        stop_timeout=int(one.get("stopTimeout", 30)),
+        network_mode=mode,
+        runs_on="FARGATE" if serverless else "EC2",
+        architecture=item.get("runtimePlatform", {}).get("cpuArchitecture", "X86_64" if serverless else ""),
+        name=item["family"],
+        service=service,
+        tags=lasting_tags(live),
     )
     return Observed(as_desired, {"arn": item["taskDefinitionArn"]}, live.get(OWNER_TAG))
+
+
+def _task_role(service: Service) -> str | Ref:
+    return Ref(Key("role", f"task-{service.name}"), "arn") if service.own_role else service.task_role.arn or ""
 
 
 def _running(reads: Reads, desired: TaskDefinition, owner: str) -> dict[str, Any] | None:
@@ -173,31 +209,68 @@ def _registered(aws: Aws, desired: TaskDefinition) -> Mapping[str, str] | None:
     return newest.outputs if same else None
 
 
+def _request(desired: TaskDefinition, region: str) -> Any:
+    serverless = desired.runs_on == "FARGATE"
+    request: dict[str, Any] = {
+        "family": desired.name,
+        "networkMode": desired.network_mode,
+        "requiresCompatibilities": [desired.runs_on],
+        "executionRoleArn": str(desired.execution_role),
+        "containerDefinitions": [_container(desired, region), *_beside(desired, region)],
+        "tags": tags.camel(desired.tags),
+    }
+    if serverless:
+        request |= {"cpu": str(desired.cpu), "memory": str(desired.memory)}
+    if desired.architecture:
+        request["runtimePlatform"] = {"cpuArchitecture": desired.architecture, "operatingSystemFamily": "LINUX"}
+    if desired.task_role:
+        request["taskRoleArn"] = str(desired.task_role)
+    if desired.volumes:
+        request["volumes"] = [containers.volume(one) for one in desired.volumes]
+    return request
+
+
 def _container(desired: TaskDefinition, region: str) -> Any:
     container: dict[str, Any] = {
         "name": CONTAINER,
         "image": str(desired.image),
-        "cpu": desired.cpu,
-        "memory": desired.memory,
         "essential": True,
-        "environment": [{"name": name, "value": value} for name, value in desired.environment],
+        "environment": [{"name": name, "value": value} for name, value in desired.environment if "/" not in name],
         "stopTimeout": desired.stop_timeout,
-        "logConfiguration": {
-            "logDriver": "awslogs",
-            "options": {
-                "awslogs-group": str(desired.log_group),
-                "awslogs-region": region,
-                "awslogs-stream-prefix": CONTAINER,
-            },
-        },
+        "logConfiguration": containers.log(str(desired.log_group), region, CONTAINER),
     }
-    if desired.port:
-        container["portMappings"] = [{"containerPort": desired.port, "hostPort": 0, "protocol": "tcp"}]
-    if desired.secrets:
-        container["secrets"] = [{"name": name, "valueFrom": arn} for name, arn in desired.secrets]
-    if desired.command:
-        container["command"] = list(desired.command)
-    return container
+    if desired.runs_on == "EC2":
+        container |= {"cpu": desired.cpu, "memory": desired.memory}
+    if desired.memory_reservation:
+        container["memoryReservation"] = desired.memory_reservation
+    if desired.volumes:
+        container["mountPoints"] = [containers.mount(one) for one in desired.volumes]
+    if desired.health:
+        container["healthCheck"] = containers.health_check(desired.health[0])
+    return container | containers.common(
+        desired.port, desired.network_mode, desired.secrets, desired.command, desired.depends_on
+    )
+
+
+def _beside(desired: TaskDefinition, region: str) -> list[Any]:
+    made = []
+    for one in desired.sidecars:
+        mine = [pair for pair in desired.environment if pair[0].startswith(f"{one.name}/")]
+        environment = [{"name": name.partition("/")[2], "value": value} for name, value in mine]
+        container: dict[str, Any] = {
+            "name": one.name,
+            "image": one.image,
+            "cpu": one.cpu,
+            "essential": one.essential,
+            "environment": environment,
+            "logConfiguration": containers.log(str(desired.log_group), region, one.name),
+        }
+        if one.memory:
+            container["memory"] = one.memory
+        made.append(
+            container | containers.common(one.port, desired.network_mode, one.secrets, one.command, one.depends_on)
+        )
+    return made
 
 
 KIND = TaskDefinitionKind()

@@ -1,7 +1,8 @@
 """When is a host drained? Only on evidence (DESIGN.md 5, rule 5). Pure.
 
 `runningTasksCount` and the default task list reach zero while tasks still serve (aws.md 1.2), so neither is looked at:
-every task must have lastStatus STOPPED, and every target of our groups there must be gone or `unused`. One that no
+every task must have lastStatus STOPPED, and every target of our groups there, the host's ports and the addresses of its
+tasks, must be gone or `unused`. One that no
 task stands behind would be waited for in vain: `strays` names it, to be deregistered. Groups of others are not read.
 """
 
@@ -12,7 +13,7 @@ from datetime import datetime
 
 from controller.base.crumbs import AwayCrumb
 from controller.base.words import plural
-from controller.rollout.model import LOST_AFTER, UNSEEN, Fleet, Host, Policy, Target
+from controller.rollout.model import LOST_AFTER, UNSEEN, Fleet, Host, Policy, Target, Task
 
 SERVING = {"healthy", "draining", "unhealthy.draining"}  # requests may be in flight there
 LEAVING = {"draining", "unhealthy.draining", "unused"}  # states of a target that was deregistered already
@@ -78,13 +79,21 @@ def strays(host: Host, policy: Policy, now: datetime) -> tuple[Target, ...]:
     """
     if not lost(host, now) and _tasks_left(host, policy):
         return ()
-    used = {port for task in host.tasks if not task.stopped for port in task.ports}
-    return tuple(t for t in host.targets if t.state not in LEAVING and t.port not in used)
+    running = [task for task in host.tasks if not task.stopped]
+    serving = [target for target in host.targets if target.state not in LEAVING]
+    return tuple(target for target in serving if not any(_behind(target, task) for task in running))
+
+
+def _behind(target: Target, task: Task) -> bool:
+    """Whether *target* is the task's: by its own address, or by a port it took of its host."""
+    if target.address:
+        return target.address in task.addresses
+    return target.port in {*task.ports, *task.static_ports}
 
 
 def stray(targets: Sequence[Target]) -> str:
     """Why *targets* are deregistered."""
-    where = ", ".join(f"{target.host}:{target.port}" for target in targets[:3])
+    where = ", ".join(f"{target.id}:{target.port}" for target in targets[:3])
     return f"no task stands behind {where}{', ...' if len(targets) > 3 else ''}: deregistered first"
 
 

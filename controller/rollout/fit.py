@@ -1,4 +1,5 @@
-"""Will the tasks fit on the hosts the spec asks for? First-fit decreasing over cpu, memory and static host ports. Pure.
+"""Will the tasks fit on the hosts the spec asks for? First-fit decreasing over cpu, memory, static host ports and
+network interfaces. Pure.
 
 The answer errs on the safe side: first-fit may need one host more than the scheduler would, never one less.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from controller.rollout.model import Host, Resources, Service, Task
 
@@ -22,6 +23,8 @@ class Need:
     cpu: int
     memory: int
     ports: tuple[int, ...] = ()
+    interfaces: int = 0
+    alone: bool = False  # no two of this name on one host
 
 
 @dataclass(slots=True)
@@ -29,27 +32,43 @@ class _Bin:
     cpu: int
     memory: int
     ports: set[int]
+    interfaces: int | None = None
+    names: set[str] = field(default_factory=set)
 
     def takes(self, need: Need) -> bool:
         if need.cpu > self.cpu or need.memory > self.memory or self.ports & set(need.ports):
             return False
+        if (self.interfaces is not None and need.interfaces > self.interfaces) or (
+            need.alone and need.name in self.names
+        ):
+            return False
         self.cpu -= need.cpu
         self.memory -= need.memory
         self.ports |= set(need.ports)
+        self.names.add(need.name)
+        if self.interfaces is not None:
+            self.interfaces -= need.interfaces
         return True
+
+    def left(self, need: Need) -> str:
+        """What is free, of what *need* is about."""
+        words = f"{self.cpu} cpu/{self.memory} MiB"
+        return words + (f"/{self.interfaces} interfaces" if need.interfaces and self.interfaces is not None else "")
 
 
 def misfit(needs: Iterable[Need], hosts: Sequence[tuple[Resources, frozenset[int]]]) -> str | None:
     """Why *needs* do not fit on *hosts* (free resources and taken ports of each); None when they do."""
-    bins = [_Bin(free.cpu, free.memory, set(ports)) for free, ports in hosts]
+    bins = [_Bin(free.cpu, free.memory, set(ports), free.interfaces) for free, ports in hosts]
     ordered = sorted(needs, key=lambda need: (-need.memory, -need.cpu, need.name))
     for placed, need in enumerate(ordered):
         if not any(one.takes(need) for one in bins):
-            room = ", ".join(f"{one.cpu} cpu/{one.memory} MiB" for one in bins[:ROOMS_MAX]) or "no host"
+            room = ", ".join(one.left(need) for one in bins[:ROOMS_MAX]) or "no host"
             room += f" and {len(bins) - ROOMS_MAX} more" if len(bins) > ROOMS_MAX else ""
-            ports = f", ports {list(need.ports)}" if need.ports else ""
+            more = f", ports {list(need.ports)}" if need.ports else ""
+            more += ", a network interface" if need.interfaces else ""
+            more += ", a host without another of its tasks" if need.alone else ""
             return (
-                f"{placed} of {len(ordered)} tasks fit; {need.name} needs {need.cpu} cpu/{need.memory} MiB{ports}, "
+                f"{placed} of {len(ordered)} tasks fit; {need.name} needs {need.cpu} cpu/{need.memory} MiB{more}, "
                 f"left: {room}"
             )
     return None
@@ -59,7 +78,7 @@ def needs_of(tasks: Iterable[Task]) -> list[Need]:
     """What those of *tasks* reserve that must run elsewhere; one told to stop has its replacement already, and one
     of no service is not started anywhere else."""
     return [
-        Need(task.service, task.cpu, task.memory, task.static_ports)
+        Need(task.service, task.cpu, task.memory, task.static_ports, interfaces=1 if task.addresses else 0)
         for task in tasks
         if task.service is not None and not task.stopped and not task.daemon and task.desired_status == "RUNNING"
     ]
@@ -131,4 +150,4 @@ def _all(services: Iterable[Service]) -> list[Need]:
 
 
 def _need(service: Service) -> Need:
-    return Need(service.name, service.cpu, service.memory, service.static_ports)
+    return Need(service.name, service.cpu, service.memory, service.static_ports, service.interfaces, service.alone)

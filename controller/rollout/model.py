@@ -34,6 +34,7 @@ class Task:
     memory: int = 0
     ports: tuple[int, ...] = ()  # host ports bound now
     static_ports: tuple[int, ...] = ()  # host ports the task definition fixes
+    addresses: tuple[str, ...] = ()  # of its own network interface; none where it shares its host's
 
     @property
     def stopped(self) -> bool:
@@ -42,18 +43,25 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One registration in a target group of ours: (instance, port)."""
+    """One registration in a target group of ours: (instance, port), or (address of a task, port)."""
 
     group: str  # arn
     host: str
     port: int
     state: str  # initial healthy unhealthy unhealthy.draining draining unused unavailable
+    address: str = ""  # what it is registered by, where that is not the host
+
+    @property
+    def id(self) -> str:
+        """As the load balancer knows it."""
+        return self.address or self.host
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
     cpu: int = 0  # ECS units, 1024 per vCPU
     memory: int = 0  # MiB
+    interfaces: int | None = None  # network interfaces for tasks; None where no task asks for one
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +135,8 @@ class Service:
     cpu: int = 0  # of one task
     memory: int = 0
     static_ports: tuple[int, ...] = ()
+    interfaces: int = 0  # network interfaces of its host that one task takes
+    alone: bool = False  # no two of its tasks on one host
     last_event: str = ""
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,8 +13,10 @@ from controller.engine.plan import Plan, Step
 from controller.rollout.fit import Need, deploy_misfit, needs_of, pool_misfit
 from controller.rollout.forecast import Forecast, forecast, stated
 from controller.rollout.model import Fleet, Resources, Service, policy_of
+from controller.rollout.sight import interfaces_of
 from controller.spec.names import live_name
 from controller.spec.types import Pool, Stack
+from controller.spec.types import Service as Spec
 
 # What system and agent keep of the memory EC2 states for a type, firmware and kernel included. Hosts register a little
 # more than what is left: about 1910 of 2048 MiB, 3840 of 4096, 7750 of 8192.
@@ -34,7 +37,7 @@ def outlook(stack: Stack, fleets: Iterable[Fleet], rolling: Collection[str], rea
         old = live if pool.name in rolling else _leaving(pool, fleet)
         if not old and (live == fleet.size or (fleet.elastic and live <= pool.most)):
             continue
-        capacity, offer = _capacity(pool, fleet, reads)
+        capacity, offer = _capacity(stack, pool, fleet, reads)
         found.append(
             forecast(
                 pool.name,
@@ -42,7 +45,7 @@ def outlook(stack: Stack, fleets: Iterable[Fleet], rolling: Collection[str], rea
                 old=old,
                 size=fleet.size,
                 policy=policy_of(stack, pool.name),
-                services=_services(stack, pool),
+                services=_services(stack, pool, fleet),
                 capacity=capacity,
                 move=_slowest_move(stack, pool),
                 most=pool.size.max,
@@ -86,7 +89,7 @@ def misfits(
 
 def _steps(stack: Stack, pool: Pool, todo: Plan) -> tuple[Step, ...]:
     """The pending steps that make the group, replace its hosts, or start tasks on them."""
-    services = {service.name for service in stack.services if service.pool == pool.name}
+    services = {service.name for service in stack.services if pool.name in service.pools}
     return tuple(step for step in todo.pending if _brings_hosts(step, pool) or _starts_tasks(step, services))
 
 
@@ -106,11 +109,11 @@ def _misfit(
     stack: Stack, pool: Pool, fleet: Fleet | None, todo: Plan, steps: Sequence[Step], reads: Reads, *, leaving: bool
 ) -> str | None:
     there = {step.key for step in todo.steps if step.action != "none" or step.observed is not None}
-    services = [one for name, one in _named(stack, pool) if Key("service", name) in there]
+    services = [one for name, one in _named(stack, pool, fleet) if Key("service", name) in there]
     if not services:
         return None
     size = pool.size.max if pool.scaling is not None else pool.size.desired
-    capacity, offer = _capacity(pool, fleet, reads)
+    capacity, offer = _capacity(stack, pool, fleet, reads)
     if Key(GROUP, pool.name) in todo.left_out:  # its hosts stay as they are, whatever the spec says
         registered = [host.registered for host in fleet.live if host.registered.memory] if fleet is not None else []
         size, capacity, offer = len(registered), next(iter(registered), None), "out of scope, as they are"
@@ -137,31 +140,62 @@ def _live(service: Service, fleet: Fleet) -> list[Need]:
     return needs_of(task for host in fleet.live for task in host.tasks if task.service == service.name)
 
 
-def _services(stack: Stack, pool: Pool) -> list[Service]:
-    return [service for _, service in _named(stack, pool)]
+def _services(stack: Stack, pool: Pool, fleet: Fleet | None) -> list[Service]:
+    return [service for _, service in _named(stack, pool, fleet)]
 
 
-def _named(stack: Stack, pool: Pool) -> list[tuple[str, Service]]:
-    """The pool's services by logical name as the spec wants them: sizes and percentages, nothing live."""
+def _named(stack: Stack, pool: Pool, fleet: Fleet | None) -> list[tuple[str, Service]]:
+    """The pool's services by logical name as the spec wants them: sizes and percentages. Live is only the number of
+    one that scales."""
+    live = {one.name: one.desired for one in fleet.services} if fleet is not None else {}
     return [
         (
             service.name,
             Service(
-                live_name(stack, Key("service", service.name)),
-                service.desired,
-                service.desired,
+                name := live_name(stack, Key("service", service.name)),
+                count := _count(service, live.get(name)).tasks_on(pool.name),
+                count,
                 min_percent=service.deployment.min_percent,
                 max_percent=service.deployment.max_percent,
-                cpu=service.cpu,
-                memory=service.memory,
+                daemon=service.daemon,
+                cpu=service.reserved[0],
+                memory=service.reserved[1],
+                static_ports=service.static_ports,
+                interfaces=int(service.own_address),
+                alone=("distinctInstance", "") in service.placement.constraints,
             ),
         )
         for service in stack.services
-        if service.pool == pool.name
+        if pool.name in service.pools
     ]
 
 
-def _capacity(pool: Pool, fleet: Fleet | None, reads: Reads) -> tuple[Resources | None, str]:
+def _count(service: Spec, live: int | None) -> Spec:
+    """*service* with as many tasks as it has now, where scaling moves them and more than at birth are there."""
+    return service if service.scaling is None or live is None else replace(service, desired=max(live, service.desired))
+
+
+def _capacity(stack: Stack, pool: Pool, fleet: Fleet | None, reads: Reads) -> tuple[Resources | None, str]:
+    """What one host of the wanted types offers to tasks that may go anywhere, its daemons placed, and where that is
+    from; None when nobody tells."""
+    capacity, offer = _whole(pool, fleet, reads)
+    mine = _services(stack, pool, fleet)
+    if capacity is None:
+        return None, offer
+    if any(one.interfaces for one in mine) and capacity.interfaces is None:
+        most = interfaces_of(reads, list(pool.types))
+        counts = [most.get(one) for one in pool.types]
+        known = [count for count in counts if count is not None]
+        capacity = replace(capacity, interfaces=min(known) if len(known) == len(counts) else None)
+    for one in mine:
+        if one.daemon:
+            left = None if capacity.interfaces is None else capacity.interfaces - one.interfaces
+            capacity = Resources(capacity.cpu - one.cpu, capacity.memory - one.memory, left)
+            offer += f"{', ' if offer else ''}less its {one.name}"
+    return capacity, offer
+
+
+def _whole(pool: Pool, fleet: Fleet | None, reads: Reads) -> tuple[Resources | None, str]:
     """What one host of the wanted types offers at least, and where that is from; None when nothing tells."""
     known = {h.instance_type: h.registered for h in (fleet.hosts if fleet is not None else ()) if h.registered.memory}
     unknown = [one for one in pool.types if one not in known]
@@ -190,6 +224,6 @@ def _slowest_move(stack: Stack, pool: Pool) -> timedelta:
     times = [
         service.health.interval * (service.health.healthy + 1) + service.deregistration_delay
         for service in stack.services
-        if service.pool == pool.name
+        if pool.name in service.pools
     ]
     return max(times, default=timedelta())

@@ -10,7 +10,7 @@ import hashlib
 import http.client
 import ssl
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -42,6 +42,7 @@ Item = dict[str, Any]
 REFRESHING = {"Pending", "InProgress", "Baking", "Cancelling", "RollbackInProgress"}
 CAPACITY_TROUBLE = ("InsufficientInstanceCapacity", "sufficient", "Spot capacity", "InsufficientFreeAddresses")
 PROBES = 5
+EARLY_BARE = (Reads.target_health, Reads.tagged)  # the same where there are no hosts
 EARLY = (  # what `observe` joins, and what tells which of it is ours
     Reads.instances,
     Reads.container_instances,
@@ -59,7 +60,11 @@ def observe(reads: Reads, stack: Stack, pool: Pool, now: datetime) -> Fleet | No
         return None
     tags = _tags(group)
     roll = RollCrumb.parse(tags.get(ROLL_TAG))
-    hosts = judged(parse_hosts(group, reads), roll, policy_of(stack, pool.name), now)
+    static = {live_name(stack, Key("service", one.name)): one.static_ports for one in stack.services}
+    hosts = parse_hosts(group, reads, static)
+    if any(one.own_address and pool.name in one.pools for one in stack.services):
+        hosts = _with_interfaces(hosts, reads)
+    hosts = judged(hosts, roll, policy_of(stack, pool.name), now)
     fleet = Fleet(
         pool=pool.name,
         group=name,
@@ -70,7 +75,7 @@ def observe(reads: Reads, stack: Stack, pool: Pool, now: datetime) -> Fleet | No
         max=int(group["MaxSize"]),
         desired=int(group["DesiredCapacity"]),
         hosts=hosts,
-        services=tuple(parse_service(item, reads, stack) for item in reads.services() if item["status"] == "ACTIVE"),
+        services=live_services(reads, stack),
         roll=roll,
         halted=HaltCrumb.parse(tags.get(HALTED_TAG)),
         paused=tags.get(PAUSED_TAG, ""),
@@ -86,6 +91,11 @@ def observe(reads: Reads, stack: Stack, pool: Pool, now: datetime) -> Fleet | No
     return _with_gates(fleet, reads, stack) if busy else fleet
 
 
+def live_services(reads: Reads, stack: Stack) -> tuple[Service, ...]:
+    """The services of the stack that are there."""
+    return tuple(parse_service(item, reads, stack) for item in reads.services() if item["status"] == "ACTIVE")
+
+
 def services(reads: Reads, stack: Stack, wanted: Mapping[str, str]) -> dict[str, ServiceState]:
     """The deployments of our services by logical name; history only where the wanted definition does not run.
 
@@ -99,8 +109,8 @@ def services(reads: Reads, stack: Stack, wanted: Mapping[str, str]) -> dict[str,
             continue
         target = wanted.get(service.name)
         history = reads.service_history(item["serviceName"]) if target and item["taskDefinition"] != target else []
-        state = parse_state(service.name, item, history, service.cpu, service.memory)
-        found[service.name] = replace(state, pool=service.pool)
+        state = parse_state(service.name, item, history, *service.reserved)
+        found[service.name] = replace(state, pools=service.pools)
     return found
 
 
@@ -126,25 +136,53 @@ def parse_generation(group: Item) -> str:
     return f"{template}/{version}{mixed}"
 
 
-def parse_hosts(group: Item, reads: Reads) -> tuple[Host, ...]:
-    """The group's members, joined with EC2, ECS and target health by instance id."""
+def parse_hosts(
+    group: Item, reads: Reads, static_ports: Mapping[str, tuple[int, ...]] | None = None
+) -> tuple[Host, ...]:
+    """The group's members, joined with EC2, ECS and target health by instance id.
+
+    *static_ports*: those that the tasks of a service (live name) take of their host
+    """
+    static_ports = static_ports or {}
     machines = {item["InstanceId"]: item for item in reads.instances()}
     if untagged := sorted({m["InstanceId"] for m in group["Instances"]} - machines.keys()):
         machines |= {item["InstanceId"]: item for item in reads.instances_by_id(untagged)}
     nodes = {item.get("ec2InstanceId"): item for item in reads.container_instances()}
+    daemons = {one["serviceName"] for one in reads.services() if one.get("schedulingStrategy") == "DAEMON"}
     by_node: dict[str, list[Task]] = {}
     for item in reads.tasks():
-        by_node.setdefault(item.get("containerInstanceArn", ""), []).append(parse_task(item))
+        task = parse_task(item, static_ports, daemons)
+        by_node.setdefault(item.get("containerInstanceArn", ""), []).append(task)
+    homes = _homes(nodes, by_node)
     targets: dict[str, list[Target]] = {}
     for arn, found in reads.target_health().items():
         for one in found:
-            target = Target(arn, one["Target"]["Id"], int(one["Target"].get("Port", 0)), one["TargetHealth"]["State"])
+            target = parse_target(arn, one, homes)
             targets.setdefault(target.host, []).append(target)
     wanted = (template_of(group), _types(group))
     return tuple(
         _host(member, wanted, machines.get(member["InstanceId"], {}), nodes.get(member["InstanceId"]), by_node, targets)
         for member in sorted(group["Instances"], key=lambda m: str(m["InstanceId"]))
     )
+
+
+def _homes(nodes: Mapping[str | None, Item], by_node: Mapping[str, list[Task]]) -> dict[str, str]:
+    """Address of a task -> the host it is, or was, on. An address that was given out again is the running task's."""
+    found = [
+        (not task.stopped, address, str(host))
+        for host, node in nodes.items()
+        for task in by_node.get(node["containerInstanceArn"], ())
+        for address in task.addresses
+    ]
+    return {address: host for _, address, host in sorted(found)}
+
+
+def parse_target(group: str, item: Item, homes: Mapping[str, str]) -> Target:
+    """One DescribeTargetHealth entry; of a task's address, with its host where that is known (Fargate has none)."""
+    ident, port, state = item["Target"]["Id"], int(item["Target"].get("Port", 0)), item["TargetHealth"]["State"]
+    if ident in homes:
+        return Target(group, homes[ident], port, state, address=ident)
+    return Target(group, ident, port, state)
 
 
 def judged(hosts: tuple[Host, ...], roll: RollCrumb | None, policy: Policy, now: datetime) -> tuple[Host, ...]:
@@ -193,23 +231,42 @@ def _host(
     )
 
 
-def parse_task(item: Item) -> Task:
-    """One DescribeTasks entry. What a task reserves stands on its containers, or on the task itself."""
+def parse_task(
+    item: Item, static_ports: Mapping[str, tuple[int, ...]] | None = None, daemons: Collection[str] = ()
+) -> Task:
+    """One DescribeTasks entry. What a task reserves stands on its containers, or on the task itself.
+
+    *daemons*: services (live names) that have one task per host
+    """
     group = str(item.get("group", ""))
+    service = group.removeprefix("service:") if group.startswith("service:") else None
     containers = item.get("containers", [])
     bindings = [binding for one in containers for binding in one.get("networkBindings", [])]
     return Task(
         arn=item["taskArn"],
-        service=group.removeprefix("service:") if group.startswith("service:") else None,
+        service=service,
         last_status=item["lastStatus"],
         desired_status=item.get("desiredStatus", "RUNNING"),
-        daemon=item.get("launchType") == "DAEMON",
+        daemon=service in daemons,
         started_by=item.get("startedBy", ""),
         created_at=item.get("createdAt"),
         cpu=sum(int(one.get("cpu") or 0) for one in containers) or int(item.get("cpu") or 0),
-        memory=sum(int(one.get("memory") or 0) for one in containers) or int(item.get("memory") or 0),
+        memory=sum(_set_aside(one) for one in containers) or int(item.get("memory") or 0),
         ports=tuple(sorted(int(b["hostPort"]) for b in bindings if b.get("hostPort"))),
+        static_ports=(static_ports or {}).get(service or "", ()),
+        addresses=_addresses(item),
     )
+
+
+def _set_aside(container: Item) -> int:
+    """MiB a container takes of its host: the soft limit where it has one."""
+    return int(container.get("memoryReservation") or container.get("memory") or 0)
+
+
+def _addresses(item: Item) -> tuple[str, ...]:
+    """The private addresses of a task's own network interfaces; they stay on it when it has stopped."""
+    details = [one for attachment in item.get("attachments", []) for one in attachment.get("details", [])]
+    return tuple(sorted(one["value"] for one in details if one["name"] == "privateIPv4Address"))
 
 
 def parse_service(item: Item, reads: Reads, stack: Stack) -> Service:
@@ -234,8 +291,10 @@ def parse_service(item: Item, reads: Reads, stack: Stack) -> Service:
         ours=tags.get(OWNER_TAG) == stack.name,
         arn=item["serviceArn"],
         baseline=BaselineCrumb.parse(tags.get(BASELINE_TAG)),
-        cpu=spec.cpu if spec else 0,
-        memory=spec.memory if spec else 0,
+        cpu=spec.reserved[0] if spec else 0,
+        memory=spec.reserved[1] if spec else 0,
+        static_ports=spec.static_ports if spec else (),
+        interfaces=int(spec.own_address) if spec else 0,
         last_event=str(item["events"][0]["message"]) if item.get("events") else "",
     )
 
@@ -378,6 +437,24 @@ def _attached(group: Item, reads: Reads) -> tuple[str, ...]:
     ours = {one["TargetGroupArn"] for one in reads.target_groups()}
     others = [arn for arn in group.get("TargetGroupARNs", []) if arn not in ours]
     return tuple(sorted(arn.split("/")[-2] if "/" in arn else arn for arn in others))
+
+
+def _with_interfaces(hosts: tuple[Host, ...], reads: Reads) -> tuple[Host, ...]:
+    """*hosts* with the network interfaces their types have for tasks, and how many of those are free."""
+    most = interfaces_of(reads, {host.instance_type for host in hosts})
+    found = []
+    for host in hosts:
+        room = most.get(host.instance_type, 0)
+        taken = sum(1 for task in host.tasks if task.addresses and not task.stopped)
+        free, registered = replace(host.free, interfaces=room - taken), replace(host.registered, interfaces=room)
+        found.append(replace(host, free=free, registered=registered))
+    return tuple(found)
+
+
+def interfaces_of(reads: Reads, types: Iterable[str]) -> dict[str, int]:
+    """Network interfaces for tasks by instance type: the host keeps its first (aws.md 4.3)."""
+    items = reads.instance_types(types)
+    return {name: int(one["NetworkInfo"]["MaximumNetworkInterfaces"]) - 1 for name, one in items.items()}
 
 
 def _resources(node: Item | None, member: str) -> Resources:

@@ -58,7 +58,7 @@ class ServiceState:
     events: tuple[str, ...] = ()
     task_cpu: int = 0
     task_memory: int = 0
-    pool: str = ""  # whose hosts it runs on; "" when that is not known
+    pools: tuple[str, ...] | None = None  # whose hosts it runs on; None when that is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ def hold(
         ]
         if draining:
             return Hold(f"{', '.join(draining)} drain tasks of {service.name}: one at a time")
-        if service.pool not in ("", fleet.pool):
+        if service.pools is not None and fleet.pool not in service.pools:
             continue
         if why := _too_small(service, fleet.live if hosts_change else fleet.old):
             return Hold(why)

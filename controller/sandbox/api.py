@@ -16,6 +16,8 @@ def _register_targets(draft: Draft, params: Json) -> Json:
     arn = params["TargetGroupArn"]
     settings = draft.catalog.target_group(arn)
     for one in params["Targets"]:
+        if one["Id"].startswith("i-") == (settings.type == "ip"):
+            raise ApiError("ValidationError", f"The target id '{one['Id']}' is not of the target type {settings.type}")
         if one["Id"].startswith("i-") and not draft.catalog.instance_runs(one["Id"]):
             words = f"The following targets are not in a running state and cannot be registered: '{one['Id']}'"
             raise ApiError("InvalidTarget", words)

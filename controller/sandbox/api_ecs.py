@@ -17,6 +17,7 @@ SCALING_BOUNDS = {
     "maximumScalingStepSize": (1, 10000),
     "instanceWarmupPeriod": (0, 10000),
 }
+SERVERLESS = ("FARGATE", "FARGATE_SPOT")  # providers of every account
 DRAINING_HEARTBEAT = timedelta(seconds=3600)  # aws.md 1.6
 
 
@@ -78,6 +79,7 @@ def create_cluster(draft: Draft, params: Json) -> Json:
             tuple(params.get("capacityProviders", [])),
             tuple(params.get("defaultCapacityProviderStrategy", [])),
             tag_map(params.get("tags")),
+            configuration=params.get("configuration") or {},
         )
         draft.clusters[name] = have
     return {"cluster": _show_cluster(draft, have, {"SETTINGS", "TAGS"})}
@@ -103,6 +105,8 @@ def list_clusters(draft: Draft, params: Json) -> Json:
 def update_cluster(draft: Draft, params: Json) -> Json:
     cluster = cluster_of(draft, params)
     changed = replace(cluster, insights=_insights(params.get("settings"), cluster.insights))
+    if params.get("configuration") is not None:
+        changed = replace(changed, configuration=params["configuration"])
     draft.clusters[cluster.name] = changed
     return {"cluster": _show_cluster(draft, changed, {"SETTINGS", "TAGS"})}
 
@@ -134,12 +138,13 @@ def put_cluster_capacity_providers(draft: Draft, params: Json) -> Json:
     cluster, names = cluster_of(draft, params), list(params["capacityProviders"])
     for name in names:
         provider = draft.providers.get(name)
-        if (provider is None or not provider.active) and name not in {"FARGATE", "FARGATE_SPOT"}:
+        if (provider is None or not provider.active) and name not in SERVERLESS:
             raise invalid(
                 f"The specified capacity provider '{name}' was not found. Specify a valid name and try again."
             )
-    used = {s.provider for s in draft.services.values() if s.cluster == cluster.name and s.status == "ACTIVE"}
-    used |= {draft.nodes[t.node].provider for t in draft.tasks.values() if t.open and t.node in draft.nodes}
+    mine = [s for s in draft.services.values() if s.cluster == cluster.name and s.status == "ACTIVE"]
+    used = {str(one["capacityProvider"]) for service in mine for one in service.strategy}
+    used |= {t.provider for t in draft.tasks.values() if t.open and t.cluster == cluster.name}
     if missing := (set(cluster.providers) - set(names)) & used:
         raise ApiError(
             "ResourceInUseException",
@@ -167,7 +172,10 @@ def _adopt(draft: Draft, node: Node, cluster: Cluster) -> None:
 
 
 def _insights(settings: Iterable[Json] | None, before: str) -> str:
-    return next((str(s["value"]) for s in settings or () if s["name"] == "containerInsights"), before)
+    value = next((str(s["value"]) for s in settings or () if s["name"] == "containerInsights"), before)
+    if value not in {"enabled", "disabled", "enhanced"}:
+        raise invalid("Invalid cluster setting value: it must be enhanced, enabled or disabled.")
+    return value
 
 
 def _show_cluster(draft: Draft, cluster: Cluster, include: set[str]) -> Json:
@@ -188,6 +196,8 @@ def _show_cluster(draft: Draft, cluster: Cluster, include: set[str]) -> Json:
         "statistics": [],
     }
     shown["settings"] = [{"name": "containerInsights", "value": cluster.insights}] if "SETTINGS" in include else []
+    if "CONFIGURATIONS" in include and cluster.configuration:
+        shown["configuration"] = dict(cluster.configuration)
     if "TAGS" in include:
         shown["tags"] = tag_list(cluster.tags)
     if "ATTACHMENTS" in include and cluster.providers:
@@ -256,7 +266,8 @@ def describe_capacity_providers(draft: Draft, params: Json) -> Json:
     names = [short(name) for name in params.get("capacityProviders") or []]
     found = [p for p in draft.providers.values() if p.active and (not names or p.name in names)]
     rows = [_show_provider(p, tags="TAGS" in params.get("include", [])) for p in found]
-    failures = [{"arn": n, "reason": "MISSING"} for n in names if n not in {p.name for p in found}]
+    rows += [{"name": n, "status": "ACTIVE"} for n in SERVERLESS if not names or n in names]
+    failures = [{"arn": n, "reason": "MISSING"} for n in names if n not in {row["name"] for row in rows}]
     return {**page("capacityProviders", rows, params, 10), "failures": failures}
 
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from controller.sandbox import ecs
+from controller.sandbox import compute, ecs
 from controller.sandbox.api_ecs import cluster_of, invalid, limit, page, short, tag_list, tag_map
 from controller.sandbox.api_tasks import find_definition
 from controller.sandbox.world import ApiError, Cluster, Deployment, Draft, Json, Service
 
-ECHOED = ("placementConstraints", "enableECSManagedTags", "enableExecuteCommand", "availabilityZoneRebalancing",
-          "propagateTags", "launchType", "platformVersion")  # fmt: skip
+ECHOED = ("enableECSManagedTags", "enableExecuteCommand", "availabilityZoneRebalancing", "propagateTags",
+          "platformVersion", "serviceRegistries", "serviceConnectConfiguration")  # fmt: skip
 COUNTED_AS_PENDING = {"PROVISIONING", "PENDING", "ACTIVATING"}
 
 
@@ -34,6 +34,11 @@ def create_service(draft: Draft, params: Json) -> Json:
     if definition["status"] != "ACTIVE":
         raise ApiError("ClientException", "TaskDefinition is inactive")
     strategy = _strategy(cluster, params)
+    launch, network = compute.launch_of(strategy, params), compute.network_of(params)
+    compute.check_place(draft, launch, network, definition, params)
+    daemon = params.get("schedulingStrategy") == "DAEMON"
+    if daemon:
+        compute.check_daemon(params)
     balancers = tuple(params.get("loadBalancers") or ())
     _check_balancers(draft, balancers, definition)
     service = Service(
@@ -43,10 +48,16 @@ def create_service(draft: Draft, params: Json) -> Json:
         int(params.get("desiredCount") or 0),
         definition["taskDefinitionArn"],
         draft.now,
-        provider=_first(strategy),
+        strategy=tuple(strategy),
+        launch=launch,
+        network=network,
+        daemon=daemon,
+        min_percent=0 if daemon else 100,
+        max_percent=100 if daemon else 200,
         balancers=balancers,
         grace=timedelta(seconds=int(params.get("healthCheckGracePeriodSeconds") or 0)),
-        placement=_placement(params.get("placementStrategy")),
+        placement=_placement(params.get("placementStrategy"), "field"),
+        constraints=_placement(params.get("placementConstraints"), "expression"),
         tags=tag_map(params.get("tags")),
         token=params.get("clientToken", ""),
         extra={
@@ -54,8 +65,7 @@ def create_service(draft: Draft, params: Json) -> Json:
             "propagateTags": "NONE",
             "enableECSManagedTags": False,
             "enableExecuteCommand": False,
-            "placementConstraints": [],
-            "capacityProviderStrategy": strategy,
+            **({"platformVersion": "LATEST", "platformFamily": "Linux"} if launch == "FARGATE" else {}),
             **{key: params[key] for key in ECHOED if params.get(key) is not None},
         },
     )
@@ -76,21 +86,28 @@ def update_service(draft: Draft, params: Json) -> Json:
         changed = replace(changed, desired=int(params["desiredCount"]))
     if params.get("capacityProviderStrategy") is not None:  # an empty list returns to the launch type (aws.md 4.3)
         strategy = _strategy(replace(cluster, strategy=()), params)
-        echo = {**changed.extra, "capacityProviderStrategy": strategy}
-        changed = replace(changed, provider=_first(strategy), extra=echo)
+        changed = replace(changed, strategy=tuple(strategy), launch=compute.launch_of(strategy, dict(changed.extra)))
+    if params.get("networkConfiguration") is not None:
+        changed = replace(changed, network=compute.network_of(params))
     if params.get("healthCheckGracePeriodSeconds") is not None:
         changed = replace(changed, grace=timedelta(seconds=int(params["healthCheckGracePeriodSeconds"])))
     if params.get("placementStrategy") is not None:
-        changed = replace(changed, placement=_placement(params["placementStrategy"]))
+        changed = replace(changed, placement=_placement(params["placementStrategy"], "field"))
+    if params.get("placementConstraints") is not None:
+        changed = replace(changed, constraints=_placement(params["placementConstraints"], "expression"))
     echoed = {key: params[key] for key in ECHOED if params.get(key) is not None}
     changed = replace(changed, extra={**changed.extra, **echoed})
     definition = find_definition(draft, params.get("taskDefinition") or changed.task_definition)
+    compute.check_place(draft, changed.launch, changed.network, definition, params)
+    if changed.daemon:
+        compute.check_daemon(params)
     if params.get("loadBalancers") is not None:
         _check_balancers(draft, params["loadBalancers"], definition)
         changed = replace(changed, balancers=tuple(params["loadBalancers"]))
     draft.services[service.cluster, service.name] = changed
     arn = definition["taskDefinitionArn"]
-    moved = changed.balancers != service.balancers
+    version = changed.extra.get("platformVersion") != service.extra.get("platformVersion")
+    moved = version or (changed.balancers, changed.network) != (service.balancers, service.network)
     if arn != service.task_definition or moved or params.get("forceNewDeployment"):
         changed = ecs.deploy(draft, changed, arn)
     return {"service": show_service(draft, changed)}
@@ -98,7 +115,7 @@ def update_service(draft: Draft, params: Json) -> Json:
 
 def delete_service(draft: Draft, params: Json) -> Json:
     service = _service(draft, params)
-    if service.desired and not params.get("force"):
+    if service.desired and not params.get("force") and not service.daemon:
         raise invalid("The service cannot be stopped while it is scaled above 0.")
     changed = replace(service, status="DRAINING", desired=0) if service.status == "ACTIVE" else service
     draft.services[service.cluster, service.name] = changed
@@ -146,6 +163,11 @@ def show_service(draft: Draft, service: Service, *, tags: bool = True) -> Json:
             "deploymentCircuitBreaker": {"enable": service.breaker, "rollback": service.rollback},
             "maximumPercent": service.max_percent,
             "minimumHealthyPercent": service.min_percent,
+            "alarms": {
+                "alarmNames": list(service.alarms),
+                "enable": bool(service.alarms),
+                "rollback": service.alarm_rollback,
+            },
             "strategy": "ROLLING",
             "bakeTimeInMinutes": 0,
         },
@@ -153,12 +175,14 @@ def show_service(draft: Draft, service: Service, *, tags: bool = True) -> Json:
         "roleArn": f"arn:aws:iam::{draft.world.account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
         "events": [{"id": i, "createdAt": at, "message": words} for i, at, words in service.events],
         "createdAt": service.created,
-        "placementStrategy": [{"type": kind, **({"field": f} if f else {})} for kind, f in service.placement],
+        "placementStrategy": _shown_placement(service.placement, "field"),
+        "placementConstraints": _shown_placement(service.constraints, "expression"),
         "healthCheckGracePeriodSeconds": int(service.grace.total_seconds()),
-        "schedulingStrategy": "REPLICA",
+        "schedulingStrategy": "DAEMON" if service.daemon else "REPLICA",
         "deploymentController": {"type": "ECS"},
         "createdBy": f"arn:aws:iam::{draft.world.account}:root",
-        **{key: value for key, value in service.extra.items() if key != "capacityProviderStrategy"},
+        **service.extra,
+        **compute.network_shown(service.network),
         **_where(service),
     }
     if tags:
@@ -181,14 +205,14 @@ def show_deployment(draft: Draft, service: Service, one: Deployment) -> Json:
         "rolloutState": one.state,
         "rolloutStateReason": one.reason or f"ECS deployment {one.id} in progress.",
     }
-    return {**shown, **_where(service)}
+    return {**shown, **compute.network_shown(service.network), **_where(service)}
 
 
 def _where(service: Service) -> Json:
     """Either the capacity provider strategy or the launch type, never both (aws.md 9.2)."""
-    if service.provider:
-        return {"capacityProviderStrategy": service.extra["capacityProviderStrategy"]}
-    return {"launchType": service.extra.get("launchType", "EC2")}
+    if service.strategy:
+        return {"capacityProviderStrategy": [dict(one) for one in service.strategy]}
+    return {"launchType": service.launch}
 
 
 # ------------------------------------------------------------------------------------------------ service deployments
@@ -285,6 +309,7 @@ def _check_balancers(draft: Draft, balancers: Any, definition: Json) -> None:
             raise invalid(
                 f"The target group with targetGroupArn {group.arn} does not have an associated load balancer."
             )
+        compute.check_targets(group.arn, group.type, definition)
         container = names.get(one["containerName"])
         if container is None:
             raise invalid(f"The container {one['containerName']} does not exist in the task definition.")
@@ -304,23 +329,26 @@ def _strategy(cluster: Cluster, params: Json) -> list[Json]:
                 "The capacity provider strategy contains a capacity provider that is not associated with the cluster. "
                 "Associate the capacity provider with the cluster and try again."
             )
-    if len(given) > 1:
-        raise invalid("the sandbox serves strategies of one capacity provider; see README, limits")
+    if len([one for one in given if one.get("base")]) > 1:
+        raise invalid("Only one capacity provider in a strategy can have a base defined.")
     return [{"weight": 0, "base": 0, **one} for one in given]
 
 
-def _first(strategy: list[Json]) -> str | None:
-    return str(strategy[0]["capacityProvider"]) if strategy else None
+def _placement(given: Any, what: str) -> tuple[tuple[str, str], ...]:
+    return tuple((one["type"], one.get(what, "")) for one in given or ())
 
 
-def _placement(given: Any) -> tuple[tuple[str, str], ...]:
-    return tuple((one["type"], one.get("field", "")) for one in given or ())
+def _shown_placement(parts: tuple[tuple[str, str], ...], what: str) -> list[Json]:
+    return [{"type": kind, **({what: text} if text else {})} for kind, text in parts]
 
 
 def _configured(service: Service, given: Json | None) -> Service:
     if not given:
         return service
     breaker = given.get("deploymentCircuitBreaker") or {}
+    if (alarms := given.get("alarms")) is not None:
+        names = tuple(alarms["alarmNames"]) if alarms.get("enable") else ()
+        service = replace(service, alarms=names, alarm_rollback=bool(names) and bool(alarms.get("rollback")))
     return replace(
         service,
         min_percent=int(given.get("minimumHealthyPercent", service.min_percent)),

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from controller.sandbox import compute
 from controller.sandbox import tasks as life
 from controller.sandbox.api_ecs import client_error, cluster_of, invalid, limit, page, short, tag_list, tag_map
 from controller.sandbox.placement import bind, candidates, demand, free
-from controller.sandbox.world import ApiError, Draft, Json, Task
+from controller.sandbox.world import ApiError, Draft, Interface, Json, Task
 
 HEALTH_DEFAULTS = {"interval": 30, "timeout": 5, "retries": 3}
 
@@ -26,6 +27,7 @@ def register_task_definition(draft: Draft, params: Json) -> Json:
                 f"Invalid setting for container '{container.get('name')}'. At least one of 'memory' or "
                 "'memoryReservation' must be specified."
             )
+    compute.check_definition(params)
     number = 1 + max((d["revision"] for d in draft.definitions.values() if d["family"] == family), default=0)
     mode = params.get("networkMode") or "bridge"
     kept = ("taskRoleArn", "executionRoleArn", "cpu", "memory", "pidMode", "ipcMode", "runtimePlatform")
@@ -39,7 +41,12 @@ def register_task_definition(draft: Draft, params: Json) -> Json:
         "status": "ACTIVE",
         "requiresAttributes": [{"name": "com.amazonaws.ecs.capability.docker-remote-api.1.19"}],
         "placementConstraints": params.get("placementConstraints") or [],
-        "compatibilities": ["EXTERNAL", "EC2"],
+        "compatibilities": ["EC2", "FARGATE"]
+        if "FARGATE" in (params.get("requiresCompatibilities") or [])
+        else [
+            "EXTERNAL",
+            "EC2",
+        ],
         "requiresCompatibilities": params.get("requiresCompatibilities") or [],
         "registeredAt": draft.now,
         "registeredBy": f"arn:aws:iam::{draft.world.account}:root",
@@ -164,6 +171,8 @@ def run_task(draft: Draft, params: Json) -> Json:
     cluster = cluster_of(draft, params)
     definition = find_definition(draft, params["taskDefinition"])
     need, made, failures = demand(definition), [], []
+    if need.interfaces:
+        raise invalid("the sandbox runs standalone tasks in bridge and host mode only; see README, limits")
     for _ in range(int(params.get("count") or 1)):
         for node in candidates(draft, cluster.name, None):
             cpu, memory, taken = free(draft, node)
@@ -172,6 +181,7 @@ def run_task(draft: Draft, params: Json) -> Json:
                 draft.nodes[node.arn] = placed
                 task = life.start(
                     draft,
+                    cluster.name,
                     placed,
                     definition,
                     ports,
@@ -190,44 +200,24 @@ def run_task(draft: Draft, params: Json) -> Json:
 
 def show_task(draft: Draft, task: Task) -> Json:
     definition = draft.definitions[task.task_definition]
-    node = draft.nodes.get(task.node)
-    container = definition["containerDefinitions"][0]
-    one: Json = {
-        "containerArn": task.arn.replace(":task/", ":container/"),
-        "taskArn": task.arn,
-        "name": container["name"],
-        "image": container["image"],
-        "lastStatus": task.last if task.last in {"PENDING", "RUNNING", "STOPPED"} else "PENDING",
-        "networkBindings": [
-            {"bindIP": "0.0.0.0", "containerPort": inside, "hostPort": outside, "protocol": "tcp"}
-            for inside, outside in task.ports
-            if task.started is not None
-        ],
-        "networkInterfaces": [],
-        "healthStatus": "UNKNOWN",
-        "cpu": str(container.get("cpu", 0)),
-        "memory": str(container.get("memory", 0)),
-    }
-    if task.exit_code is not None:
-        one["exitCode"] = task.exit_code
+    health = life.container_health(draft, task) or "UNKNOWN"
     shown: Json = {
         "taskArn": task.arn,
         "clusterArn": draft.clusters[task.cluster].arn,
         "taskDefinitionArn": task.task_definition,
-        "containerInstanceArn": task.node,
         "group": task.group,
-        "launchType": "EC2",
+        "launchType": "FARGATE" if task.serverless else "EC2",
         "lastStatus": task.last,
         "desiredStatus": task.wanted,
         "startedBy": task.started_by,
         "cpu": str(task.cpu),
         "memory": str(task.memory),
         "createdAt": task.created,
-        "availabilityZone": node.zone if node else "",
+        "availabilityZone": task.zone,
         "connectivity": "CONNECTED",
-        "healthStatus": "UNKNOWN",
-        "containers": [one],
-        "attachments": [],
+        "healthStatus": health,
+        "containers": [_container(task, one, health) for one in definition["containerDefinitions"]],
+        "attachments": [_attachment(task, task.interface)] if task.interface else [],
         "overrides": {"containerOverrides": [], "inferenceAcceleratorOverrides": []},
         "tags": tag_list(task.tags),
         "version": 1,
@@ -236,9 +226,53 @@ def show_task(draft: Draft, task: Task) -> Json:
     shown |= {key: value for key, value in moments.items() if value is not None}
     if task.stop_code:
         shown |= {"stopCode": task.stop_code, "stoppedReason": task.reason}
-    if node and node.provider:
-        shown["capacityProviderName"] = node.provider
+    if task.node:
+        shown["containerInstanceArn"] = task.node
+    else:
+        shown |= {"platformVersion": "1.4.0", "platformFamily": "Linux"}
+    if task.provider:
+        shown["capacityProviderName"] = task.provider
     return shown
+
+
+def _container(task: Task, container: Json, health: str) -> Json:
+    mine = {int(one["containerPort"]) for one in container.get("portMappings") or []}
+    shown: Json = {
+        "containerArn": f"{task.arn.replace(':task/', ':container/')}/{container['name']}",
+        "taskArn": task.arn,
+        "name": container["name"],
+        "image": container["image"],
+        "lastStatus": task.last if task.last in {"PENDING", "RUNNING", "STOPPED"} else "PENDING",
+        "networkBindings": [
+            {"bindIP": "0.0.0.0", "containerPort": inside, "hostPort": outside, "protocol": "tcp"}
+            for inside, outside in task.ports
+            if task.started is not None and task.interface is None and inside in mine
+        ],
+        "networkInterfaces": [],
+        "healthStatus": health if container.get("healthCheck") else "UNKNOWN",
+        "cpu": str(container.get("cpu", 0)),
+    }
+    shown |= {key: str(container[key]) for key in ("memory", "memoryReservation") if container.get(key)}
+    if task.interface is not None:
+        shown["networkInterfaces"] = [{"attachmentId": task.interface.id, "privateIpv4Address": task.interface.address}]
+    if task.exit_code is not None:
+        shown["exitCode"] = task.exit_code
+    return shown
+
+
+def _attachment(task: Task, interface: Interface) -> Json:
+    """The interface with its addresses; it stays on a task that has stopped."""
+    details = {
+        "subnetId": interface.subnet,
+        "networkInterfaceId": interface.id,
+        "privateIPv4Address": interface.address,
+    }
+    return {
+        "id": interface.id,
+        "type": "ElasticNetworkInterface",
+        "status": "DELETED" if task.last == "STOPPED" else "ATTACHED" if task.started else "ATTACHING",
+        "details": [{"name": name, "value": value} for name, value in details.items()],
+    }
 
 
 def _family(draft: Draft, task: Task) -> str:

@@ -21,7 +21,15 @@ from moto.core.utils import camelcase_to_underscores
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.elbv2.responses import ELBV2Response
 
-from controller.sandbox import strict_ec2, strict_elb, strict_iam, strict_network, strict_ssm, tagging
+from controller.sandbox import (
+    strict_ec2,
+    strict_elb,
+    strict_iam,
+    strict_network,
+    strict_scaling,
+    strict_ssm,
+    tagging,
+)
 from controller.sandbox.api import ACTIONS
 from controller.sandbox.timings import Timings
 from controller.sandbox.world import Event, Json, World
@@ -94,6 +102,7 @@ def install() -> None:
     strict_iam.install(current)
     strict_ssm.install()
     tagging.install(current)
+    strict_scaling.install(current)
 
 
 def _routed(service: str, action: str) -> Callable[[BaseResponse], ActionResult]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+import ipaddress
+from collections.abc import Mapping, Set
 from datetime import timedelta
 from typing import Any
 
@@ -86,6 +87,26 @@ class MotoCatalog:
         memory = int(facts["MemoryInfo"]["SizeInMiB"] * HIDDEN) - DAEMONS
         return int(facts["VCpuInfo"]["DefaultVCpus"]) * CPU_UNITS, memory
 
+    def interfaces(self, instance_type: str) -> int:
+        from moto.ec2.models.instance_types import INSTANCE_TYPES
+
+        facts: Mapping[str, Any] | None = INSTANCE_TYPES.get(instance_type)
+        return 4 if facts is None else int(facts["NetworkInfo"]["MaximumNetworkInterfaces"])
+
+    def free_address(self, subnet: str, taken: Set[str]) -> str:
+        """The last of the block that neither AWS (four and the last) nor an instance nor a task has."""
+        found = self.ec2.get_subnet(subnet)
+        used, block = taken | set(found._subnet_ips), ipaddress.ip_network(found.cidr_block)
+        places = range(block.num_addresses - 2, 3, -1)  # from the end: instances are given the first ones
+        free = next((str(block[place]) for place in places if str(block[place]) not in used), None)
+        if free is None:
+            raise ApiError("InvalidParameterException", f"The subnet '{subnet}' has no free addresses")
+        return free
+
+    def alarms(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        known = get_backend("cloudwatch")[self.account][self.region].alarms
+        return tuple(name for name in names if name in known and known[name].state_value == "ALARM")
+
     def zone(self, subnet: str) -> str:
         try:
             return str(self.ec2.get_subnet(subnet).availability_zone)
@@ -108,7 +129,9 @@ class MotoCatalog:
             if any(named):
                 zones |= {subnet.availability_zone for subnet in balancer.subnets}
         delay = timedelta(seconds=int(group.attributes["deregistration_delay.timeout_seconds"]))
-        return TargetGroup(arn, delay, bool(zones), tuple(sorted(zones)), int(group.port))
+        return TargetGroup(
+            arn, delay, bool(zones), tuple(sorted(zones)), int(group.port), group.target_type or "instance"
+        )
 
     def image_exists(self, reference: str) -> bool:
         """Images of our own registry must have been pushed; of others we know nothing and assume the best."""

@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from controller.sandbox import tasks as life
-from controller.sandbox.placement import bind, demand, free, place
+from controller.sandbox.placement import Demand, attach, bind, demand, free, place, provider_for, subnet_for
 from controller.sandbox.targets import alive, health, settings_of
-from controller.sandbox.world import Deployment, Draft, Node, Service, Task
+from controller.sandbox.world import Deployment, Draft, Json, Node, Service, Task
 
 EVENTS_KEPT = 100  # aws.md 4.1
 SUPPRESS = timedelta(hours=6)  # of equal events
@@ -25,8 +26,9 @@ UNHEALTHY = "Task failed ELB health checks"
 
 def advance(draft: Draft) -> None:
     life.advance(draft)
-    for key in list(draft.services):
-        _look(draft, key)
+    for key, service in list(draft.services.items()):
+        if not service.daemon or service.status != "ACTIVE":  # those have a scheduler of their own
+            _look(draft, key)
 
 
 def threshold(desired: int) -> int:
@@ -46,21 +48,27 @@ def tasks_of(draft: Draft, service: Service) -> list[Task]:
 
 
 def is_healthy(draft: Draft, service: Service, task: Task) -> bool:
-    """RUNNING and, behind a load balancer, healthy in every target group; else RUNNING for a while (aws.md 1.1)."""
+    """RUNNING and, behind a load balancer, healthy in every target group, and by its containers' own checks; without
+    any of these RUNNING for a while (aws.md 1.1)."""
     if task.last != "RUNNING" or task.wanted != "RUNNING":
         return False
     groups = life.registrations(draft, task)
+    checked = life.container_health(draft, task)
+    if checked == "UNKNOWN":
+        return False
+    if not groups and checked == "HEALTHY":
+        return True
     if not groups:
         return task.started is not None and draft.now - task.started >= draft.timings.stable
     return all(_state(draft, group, task, port) == "healthy" for group, port in groups)
 
 
 def _state(draft: Draft, group: str, task: Task, port: int) -> str:
-    target = draft.targets.get((group, task.member, port))
+    target = draft.targets.get((group, task.place, port))
     settings = settings_of(draft, group)
     if target is None or settings is None:
         return "unused"
-    return health(target, settings, alive=alive(draft, task.member))[0]
+    return health(target, settings, alive=alive(draft, task.place))[0]
 
 
 # ------------------------------------------------------------------------------------------------ one service
@@ -72,18 +80,25 @@ def _look(draft: Draft, key: tuple[str, str]) -> None:
     if service.status == "DRAINING":
         _wind_down(draft, service, opened)
         return
-    for task in opened:
+    service = judged(draft, service)
+    opened = tasks_of(draft, service)
+    leaving = _leaving(draft, service, opened)
+    _start(draft, service, opened, leaving)
+    stop(draft, draft.services[key], tasks_of(draft, service), leaving)
+    settle(draft, draft.services[key])
+
+
+def judged(draft: Draft, service: Service) -> Service:
+    """*service* with what its tasks became since the last look: healthy ones noted, failures counted."""
+    key = (service.cluster, service.name)
+    for task in tasks_of(draft, service):
         if not task.was_healthy and is_healthy(draft, service, task):
             draft.tasks[task.arn] = replace(task, was_healthy=True)
             if task.deployment == service.primary.id:
                 _put(draft, service, replace(draft.services[key].primary, recovered=draft.now, retry_at=None))
-    opened, service = tasks_of(draft, service), draft.services[key]
-    if _breaks(draft, service):
-        service = draft.services[key]
-    leaving = _leaving(draft, service, opened)
-    _start(draft, service, opened, leaving)
-    _stop(draft, draft.services[key], tasks_of(draft, service), leaving)
-    _settle(draft, draft.services[key])
+    _breaks(draft, draft.services[key])
+    _alarmed(draft, draft.services[key])
+    return draft.services[key]
 
 
 def _wind_down(draft: Draft, service: Service, opened: Sequence[Task]) -> None:
@@ -91,7 +106,7 @@ def _wind_down(draft: Draft, service: Service, opened: Sequence[Task]) -> None:
     for task in opened:
         if task.wanted == "RUNNING":
             life.stop(draft, task, "ServiceSchedulerInitiated", "Scaling activity initiated by deletion")
-    if all(task.last in {"STOPPING", "STOPPED"} for task in tasks_of(draft, service)):
+    if all(task.last in {"STOPPING", "DEPROVISIONING", "STOPPED"} for task in tasks_of(draft, service)):
         draft.services[service.cluster, service.name] = replace(service, status="INACTIVE")
 
 
@@ -106,8 +121,8 @@ def _leaving(draft: Draft, service: Service, opened: Sequence[Task]) -> list[Tas
         task
         for task in wanted
         if (task.deployment != primary.id and primary.state != "FAILED")
-        or _draining(draft, task)
-        or _sick(draft, service, task)
+        or draining(draft, task)
+        or sick(draft, service, task)
     ]
     good = [task for task in wanted if task not in bad]
     return bad + _surplus(draft, good, len(good) - service.desired)
@@ -117,13 +132,12 @@ def _surplus(draft: Draft, tasks: Sequence[Task], count: int) -> list[Task]:
     """*count* of *tasks* to give up: what does not run yet, then from the fullest zone and host, newest first."""
     left = list(tasks)
     chosen: list[Task] = []
-    zones = {node.arn: node.zone for node in draft.nodes.values()}
     while len(chosen) < count:
-        by_zone, by_node = Counter(zones.get(t.node, "") for t in left), Counter(t.node for t in left)
+        by_zone, by_node = Counter(t.zone for t in left), Counter(t.node for t in left)
         victim = min(
             left,
             key=lambda t: (
-                t.last == "RUNNING", -by_zone[zones.get(t.node, "")], -by_node[t.node], -t.created.timestamp(), t.arn
+                t.last == "RUNNING", -by_zone[t.zone], -by_node[t.node], -t.created.timestamp(), t.arn
             ),
         )  # fmt: skip
         left.remove(victim)
@@ -131,12 +145,12 @@ def _surplus(draft: Draft, tasks: Sequence[Task], count: int) -> list[Task]:
     return chosen
 
 
-def _draining(draft: Draft, task: Task) -> bool:
+def draining(draft: Draft, task: Task) -> bool:
     node = draft.nodes.get(task.node)
-    return node is None or node.status != "ACTIVE"
+    return not task.serverless and (node is None or node.status != "ACTIVE")
 
 
-def _sick(draft: Draft, service: Service, task: Task) -> bool:
+def sick(draft: Draft, service: Service, task: Task) -> bool:
     """Its target is unhealthy, and the grace period is over (aws.md 4.2)."""
     if task.started is None or draft.now - task.started < service.grace:
         return False
@@ -164,24 +178,53 @@ def _start(draft: Draft, service: Service, opened: Sequence[Task], leaving: Sequ
     definition = draft.definitions[primary.task_definition]
     need = demand(definition)
     for _ in range(_missing(draft, service, opened, leaving)):
-        node = place(draft, service, need)
+        tasks = [task for task in tasks_of(draft, service) if task.wanted == "RUNNING"]
+        provider = provider_for(service, tasks)
+        if service.launch == "FARGATE":
+            _launch_serverless(draft, service, definition, tasks, provider or "")
+            service = draft.services[service.cluster, service.name]
+            continue
+        node = place(draft, service, need, provider)
         if isinstance(node, str):
             words = (
                 f"was unable to place a task because no container instance met all of its requirements. Reason: {node}."
             )
             event(draft, service, f"(service {service.name}) {words}")
             return
-        _launch(draft, service, node, definition)
+        launch(draft, service, node, definition)
         service = draft.services[service.cluster, service.name]
 
 
-def _launch(draft: Draft, service: Service, node: Node, definition: dict[str, object]) -> None:
+def launch(draft: Draft, service: Service, node: Node, definition: Json) -> None:
     need = demand(definition)
+    interface = attach(draft, service.network, node.zone) if service.network is not None else None
     node, ports = bind(node, need, free(draft, node)[2])
     draft.nodes[node.arn] = node
+    _started(draft, service, node, definition, need, ports, interface=interface)
+
+
+def _launch_serverless(draft: Draft, service: Service, definition: Json, tasks: Sequence[Task], provider: str) -> None:
+    """One more task on Fargate: no host, a network interface of its own in the emptiest zone."""
+    assert service.network is not None
+    need, (_, zone) = demand(definition), subnet_for(draft, service, tasks)
+    ports = tuple((port, port) for port in need.own_ports)
+    interface = attach(draft, service.network, zone)
+    _started(draft, service, None, definition, need, ports, interface=interface, zone=zone, provider=provider)
+
+
+def _started(
+    draft: Draft,
+    service: Service,
+    node: Node | None,
+    definition: Json,
+    need: Demand,
+    ports: tuple[tuple[int, int], ...],
+    **place: Any,
+) -> None:
     primary = service.primary
     life.start(
         draft,
+        service.cluster,
         node,
         definition,
         ports,
@@ -190,12 +233,13 @@ def _launch(draft: Draft, service: Service, node: Node, definition: dict[str, ob
         static=need.static_ports,
         service=service,
         deployment=primary.id,
+        **place,
     )
     _put(draft, service, replace(primary, launched=primary.launched + 1))
     event(draft, draft.services[service.cluster, service.name], f"(service {service.name}) has started 1 tasks.")
 
 
-def _stop(draft: Draft, service: Service, opened: Sequence[Task], leaving: Sequence[Task]) -> None:
+def stop(draft: Draft, service: Service, opened: Sequence[Task], leaving: Sequence[Task]) -> None:
     """Stop what should go: what is not healthy costs nothing, the rest only above the minimum (aws.md 1.1)."""
     least, _ = bounds(service)
     fit = sum(1 for task in opened if is_healthy(draft, service, task))
@@ -208,7 +252,7 @@ def _stop(draft: Draft, service: Service, opened: Sequence[Task], leaving: Seque
 
 
 def _why(draft: Draft, service: Service, task: Task) -> str:
-    if _sick(draft, service, task):
+    if sick(draft, service, task):
         return UNHEALTHY
     return f"Scaling activity initiated by (deployment {service.primary.id})"
 
@@ -245,7 +289,8 @@ def _breaks(draft: Draft, service: Service) -> bool:
     service = draft.services[service.cluster, service.name]
     if not service.breaker or failed < threshold(service.desired):
         return True
-    return _trip(draft, service)
+    reason = "ECS deployment circuit breaker: tasks failed to start."
+    return _trip(draft, service, reason, rollback=service.rollback)
 
 
 def _failures(draft: Draft, service: Service, primary: Deployment) -> list[Task]:
@@ -266,16 +311,27 @@ def _ended(task: Task) -> datetime:
     return task.stopping or task.since
 
 
-def _trip(draft: Draft, service: Service) -> bool:
+def _alarmed(draft: Draft, service: Service) -> None:
+    """An alarm that went off since the deployment began ends it; one in ALARM at its start is ignored (aws.md 4.2)."""
+    primary = service.primary
+    if not service.alarms or primary.state != "IN_PROGRESS":
+        return
+    ringing = set(draft.catalog.alarms(service.alarms))
+    if primary.ringing is None:
+        _put(draft, service, replace(primary, ringing=tuple(sorted(ringing))))
+    elif fresh := sorted(ringing - set(primary.ringing)):
+        _trip(
+            draft, service, f"ECS deployment failed due to alarm: {', '.join(fresh)}.", rollback=service.alarm_rollback
+        )
+
+
+def _trip(draft: Draft, service: Service, reason: str, *, rollback: bool) -> bool:
     last_good = next((d for d in service.history if d.outcome == "SUCCESSFUL"), None)
-    reason = "ECS deployment circuit breaker: tasks failed to start."
     primary = replace(service.primary, state="FAILED", reason=reason, updated=draft.now, outcome="STOPPED")
     _put(draft, service, primary)
     service = draft.services[service.cluster, service.name]
-    event(
-        draft, service, f"(service {service.name}) (deployment {primary.id}) deployment failed: tasks failed to start."
-    )
-    if service.rollback and last_good is not None and not primary.rollback:
+    event(draft, service, f"(service {service.name}) (deployment {primary.id}) deployment failed: {reason.lower()}")
+    if rollback and last_good is not None and not primary.rollback:
         marked = replace(primary, outcome="ROLLBACK_IN_PROGRESS", reason=f"{reason} rolling back to {last_good.id}")
         _put(draft, service, marked)
         service = draft.services[service.cluster, service.name]
@@ -284,11 +340,13 @@ def _trip(draft: Draft, service: Service) -> bool:
     return True
 
 
-def _settle(draft: Draft, service: Service) -> None:
+def settle(draft: Draft, service: Service) -> None:
     """COMPLETED when the PRIMARY has what it wants, is healthy, and nothing of the others is left (aws.md 4.1)."""
     opened = tasks_of(draft, service)
     primary = service.primary
     mine = [t for t in opened if t.deployment == primary.id and t.wanted == "RUNNING"]
+    if service.daemon:  # one that leaves with its host is not counted any more
+        mine = [t for t in mine if not draining(draft, t)]
     gone = [d for d in service.deployments if d is not primary and not any(t.deployment == d.id for t in opened)]
     if gone:
         for one in gone:

@@ -1,4 +1,5 @@
-"""Makes the world's effects real: hosts are loopback addresses, tasks are processes of the application on them."""
+"""Makes the world's effects real: hosts, and tasks with an address of their own, are loopback addresses; tasks are
+processes of the application on them."""
 
 from __future__ import annotations
 
@@ -58,13 +59,13 @@ class LiveMachine:
         return self._hosts[ident]
 
     def start(self, task: Task, definition: Json) -> None:
-        container = definition["containerDefinitions"][0]
+        container = serving(definition)
         env = {one["name"]: one["value"] for one in container.get("environment") or []}
-        host, port = self.host(task.member), task.ports[0][1] if task.ports else 0
+        host, port = self.host(task.place), task.ports[0][1] if task.ports else 0
         env |= {
             "HOST": host,
             "PORT": str(port),
-            "HOST_ID": task.member,
+            "HOST_ID": task.member or task.place,
             "TASK_ID": task.arn.rsplit("/", 1)[-1],
             "APP_VERSION": container["image"].rpartition(":")[2],
             "ACCESS_LOG": "off",
@@ -114,6 +115,12 @@ class LiveMachine:
                     self._places.pop(news["exited"], None)
                     self._ended[news["exited"]] = news["served"]
                 self._tell(news["exited"], TaskExited(news["exited"], news["code"]))
+
+
+def serving(definition: Json) -> Json:
+    """The container that is a process here: the first that listens, else the first; its sidecars are only told of."""
+    containers: list[Json] = definition["containerDefinitions"]
+    return next((one for one in containers if one.get("portMappings")), containers[0])
 
 
 def _addresses(network: int) -> Iterator[str]:

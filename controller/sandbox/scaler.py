@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from controller.sandbox import ecs
 from controller.sandbox.asg import members_of, staying
-from controller.sandbox.placement import Demand, demand
+from controller.sandbox.placement import Demand, demand, provider_for
 from controller.sandbox.world import ApiError, Draft, Group, Member, Provider, member_node
 
 LOW_DATAPOINTS = 15  # aws.md 1.7
@@ -71,7 +71,7 @@ def _waiting(draft: Draft, provider: Provider) -> list[Demand]:
     return [
         demand(draft.definitions[service.primary.task_definition])
         for service in list(draft.services.values())
-        if service.provider == provider.name and service.status == "ACTIVE"
+        if service.status == "ACTIVE" and provider_for(service, ecs.tasks_of(draft, service)) == provider.name
         for _ in range(ecs.waiting(draft, service))
     ]
 

@@ -286,7 +286,7 @@ def _peer(rule: Any) -> str:
 
 def _interfaces(self: Any, cloud: Backing) -> Iterator[tuple[list[str], list[str], bool]]:
     """(subnets, security groups, whether it may have a public address) of everything that has a network interface:
-    instances, load balancers, gateways, endpoints, and for a while those of deleted ones (aws.md 5.5)."""
+    instances, tasks, load balancers, gateways, endpoints, and for a while those of deleted ones (aws.md 5.5)."""
     for reservation in self.ec2_backend.reservations.values():
         for instance in reservation.instances:
             if instance._state.name != "terminated":
@@ -294,6 +294,9 @@ def _interfaces(self: Any, cloud: Backing) -> Iterator[tuple[list[str], list[str
     elb = get_backend("elbv2")[self.current_account][self.region]
     for balancer in elb.load_balancers.values():
         yield [subnet.id for subnet in balancer.subnets], list(balancer.security_groups), True
+    for task in cloud.world(self.current_account, self.region).tasks.values():
+        if task.open and task.interface is not None:
+            yield [task.interface.subnet], list(task.interface.groups), True
     for until, subnets, groups in elb.__dict__.get("_lingering", []):
         if until > cloud.now():
             yield subnets, groups, True

@@ -12,14 +12,17 @@ from dataclasses import replace
 from controller.sandbox.world import ApiError, Draft, HealthSeen, Target, TargetGroup, World
 
 
-def register(draft: Draft, group: str, pairs: Iterable[tuple[str, int]]) -> None:
-    """Registered targets start as initial; one that is there already stays as it is (aws.md 2.1)."""
+def register(draft: Draft, group: str, pairs: Iterable[tuple[str, int]], zone: str = "") -> None:
+    """Registered targets start as initial; one that is there already stays as it is (aws.md 2.1).
+
+    *zone*: of an address, where it is known
+    """
     for instance, port in pairs:
         have = draft.targets.get((group, instance, port))
         if have is None or have.draining is not None:
             member = draft.members.get(instance)
-            zone = member.zone if member else ""
-            draft.targets[group, instance, port] = Target(group, instance, port, draft.now, zone=zone)
+            where = member.zone if member else zone
+            draft.targets[group, instance, port] = Target(group, instance, port, draft.now, zone=where)
 
 
 def deregister(draft: Draft, group: str, pairs: Iterable[tuple[str, int]]) -> None:

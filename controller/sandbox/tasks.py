@@ -10,12 +10,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 from controller.sandbox import targets
-from controller.sandbox.world import Draft, Json, Node, Service, SignalTask, StartTask, Task
+from controller.sandbox.timings import Timings
+from controller.sandbox.world import Draft, Interface, Json, Node, Service, SignalTask, StartTask, Task
 
 
 def start(
     draft: Draft,
-    node: Node,
+    cluster: str,
+    node: Node | None,
     definition: Json,
     ports: tuple[tuple[int, int], ...],
     *,
@@ -26,15 +28,18 @@ def start(
     deployment: str = "",
     group: str = "",
     started_by: str = "",
+    zone: str = "",
+    provider: str = "",
+    interface: Interface | None = None,
 ) -> Task:
-    """A task on *node*, PROVISIONING; its process is started once the image was pulled."""
+    """A task on *node* (None: on Fargate), PROVISIONING; its process is started once the image was pulled."""
     timeouts = [int(c.get("stopTimeout", 30)) for c in definition["containerDefinitions"]]
     task = Task(
-        draft.arn("ecs", f"task/{node.cluster}/{draft.fresh(32)}"),
-        node.cluster,
+        draft.arn("ecs", f"task/{cluster}/{draft.fresh(32)}"),
+        cluster,
         definition["taskDefinitionArn"],
-        node.arn,
-        node.member,
+        node.arn if node else "",
+        node.member if node else "",
         cpu,
         memory,
         draft.now,
@@ -46,6 +51,9 @@ def start(
         stop_timeout=timedelta(seconds=max(timeouts)),
         group=group or (f"service:{service.name}" if service else f"family:{definition['family']}"),
         started_by=started_by or deployment,
+        zone=node.zone if node else zone,
+        provider=provider or (node.provider if node else "") or "",
+        interface=interface,
     )
     draft.tasks[task.arn] = task
     return task
@@ -62,7 +70,7 @@ def _advance(draft: Draft, task: Task) -> None:
         exited(draft, task.arn, task.unreported)  # the agent is back, and tells what happened meanwhile
         return
     match task.last:
-        case "PROVISIONING" if age >= draft.timings.pull / 2:
+        case "PROVISIONING" if age >= _provisioning(draft, task):
             _enter(draft, task, "PENDING")
         case "PENDING" if age >= draft.timings.pull / 2 and reachable(draft, task):
             _pull(draft, task)
@@ -72,8 +80,18 @@ def _advance(draft: Draft, task: Task) -> None:
         case "STOPPING" if age >= task.stop_timeout:  # SIGKILL after the stop timeout (aws.md 1.3)
             draft.effects.append(SignalTask(task.arn, kill=True))
             draft.tasks[task.arn] = replace(task, since=draft.now)
+        case "DEPROVISIONING" if age >= draft.timings.interface:
+            stopped(draft, task, task.stop_code, task.reason, task.exit_code)
         case "STOPPED" if task.stopped and not task.orphan and draft.now - task.stopped >= draft.timings.cleanup:
             del draft.tasks[task.arn]  # stopped tasks stay visible for an hour (aws.md 1.2)
+
+
+def _provisioning(draft: Draft, task: Task) -> timedelta:
+    """Until the task has its place: Fargate's takes long, and so does an interface of its own (aws.md 1.3)."""
+    timings: Timings = draft.timings
+    if task.serverless:
+        return timings.provision
+    return timings.pull / 2 + (timings.interface if task.interface else timedelta())
 
 
 def _pull(draft: Draft, task: Task) -> None:
@@ -99,11 +117,14 @@ def running(draft: Draft, arn: str) -> None:
         return
     draft.tasks[arn] = replace(task, last="RUNNING", since=draft.now, started=draft.now)
     for group, port in registrations(draft, task):
-        targets.register(draft, group, [(task.member, port)])  # by (instance, dynamic port) (aws.md 4.3, 11.7)
+        # by (instance, host port), or by (own address, container port) (aws.md 4.3, 11.7)
+        targets.register(draft, group, [(task.place, port)], zone=task.zone)
 
 
 def reachable(draft: Draft, task: Task) -> bool:
     """Its agent hears what it should do, and tells what happened: connected, on a host that is on (aws.md 1.5)."""
+    if task.serverless:
+        return True
     node, host = draft.nodes.get(task.node), draft.members.get(task.member)
     return node is not None and node.connected and host is not None and not host.dead
 
@@ -115,6 +136,17 @@ def registrations(draft: Draft, task: Task) -> list[tuple[str, int]]:
     return [(arn, bound[port]) for arn, port in service.target_groups if port in bound] if service else []
 
 
+def container_health(draft: Draft, task: Task) -> str:
+    """What the health commands of its essential containers found: HEALTHY once each ran once, UNKNOWN before that, ""
+    where there are none. They pass here, always."""
+    definition = draft.definitions[task.task_definition]
+    checks = [c["healthCheck"] for c in definition["containerDefinitions"] if c.get("healthCheck") and c["essential"]]
+    if not checks:
+        return ""
+    first = timedelta(seconds=max(int(one["interval"]) for one in checks))
+    return "HEALTHY" if task.started is not None and draft.now - task.started >= first else "UNKNOWN"
+
+
 def exited(draft: Draft, arn: str, code: int) -> None:
     """The process ended: as asked, or by itself (an essential container: the task is over)."""
     task = draft.tasks.get(arn)
@@ -123,12 +155,17 @@ def exited(draft: Draft, arn: str, code: int) -> None:
     if not reachable(draft, task):
         draft.tasks[arn] = replace(task, unreported=code)
         return
-    if task.wanted == "STOPPED":
-        stopped(draft, task, task.stop_code, task.reason, code)
-    elif task.last in {"RUNNING", "DEACTIVATING"}:
-        stopped(draft, task, "EssentialContainerExited", "Essential container in task exited", code)
-    else:
-        stopped(draft, task, "TaskFailedToStart", "Essential container in task exited", code)
+    why = (task.stop_code, task.reason)
+    if task.wanted != "STOPPED":
+        ran = task.last in {"RUNNING", "DEACTIVATING"}
+        why = ("EssentialContainerExited" if ran else "TaskFailedToStart", "Essential container in task exited")
+    if task.interface is None:
+        stopped(draft, task, *why, code)
+        return
+    _deregister(draft, task)
+    going = replace(task, wanted="STOPPED", stop_code=why[0], reason=why[1], exit_code=code)
+    draft.tasks[arn] = replace(going, stopping=task.stopping or draft.now)
+    _enter(draft, going, "DEPROVISIONING")  # the interface is detached first (aws.md 1.3)
 
 
 def stop(draft: Draft, task: Task, code: str, reason: str, *, abrupt: bool = False) -> None:
@@ -164,12 +201,12 @@ def stopped(draft: Draft, task: Task, code: str, reason: str, exit_code: int | N
 
 def _deregister(draft: Draft, task: Task) -> None:
     for group, port in registrations(draft, task):
-        targets.deregister(draft, group, [(task.member, port)])
+        targets.deregister(draft, group, [(task.place, port)])
 
 
 def _registered(draft: Draft, task: Task) -> bool:
     """A target of it is still there, draining included: ECS waits for `unused` (aws.md 1.3)."""
-    return any((group, task.member, port) in draft.targets for group, port in registrations(draft, task))
+    return any((group, task.place, port) in draft.targets for group, port in registrations(draft, task))
 
 
 def _enter(draft: Draft, task: Task, state: str) -> None:

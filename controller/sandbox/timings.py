@@ -22,6 +22,8 @@ class Timings:
     shutdown: timedelta = timedelta(seconds=30)  # Terminating until EC2 says terminated
     notice: timedelta = timedelta(seconds=60)  # until the group or ECS notices a host that died
     pull: timedelta = timedelta(seconds=4)  # PROVISIONING and PENDING: placement, image pull
+    provision: timedelta = timedelta(seconds=20)  # PROVISIONING on Fargate: a machine and a network interface
+    interface: timedelta = timedelta(seconds=6)  # a network interface of a task's own is attached or detached
     schedule: timedelta = timedelta(seconds=2)  # between looks of the service scheduler
     stable: timedelta = timedelta(seconds=40)  # RUNNING counts as healthy after this without a load balancer (1.1)
     cleanup: timedelta = timedelta(hours=1)  # stopped tasks stay visible (1.2)

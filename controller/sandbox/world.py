@@ -8,7 +8,7 @@ tables) and leaves the World it came from as it was.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -122,6 +122,7 @@ class Cluster:
     strategy: tuple[Mapping[str, Any], ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     active: bool = True
+    configuration: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +174,31 @@ class Deployment:
     failed: int = 0
     recovered: datetime | None = None  # a task of it became healthy: failures before that no longer count (aws.md 4.1)
     launched: int = 0
+    ringing: tuple[str, ...] | None = None  # alarms in ALARM when it began; None: not looked yet
     retry_at: datetime | None = None  # start back-off of a crash loop (aws.md 4.1)
     rollback: bool = False
     outcome: str = "IN_PROGRESS"  # status of the service deployment, kept after the deployment is gone
     revision: int = 1
     finished: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """An awsvpc configuration."""
+
+    subnets: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+    public: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A network interface of a task's own."""
+
+    id: str
+    address: str
+    subnet: str
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +210,10 @@ class Service:
     task_definition: str
     created: datetime
     status: str = "ACTIVE"
-    provider: str | None = None
+    strategy: tuple[Mapping[str, Any], ...] = ()  # capacity providers; none: `launch` says where
+    launch: str = "EC2"  # EC2 FARGATE: what its tasks run on
+    network: Network | None = None  # where its tasks get addresses of their own
+    daemon: bool = False  # one task per host; `desired` follows the hosts
     balancers: tuple[Mapping[str, Any], ...] = ()
     min_percent: int = 100
     max_percent: int = 200
@@ -197,6 +221,9 @@ class Service:
     rollback: bool = False
     grace: timedelta = timedelta()
     placement: tuple[tuple[str, str], ...] = ()
+    constraints: tuple[tuple[str, str], ...] = ()
+    alarms: tuple[str, ...] = ()  # that stop a deployment
+    alarm_rollback: bool = False
     deployments: tuple[Deployment, ...] = ()
     history: tuple[Deployment, ...] = ()
     events: tuple[tuple[str, datetime, str], ...] = ()  # newest first
@@ -245,6 +272,19 @@ class Task:
     group: str = ""
     started_by: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    zone: str = ""
+    provider: str = ""
+    interface: Interface | None = None
+
+    @property
+    def serverless(self) -> bool:
+        """On Fargate: no host, no agent."""
+        return not self.node
+
+    @property
+    def place(self) -> str:
+        """What it is reached by, and registered as: its own address, else its host."""
+        return self.interface.address if self.interface else self.member
 
     @property
     def open(self) -> bool:
@@ -286,13 +326,15 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class TargetGroup:
-    """Settings of a target group. `used`: a listener or rule refers to it; `zones`: the balancer's."""
+    """Settings of a target group. `used`: a listener or rule refers to it; `zones`: the balancer's; `type`: instance or
+    ip."""
 
     arn: str
     delay: timedelta
     used: bool
     zones: tuple[str, ...]
     port: int
+    type: str = "instance"
 
 
 class Catalog(Protocol):
@@ -303,7 +345,19 @@ class Catalog(Protocol):
         """(cpu units, MiB) an agent registers on this type."""
         ...
 
+    def interfaces(self, instance_type: str) -> int:
+        """How many network interfaces an instance of this type can have, its own included."""
+        ...
+
     def zone(self, subnet: str) -> str: ...
+    def free_address(self, subnet: str, taken: Set[str]) -> str:
+        """A private address of *subnet* that nobody has."""
+        ...
+
+    def alarms(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the CloudWatch alarms that are in ALARM."""
+        ...
+
     def target_group(self, arn: str) -> TargetGroup: ...
     def image_exists(self, reference: str) -> bool: ...
     def instance_runs(self, instance: str) -> bool: ...

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 
 from controller.spec.check import Check, spell
 from controller.spec.checks_balancer import check_balancer
+from controller.spec.checks_compute import check_host_ports
 from controller.spec.checks_names import check_names
 from controller.spec.checks_network import block, check_network
 from controller.spec.checks_pools import check_pool
@@ -31,6 +32,7 @@ def check(stack: Stack, document: Document, blank: Set[Path], problems: Problems
         check_pool(pool, stack, one)
     for service in stack.services:
         check_service(stack, service, one)
+    check_host_ports(stack, one)
     check_routes(stack, one)
     _gates(stack, one)
     return tuple(one.warnings)

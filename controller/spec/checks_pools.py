@@ -44,7 +44,7 @@ def _idle(pool: Pool, stack: Stack, one: Check) -> None:
     """Hosts come from `desired`, not from the tasks that want them, unless ECS scales."""
     if pool.scaling is not None:
         return
-    wanting = {s.name: s.desired for s in stack.services if s.pool == pool.name and s.desired}
+    wanting = {s.name: s.desired for s in stack.services if s.pools == (pool.name,) and s.desired}
     if pool.size.desired == 0 and wanting:
         tasks = plural(sum(wanting.values()), "task")
         reads = tuple(("services", name, field) for name in wanting for field in ("pool", "desired"))

@@ -7,6 +7,8 @@ from datetime import timedelta
 
 from controller.base.words import plural
 from controller.spec.check import Check, spell
+from controller.spec.checks_compute import check_compute
+from controller.spec.checks_containers import check_containers
 from controller.spec.places import Path, dotted
 from controller.spec.schema import near
 from controller.spec.types import Pool, Route, Service, Stack
@@ -18,15 +20,9 @@ CONDITIONS_MAX = 5  # aws.md 2.6: condition values of one rule
 
 def check_service(stack: Stack, service: Service, one: Check) -> None:
     path: Path = ("services", service.name)
-    pools = {pool.name: pool for pool in stack.pools}
-    pool = pools.get(service.pool)
-    if one.given((*path, "pool")) is None and len(pools) > 1:
-        one.fail((*path, "pool"), "is missing", f"with several pools each service names one of {', '.join(pools)}")
-    elif pool is None and pools:
-        one.fail((*path, "pool"), f"there is no pool {service.pool}",
-                 near(service.pool, pools) or f"there are {', '.join(pools)}", (("hosts", service.pool),))  # fmt: skip
+    pools = check_compute(stack, service, one)
     _image(stack, service, one, path)
-    _variables(service, one, path)
+    check_containers(service, one)
     one.between((*path, "stop_timeout"), service.stop_timeout, 2, 3600)
     _log(service, one, path)
     if service.route is not None:
@@ -34,7 +30,7 @@ def check_service(stack: Stack, service: Service, one: Check) -> None:
     else:
         _no_traffic(one, path)
     _percentages(service, one, path)
-    if pool is not None:
+    for pool in pools:
         _drain(service, pool, one, path)
 
 
@@ -60,14 +56,6 @@ def _image(stack: Stack, service: Service, one: Check, path: Path) -> None:
     else:
         one.warn((*path, "image"), "the tag latest may mean another image for every task that starts, and a push to it "
                  "is no change of this spec; a tag per build is")  # fmt: skip
-
-
-def _variables(service: Service, one: Check, path: Path) -> None:
-    secret = dict(service.secrets)
-    for name, _ in service.environment:
-        if name in secret:
-            reads = ((*path, "environment", name),)
-            one.fail((*path, "secrets", name), "is under environment too", "ECS takes each name once", reads)
 
 
 def _log(service: Service, one: Check, path: Path) -> None:

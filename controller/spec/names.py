@@ -26,6 +26,7 @@ LIMITS = {
     "repository": 256,
     "log_group": 512,
     "security_group": 255,
+    "service_scaling_policy": 256,
 }
 _HYPHENS = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _WORDS = r"[A-Za-z0-9_-]+"
@@ -45,10 +46,11 @@ VALID = {
     "task_definition": (_WORDS, "letters, digits, _ and -"),
     "repository": (r"(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*",
                    "lower-case words of letters and digits, joined by single . _ - or /"),
+    "service_scaling_policy": (r"[ -9;-~]+", "printable characters, no colon"),
     "log_group": (r"(?!aws/)[A-Za-z0-9._/#-]+", "letters, digits and ._/#-"),
     "security_group": (r"(?!sg-)[A-Za-z0-9 ._\-:/()#,@\[\]+=&;{}!$*]+", "letters, digits and ._-:/()#,@[]+=&;{}!$*"),
 }  # fmt: skip
-CONTAINER = "app"  # the one essential container of a task; the service's load balancer names it
+CONTAINER = "app"  # the service's own container; its load balancer names it
 _SINGLE = {"main"}  # a stack has one of these: the stack's own name is enough
 
 
@@ -94,10 +96,19 @@ def named(stack: Stack) -> tuple[Key, ...]:
         "load_balancer": ["main"] if stack.load_balancer is not None else [],
         "log_group": services,
         "repository": [repository.name for repository in stack.repositories],
-        "role": [f"hosts-{pool}" for pool in pools] + [f"execution-{service}" for service in services],
+        "role": [f"hosts-{pool}" for pool in pools]
+        + [f"execution-{service}" for service in services]
+        + [f"task-{service.name}" for service in stack.services if service.own_role],
         "security_group": [f"hosts-{pool}" for pool in pools]
+        + [f"tasks-{service.name}" for service in stack.services if service.own_address]
         + (["load-balancer"] if stack.load_balancer is not None else [])
         + (["endpoints"] if stack.network.endpoints else []),
+        "service_scaling_policy": [
+            f"{service.name}-{figure}"
+            for service in stack.services
+            if service.scaling is not None
+            for figure, _ in service.scaling.targets
+        ],
         "service": services,
         "target_group": [f"{s.name}-{side}" for s in stack.services if s.route for side in ("blue", "green")],
         "task_definition": services,

@@ -21,9 +21,7 @@ YES_NO = {"yes": True, "y": True, "on": True, "no": False, "n": False, "off": Fa
 SPOKEN = re.compile(r"([0-9]+) *(s|m|h|d|secs?|mins?|seconds?|minutes?|hours?|days?)", re.IGNORECASE)
 LATER = frozenset(
     [
-        "scaling",
         "blue_green",
-        "daemon",
     ]
 )  # promised by the format, and not there yet
 WORDS = {

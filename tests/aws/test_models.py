@@ -13,7 +13,7 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 
 from controller.aws import models
 from controller.aws.models import CutLoader, loader
-from controller.aws.operations import OPERATIONS
+from controller.aws.operations import OPERATIONS, SPELLED
 from controller.base.cache import cached, keep
 
 REGION = "eu-central-1"
@@ -52,7 +52,9 @@ def quick(monkeypatch: pytest.MonkeyPatch, files: dict[str, Any]) -> list[int]:
 def client(own: botocore.loaders.Loader, service: str) -> Any:
     session = botocore.session.Session()
     session.register_component("data_loader", own)
-    return session.create_client(service, region_name=REGION, aws_access_key_id="a", aws_secret_access_key="b")
+    return session.create_client(
+        SPELLED.get(service, service), region_name=REGION, aws_access_key_id="a", aws_secret_access_key="b"
+    )
 
 
 def shape_of(shape: Shape | None, above: tuple[str, ...] = ()) -> Any:

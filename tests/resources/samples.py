@@ -11,6 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from controller.aws.client import Aws
+from controller.aws.containers import HealthCheck as HealthCommand
+from controller.aws.containers import Sidecar
+from controller.aws.containers import Volume as TaskVolume
 from controller.aws.mixes import Mix
 from controller.base.keys import NAME_TAG, Key
 from controller.engine.reconciler import Observed
@@ -22,8 +25,10 @@ from controller.resources.listener_rule import Balancing, Forward, Stickiness
 from controller.resources.load_balancer import AccessLogs
 from controller.resources.repository import Lifecycle
 from controller.resources.role import Grant
+from controller.resources.scalable_target import DIMENSION
 from controller.resources.scaling_policy import Tracking
 from controller.resources.security_group import EVERYTHING_OUT, Rule
+from controller.resources.service import Share
 from controller.resources.target_group import HealthCheck
 from controller.spec.types import TLS_POLICY
 from tests.resources.stacks import World, certify
@@ -46,12 +51,14 @@ SUBJECTS = {  # which resource of the rich stack is edited
     "log_group": "web",
     "nat_gateway": "public-2",
     "repository": "shop",
-    "role": "execution-web",
+    "role": "task-float",
     "route_table": "public",
     "scaling_policy": "main-cpu",
     "scheduled_action": "spare-night",
+    "scalable_target": "admin",
+    "service_scaling_policy": "admin-requests",
     "security_group": "load-balancer",
-    "service": "web",
+    "service": "float",
     "subnet": "public-1",
     "target_group": "web-blue",
     "task_definition": "worker",
@@ -118,12 +125,37 @@ def _secured(**more: Any) -> Make:
     return lambda _, desired: replace(desired, protocol="HTTPS", **own | more)
 
 
-def _definition(world: World, port: int = 8080) -> str:
-    """A task definition made by hand."""
-    ports: Any = [{"containerPort": port, "hostPort": 0}]
+def _suspended(world: World, desired: Any) -> Any:
+    """Somebody switched scaling in off; the spec knows no such thing."""
+    state: Any = {"DynamicScalingInSuspended": True}
+    call = world.aws.applicationautoscaling.register_scalable_target
+    call(ServiceNamespace="ecs", ResourceId=desired.name, ScalableDimension=DIMENSION, SuspendedState=state)
+    return desired
+
+
+def _outside(world: World, desired: Any) -> Any:
+    """Somebody set the count beyond the bounds."""
+    world.aws.ecs.update_service(cluster="rich", service="rich-admin", desiredCount=9)
+    return desired
+
+
+def _definition(world: World, runs_on: str = "FARGATE") -> str:
+    """A task definition made by hand, that listens on two ports."""
+    ports: Any = [{"containerPort": 80}, {"containerPort": 90}]
     container: Any = {"name": "app", "image": "nginx:1", "memory": 64, "portMappings": ports}
-    made = world.aws.ecs.register_task_definition(family="by-hand", containerDefinitions=[container])
+    more: Any = {"cpu": "256", "memory": "512", "requiresCompatibilities": [runs_on]}
+    made = world.aws.ecs.register_task_definition(
+        family="by-hand", networkMode="awsvpc", containerDefinitions=[container], **more
+    )
     return made["taskDefinition"]["taskDefinitionArn"]
+
+
+def _on_hosts(world: World, desired: Any) -> Any:
+    """The service off Fargate: only hosts can be chosen among."""
+    spare = world.see("capacity_provider")[Key("capacity_provider", "spare")].outputs["name"]
+    definition = _definition(world, "EC2")
+    moved = {"capacity": (Share(spare, 0, 1),), "platform": "", "public_ip": False, "task_definition": definition}
+    return replace(desired, **moved)
 
 
 def _provider(world: World, desired: Any) -> Any:
@@ -159,7 +191,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "termination_protection": False,
         "tags": TAGS,
     },
-    "cluster": {"container_insights": True, "tags": TAGS},
+    "cluster": {"container_insights": "enhanced", "exec_log": "DEFAULT", "tags": TAGS},
     "cluster_capacity_providers": {"cluster": "other", "providers": _provider},
     "container_image": {},
     "elastic_ip": {"tags": TAGS},
@@ -250,6 +282,19 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "max": 3,
         "desired": 0,
     },
+    "scalable_target": {"min": 0, "max": 5, "suspended": _suspended, "within": _outside},
+    "service_scaling_policy": {
+        "metric": lambda _, desired: replace(
+            desired, metric="ECSServiceAverageCPUUtilization", load_balancer="", target_group=""
+        ),
+        "target": 42.5,
+        "scale_in_cooldown": 60,
+        "scale_out_cooldown": 0,
+        "scales_in": False,
+        "load_balancer": "app/other/1",
+        "target_group": "targetgroup/other/2",
+        "scalable_target": "service/rich/other",
+    },
     "security_group": {
         "rules": (
             EVERYTHING_OUT,
@@ -262,17 +307,29 @@ SAMPLES: dict[str, dict[str, Any]] = {
     },
     "service": {
         "cluster": "other",
+        "scheduling": "DAEMON",
+        "own_address": False,
         "task_definition": _with("task_definition", _definition),
-        "provider": _with("provider", _output(Key("capacity_provider", "spare"), "name")),
-        "target_group": _with("target_group", _output(Key("target_group", "web-green"), "arn")),
-        "port": lambda world, desired: replace(desired, port=90, task_definition=_definition(world, 90)),
+        "capacity": (Share("FARGATE", 1, 1), Share("FARGATE_SPOT", 0, 4)),
+        "platform": "LATEST",
+        "subnets": lambda _, desired: replace(desired, subnets=desired.subnets[:1]),
+        "security_groups": _added("security_groups", _output(Key("security_group", "load-balancer"), "id")),
+        "public_ip": False,
+        "target_group": _with("target_group", _output(Key("target_group", "float-green"), "arn")),
+        "port": lambda world, desired: replace(desired, port=90, task_definition=_definition(world)),
         "desired": 3,
-        "min_percent": 100,
+        "min_percent": 50,
         "max_percent": 150,
-        "circuit_breaker": True,
+        "circuit_breaker": False,
+        "alarms": ("shop-5xx",),
+        "alarm_rollback": True,
         "grace": 60,
         "zone_rebalancing": "ENABLED",
-        "placement": (("binpack", "memory"),),
+        "placement": lambda world, desired: replace(_on_hosts(world, desired), placement=(("binpack", "memory"),)),
+        "constraints": lambda world, desired: replace(
+            _on_hosts(world, desired), constraints=(("distinctInstance", ""), ("memberOf", "attribute:a == b"))
+        ),
+        "execute_command": False,
         "tags": TAGS,
     },
     "subnet": {"vpc": "vpc-0", "cidr": "10.60.8.0/24", "tags": TAGS, "zone": "us-east-1a", "public_ip": False},
@@ -288,14 +345,31 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "image": "busybox:2",
         "cpu": 64,
         "memory": 200,
+        "memory_reservation": 100,
         "port": 9000,
         "environment": (("A", "1"), ("B", "2")),
         "secrets": (("KEY", "arn:aws:ssm:us-east-1:123456789012:parameter/key"),),
         "command": ("true",),
+        "depends_on": lambda _, desired: replace(
+            desired,
+            depends_on=(("migrate", "COMPLETE"),),
+            sidecars=(Sidecar("migrate", "busybox:1", memory=16, essential=False),),
+        ),
+        "health": (HealthCommand(("CMD", "true"), 20, 10, 5, 30),),
+        "sidecars": (
+            Sidecar("migrate", "busybox:1", 8, 16, False, 0, ("true",)),
+            Sidecar("proxy", "nginx:1", 8, 16, True, 81, (), (("KEY", "arn:aws:ssm:us-east-1:1:parameter/k"),)),
+        ),
+        "volumes": (TaskVolume("data", "/data"), TaskVolume("more", "/more", read_only=True)),
+        "task_role": "arn:aws:iam::123456789012:role/theirs",
         "execution_role": _with("execution_role", _output(Key("role", "execution-web"), "arn")),
         "log_group": _with("log_group", _output(Key("log_group", "web"), "name")),
         "stop_timeout": 60,
         "network_mode": "host",
+        "runs_on": lambda _, desired: replace(
+            desired, runs_on="FARGATE", network_mode="awsvpc", architecture="X86_64", cpu=256, memory=512
+        ),
+        "architecture": "ARM64",
         "tags": TAGS,
     },
     "vpc": {"cidr": "10.61.0.0/16", "tags": TAGS, "dns_hostnames": False},

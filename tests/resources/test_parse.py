@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from controller.aws.containers import Volume
 from controller.resources import (
     auto_scaling_group,
     capacity_provider,
@@ -19,11 +20,13 @@ from controller.resources import (
     route_table,
     security_group,
     service,
+    service_scaling_policy,
     target_group,
     task_definition,
 )
 from controller.resources.listener_rule import Balancing, Stickiness
 from controller.resources.repository import Lifecycle
+from controller.resources.service import Share
 
 ALB = "arn:aws:elasticloadbalancing:us-east-1:1:"
 
@@ -39,6 +42,22 @@ def ecs_service(**more: Any) -> Any:
         {"clusterArn": "x/c", "serviceName": "s", "serviceArn": "a", "status": "ACTIVE", "taskDefinition": "t",
          "desiredCount": 1, **more}
     )  # fmt: skip
+
+
+def several(*containers: Any, **more: Any) -> Any:
+    """A revision for Fargate."""
+    item = {"family": "f", "taskDefinitionArn": "a", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"]}
+    return task_definition.parse_definition(
+        {**item, "cpu": "256", "memory": "512", "containerDefinitions": [*containers], **more}, "s"
+    )
+
+
+def in_subnets(*subnets: str, **more: Any) -> Any:
+    return {"awsvpcConfiguration": {"subnets": [*subnets], **more}}
+
+
+APP = {"name": "app", "image": "i"}
+SERVERLESS: Any = {"capacityProviderStrategy": [{"capacityProvider": "FARGATE", "weight": 1}]}
 
 
 def rule(*conditions: Any, actions: Any = ()) -> Any:
@@ -134,6 +153,44 @@ BOTH = [
             id="service defaults",
         ),
         pytest.param(ecs_service(healthCheckGracePeriodSeconds=30), ecs_service(), id="grace without a load balancer"),
+        pytest.param(
+            ecs_service(
+                deploymentConfiguration={"alarms": {"alarmNames": ["x"], "enable": False, "rollback": True}},
+                placementStrategy=[{"type": "spread", "field": "host"}, {"type": "binpack", "field": "MEMORY"}],
+                placementConstraints=[{"type": "memberOf", "expression": "e"}, {"type": "distinctInstance"}],
+            ),
+            ecs_service(
+                placementStrategy=[{"type": "spread", "field": "instanceId"}, {"type": "binpack", "field": "memory"}],
+                placementConstraints=[{"type": "distinctInstance"}, {"type": "memberOf", "expression": "e"}],
+            ),
+            id="alarms that are off, two spellings, constraints in any order",
+        ),
+        pytest.param(
+            ecs_service(**SERVERLESS, platformVersion="1.4.0", networkConfiguration=in_subnets("s2", "s1")),
+            ecs_service(**SERVERLESS, networkConfiguration=in_subnets("s1", "s2", assignPublicIp="DISABLED")),
+            id="the newest platform is the latest; subnets in any order",
+        ),
+        pytest.param(
+            ecs_service(schedulingStrategy="DAEMON", desiredCount=7),
+            ecs_service(
+                schedulingStrategy="DAEMON",
+                desiredCount=9,
+                deploymentConfiguration={"maximumPercent": 100, "minimumHealthyPercent": 0},
+            ),
+            id="a daemon's count is nobody's; its percentages",
+        ),
+        pytest.param(
+            several(APP, {"name": "log", "image": "l", "portMappings": [{"containerPort": 9, "hostPort": 9}]}),
+            several(
+                {"name": "log", "image": "l", "essential": True, "cpu": 0, "portMappings": [{"containerPort": 9}]}, APP
+            ),
+            id="containers in any order, ports of their own address",
+        ),
+        pytest.param(
+            several({**APP, "healthCheck": {"command": ["CMD", "x"]}}),
+            several({**APP, "healthCheck": {"command": ["CMD", "x"], "interval": 30, "timeout": 5, "retries": 3}}),
+            id="what a health check has by default",
+        ),
         pytest.param(rule(PATHS, HOSTS), rule(HOSTS, {**PATHS, "Values": []}), id="conditions in any order, mirrored"),
         pytest.param(
             rule(actions=[{"Type": "forward", "TargetGroupArn": "t1", "Order": 1}]),
@@ -282,7 +339,7 @@ def test_what_others_changed_differs(one: Any, other: Any) -> None:
         ),
         pytest.param(
             cluster.parse_cluster({"clusterName": "c", "clusterArn": "a"}).as_desired.container_insights,
-            False,
+            "disabled",
             id="no settings, no insights",
         ),
         pytest.param(
@@ -293,6 +350,24 @@ def test_what_others_changed_differs(one: Any, other: Any) -> None:
             id="a failed delete is not gone",
         ),
         pytest.param(ecs_service(status="DRAINING").gone, True, id="a draining service is on its way out"),
+        pytest.param(
+            several(
+                {**APP, "mountPoints": [{"sourceVolume": "d", "containerPath": "/d"}]},
+                volumes=[{"name": "d", "host": {}}, {"name": "e", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}],
+            ).as_desired.volumes,
+            (Volume("d", "/d"), Volume("e", "efsVolumeConfiguration")),
+            id="a volume of another sort is no mount of ours",
+        ),
+        pytest.param(
+            ecs_service(launchType="EC2").as_desired.capacity, (Share("EC2", 0, 0),), id="a launch type is no strategy"
+        ),
+        pytest.param(
+            service_scaling_policy.parse_policy(
+                {"PolicyName": "p", "ResourceId": "service/c/s", "PolicyType": "StepScaling"}, "o"
+            ).as_desired.metric,
+            "StepScaling",
+            id="a policy that steps tracks nothing",
+        ),
     ],
 )
 def test_parsed_forms_are_canonical(parsed: Any, expected: Any) -> None:

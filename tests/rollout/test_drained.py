@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from controller.base.crumbs import AwayCrumb, BaselineCrumb
 from controller.rollout import drained
-from controller.rollout.model import Host, Policy, Service
+from controller.rollout.model import Host, Policy, Service, Task
 from tests.rollout.builders import NOW, ROLL, ago, away, draining, fleet, host, policy, service, target, task
 
 DEAD = {"healthy": False, "dead": True}
@@ -119,6 +120,33 @@ def test_a_standalone_task_is_stopped_once() -> None:
 def test_a_stray_target_has_no_task_behind_it(one: Host, found: list[int]) -> None:
     """It would be waited for in vain; a task's own is taken out by ECS."""
     assert [stray.port for stray in drained.strays(one, policy(), NOW)] == found
+
+
+@pytest.mark.parametrize(
+    ("tasks", "state", "stray"),
+    [
+        pytest.param((task(addresses=("10.0.0.9",)),), "healthy", False, id="a task is left"),
+        pytest.param((task(status="STOPPED", addresses=("10.0.0.9",)),), "healthy", True, id="left behind"),
+        pytest.param((task(status="STOPPED", addresses=("10.0.0.9",)),), "draining", False, id="deregistered already"),
+    ],
+)
+def test_the_address_of_a_task_is_a_target_of_its_host(tasks: tuple[Task, ...], state: str, stray: bool) -> None:
+    """Rule 5: by whatever it is registered, it must be gone or unused before the host goes."""
+    here = replace(target(state, 8080), address="10.0.0.9")
+    one = draining(tasks=tasks, targets=(here,))
+
+    assert drained.blocking(one, fleet((one,)), policy(), NOW) is not None
+    assert bool(drained.strays(one, policy(), NOW)) == stray
+    assert here.id == "10.0.0.9"
+
+
+def test_a_lost_host_keeps_what_its_tasks_still_answer_at() -> None:
+    """Addresses, ports it took, and ports its task definition fixes are theirs; the rest is nobody's."""
+    running = (task(addresses=("10.0.0.9",), static_ports=(9100,)),)
+    targets = (replace(target(port=8080), address="10.0.0.9"), target(port=9100), replace(target(), address="10.0.0.7"))
+    one = draining(**DEAD, tasks=running, targets=targets)
+
+    assert [stray.id for stray in drained.strays(one, policy(), NOW)] == ["10.0.0.7"]
 
 
 def test_last_words_are_those_of_services_with_a_task_there() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,6 +73,38 @@ def test_a_drain_needs_room_on_those_that_stay(ports: tuple[int, ...], memory: i
     staying = host("i-2", free=Resources(256, memory), tasks=(task("api", there, static_ports=(8080,)),))
 
     assert fits == (drain_misfit([leaving], [staying]) is None)
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "fits"),
+    [
+        pytest.param(None, True, id="nobody asks"),
+        pytest.param(1, True, id="one left"),
+        pytest.param(0, False, id="none left"),
+    ],
+)
+def test_a_task_with_an_address_takes_an_interface(interfaces: int | None, fits: bool) -> None:
+    """aws.md 4.3: a host has few of them."""
+    leaving = draining(tasks=(task(addresses=("10.0.0.9",)),))
+    staying = host("i-2", free=Resources(4096, 4096, interfaces))
+
+    assert fits == (drain_misfit([leaving], [staying]) is None)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        pytest.param({"interfaces": 1}, "needs 1 cpu/1 MiB, a network interface, left: 2046 cpu/1892 MiB/0 interfaces",
+                     id="interfaces"),
+        pytest.param({"alone": True}, "a host without another of its tasks", id="alone"),
+        pytest.param({"static_ports": (80,)}, "ports [80]", id="host ports"),
+    ],
+)  # fmt: skip
+def test_what_a_host_has_once_bounds_its_tasks(more: dict[str, Any], words: str) -> None:
+    room = Resources(2048, 1894, 2)
+
+    assert pool_misfit(3, room, [service(desired=3, cpu=1, memory=1, **more)]) is None
+    assert words in (pool_misfit(1, room, [service(desired=3, cpu=1, memory=1, **more)]) or "")
 
 
 @pytest.mark.parametrize(

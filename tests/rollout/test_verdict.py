@@ -130,7 +130,7 @@ LARGE = host("large", current=True, registered=Resources(4096, 8192))
 SMALL = host(registered=Resources(2048, 2048), tasks=(task("shop-web"),))
 REST = resting((SMALL,), size=1)
 ROLLING = fleet((SMALL,))
-BIG = state(deployment(), task_cpu=256, task_memory=4096, pool="main")
+BIG = state(deployment(), task_cpu=256, task_memory=4096, pools=("main",))
 TRIED = state(deployment(OLD), history=(past("STOPPED"),))
 
 

@@ -55,7 +55,7 @@ services:
     deregistration_delay: 30s
     stop_timeout: 30s
     log_retention: 7d
-    # scaling: {min: 4, max: 12, target_cpu: 60}
+    scaling: {min: 4, max: 12, target_cpu: 60}
     deployment: {strategy: rolling, min_percent: 100, max_percent: 200, circuit_breaker: true}
 gates:
   probe: {path: /health, max_error_ratio: 0.0}
@@ -99,20 +99,8 @@ def test_the_example_of_the_design_loads_whole(loads: Callable[..., Loaded]) -> 
     )
     assert (stack.gates.probe and stack.gates.probe.max_error_ratio, stack.gates.alarms) == (0.0, ("shop-5xx",))
     assert stack.gates.no_data.wait == timedelta(minutes=2)
-
-
-@pytest.mark.parametrize(
-    ("line", "problem"),
-    [
-        pytest.param("    # scaling: {min: 4, max: 12, target_cpu: 60}",
-                     "37:5: services.web.scaling: is not supported yet", id="services"),
-    ],
-)  # fmt: skip
-def test_what_the_design_promises_for_later_is_refused_by_name(
-    line: str, problem: str, judge: Callable[..., list[str]]
-) -> None:
-    """Never "unknown": the author reads that the field is right and the release is too old."""
-    assert judge(DESIGN.replace(line, line.replace("# ", "")), env={"TAG": "v3"}) == [problem]
+    assert web.scaling is not None
+    assert (web.scaling.min, web.scaling.max, web.scaling.targets) == (4, 12, (("cpu", 60),))
 
 
 def test_the_digest_is_of_what_a_spec_says(loads: Callable[..., Loaded]) -> None:

@@ -15,6 +15,7 @@ from controller.spec.build import build
 from controller.spec.load import Loaded, load
 from controller.spec.places import Problems
 from controller.spec.schema import _expected, schema
+from controller.spec.types import Alarms, ContainerHealth, Fargate, Scaling
 
 ROOT = Path(__file__).parent.parent.parent
 SPECS = ROOT / "specs"
@@ -131,11 +132,30 @@ def test_defaults_that_descriptions_promise_are_those_of_the_types() -> None:
     name = "^[a-z][a-z0-9-]{0,23}$"
     bare = load(str(SPECS / "minimal.yaml")).stack
     pool, service = bare.pools[0], bare.services[0]
+    parts_of = {
+        "fargate": Fargate(),
+        "container_health": ContainerHealth(),
+        "scaling": Scaling(0, 1),
+        "alarms": Alarms(),
+    }
+    left_out = {
+        "alarms",
+        "public_ip",
+        "command",
+        "min",
+        "max",
+        "target_cpu",
+        "target_memory",
+        "target_requests",
+        "names",
+    }
     promised = {
         **{f".hosts.{name}.rollout.{key}": getattr(pool.rollout, key) for key in type(pool.rollout).__slots__},
         **{f".services.{name}.health.{key}": getattr(service.health, key) for key in type(service.health).__slots__},
         **{f".services.{name}.deployment.{key}": getattr(service.deployment, key)
-           for key in type(service.deployment).__slots__},
+           for key in type(service.deployment).__slots__ if key not in left_out},
+        **{f".services.{name}.{'deployment.' if part == 'alarms' else ''}{part}.{key}": getattr(value, key)
+           for part, value in parts_of.items() for key in type(value).__slots__ if key not in left_out},
         **{f".services.{name}.{key}": getattr(service, key)
            for key in ("deregistration_delay", "stop_timeout", "log_retention", "log_on_destroy")},
         ".cluster.container_insights": bare.cluster.container_insights,

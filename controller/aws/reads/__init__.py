@@ -17,9 +17,10 @@ from controller.aws.reads.elbv2 import ElbReads
 from controller.aws.reads.groups import GroupReads
 from controller.aws.reads.named import NamedReads
 from controller.aws.reads.ours import apart, keyed
+from controller.aws.reads.scaling import ScalingReads
 
 __all__ = ["DESCRIBE_TASKS_MAX", "VERSION_MARK", "Reads", "apart", "keyed"]
 
 
-class Reads(Ec2Reads, GroupReads, EcsReads, ElbReads, NamedReads):
+class Reads(Ec2Reads, GroupReads, EcsReads, ElbReads, NamedReads, ScalingReads):
     """One pass's view of AWS. Make a new one for every pass."""

@@ -140,6 +140,7 @@ def test_what_was_not_given_reads_back_as_its_default(hosts: Stack) -> None:
         "deploymentCircuitBreaker": {"enable": False, "rollback": False},
         "maximumPercent": 200,
         "minimumHealthyPercent": 100,
+        "alarms": {"alarmNames": [], "enable": False, "rollback": False},
         "strategy": "ROLLING",
         "bakeTimeInMinutes": 0,
     }

@@ -1,0 +1,176 @@
+"""The parts of a task definition, as ECS is told them and as it says them back, in one canonical form (aws.md 9.1).
+
+What ECS fills in (tcp, host ports of awsvpc and host mode, 30/5/3 of a health check) is left out on the way back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from controller.base.keys import Tags
+from controller.spec.names import CONTAINER
+
+if TYPE_CHECKING:
+    from controller.spec.types import ContainerHealth
+    from controller.spec.types import Sidecar as Spec
+
+CONDITIONS = {"started": "START", "healthy": "HEALTHY", "complete": "COMPLETE", "success": "SUCCESS"}
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """Seconds."""
+
+    command: tuple[str, ...]
+    interval: int = 30
+    timeout: int = 5
+    retries: int = 3
+    start_period: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """One container beside the service's own; 0 and () for what it has not."""
+
+    name: str
+    image: str
+    cpu: int = 0
+    memory: int = 0
+    essential: bool = True
+    port: int = 0
+    command: tuple[str, ...] = ()
+    secrets: Tags = ()
+    depends_on: Tags = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """What the service's own container sees at `mount`; `host_path` "": as long as the task lives."""
+
+    name: str
+    mount: str
+    host_path: str = ""
+    read_only: bool = False
+
+
+# ------------------------------------------------------------------------------------------------ from the spec
+def conditions(wanted: Tags, service: str) -> Tags:
+    """(container, condition) in ECS's words; the service's name means its own container."""
+    return tuple(sorted((CONTAINER if name == service else name, CONDITIONS[word]) for name, word in wanted))
+
+
+def health_of(health: ContainerHealth) -> tuple[HealthCheck, ...]:
+    if not health.command:
+        return ()
+    seconds = [int(one.total_seconds()) for one in (health.interval, health.timeout, health.start_period)]
+    return (HealthCheck(health.command, seconds[0], seconds[1], health.retries, seconds[2]),)
+
+
+def sidecar_of(one: Spec, service: str) -> Sidecar:
+    secrets, after = tuple(sorted(one.secrets)), conditions(one.depends_on, service)
+    return Sidecar(one.name, one.image, one.cpu, one.memory, one.essential, one.port or 0, one.command, secrets, after)
+
+
+# ------------------------------------------------------------------------------------------------ as ECS says them
+def port_in(container: Mapping[str, Any], mode: str) -> int:
+    """The one port, mapped as the network mode maps it; 0 for none, less for a shape of somebody else's."""
+    mappings = container.get("portMappings", [])
+    ours = [
+        int(one["containerPort"])
+        for one in mappings
+        if one.get("protocol", "tcp") == "tcp"
+        and int(one.get("hostPort", 0)) in ({0} if mode == "bridge" else {0, int(one["containerPort"])})
+    ]
+    return ours[0] if len(ours) == len(mappings) == 1 else -len(mappings)
+
+
+def secrets_in(container: Mapping[str, Any]) -> Tags:
+    return tuple(sorted((one["name"], one["valueFrom"]) for one in container.get("secrets", [])))
+
+
+def conditions_in(container: Mapping[str, Any]) -> Tags:
+    return tuple(sorted((one["containerName"], one["condition"]) for one in container.get("dependsOn", [])))
+
+
+def health_in(container: Mapping[str, Any]) -> tuple[HealthCheck, ...]:
+    one = container.get("healthCheck")
+    if not one or list(one.get("command", [])) == ["NONE"]:
+        return ()
+    return (
+        HealthCheck(
+            tuple(one["command"]),
+            int(one.get("interval", 30)),
+            int(one.get("timeout", 5)),
+            int(one.get("retries", 3)),
+            int(one.get("startPeriod", 0)),
+        ),
+    )
+
+
+def sidecar_in(one: Mapping[str, Any], mode: str) -> Sidecar:
+    return Sidecar(
+        one["name"],
+        one.get("image", ""),
+        int(one.get("cpu", 0)),
+        int(one.get("memory", 0)),
+        bool(one.get("essential", True)),
+        port_in(one, mode),
+        tuple(one.get("command", [])),
+        secrets_in(one),
+        conditions_in(one),
+    )
+
+
+def volumes_in(volumes: Sequence[Mapping[str, Any]], container: Mapping[str, Any]) -> tuple[Volume, ...]:
+    """A volume nobody mounts, or of another sort (EFS, a driver), has no mount of ours and so differs."""
+    mounts = {one.get("sourceVolume", ""): one for one in container.get("mountPoints", [])}
+    found = []
+    for one in volumes:
+        mounted = mounts.get(one["name"], {})
+        foreign = sorted(key for key, value in one.items() if value and key not in {"name", "host"})
+        path = one.get("host", {}).get("sourcePath", "")
+        where = mounted.get("containerPath", "") if not foreign else ", ".join(foreign)
+        found.append(Volume(one["name"], where, path, bool(mounted.get("readOnly"))))
+    return tuple(sorted(found, key=lambda one: one.name))
+
+
+# ------------------------------------------------------------------------------------------------ as ECS is told them
+def common(port: int, mode: str, secrets: Tags, command: tuple[str, ...], after: Tags) -> dict[str, Any]:
+    """What every container has or leaves out alike."""
+    found: dict[str, Any] = {}
+    if port:
+        found["portMappings"] = [
+            {"containerPort": port, "hostPort": 0 if mode == "bridge" else port, "protocol": "tcp"}
+        ]
+    if secrets:
+        found["secrets"] = [{"name": name, "valueFrom": arn} for name, arn in secrets]
+    if command:
+        found["command"] = list(command)
+    if after:
+        found["dependsOn"] = [{"containerName": name, "condition": condition} for name, condition in after]
+    return found
+
+
+def log(group: str, region: str, prefix: str) -> dict[str, Any]:
+    options = {"awslogs-group": group, "awslogs-region": region, "awslogs-stream-prefix": prefix}
+    return {"logDriver": "awslogs", "options": options}
+
+
+def health_check(one: HealthCheck) -> dict[str, Any]:
+    return {
+        "command": list(one.command),
+        "interval": one.interval,
+        "timeout": one.timeout,
+        "retries": one.retries,
+        "startPeriod": one.start_period,
+    }
+
+
+def volume(one: Volume) -> dict[str, Any]:
+    return {"name": one.name, "host": {"sourcePath": one.host_path} if one.host_path else {}}
+
+
+def mount(one: Volume) -> dict[str, Any]:
+    return {"sourceVolume": one.name, "containerPath": one.mount, "readOnly": one.read_only}

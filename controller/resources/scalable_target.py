@@ -1,0 +1,109 @@
+"""What lets Application Auto Scaling move a service's count between two bounds. The count itself is then its own.
+
+A target has no owner tag that a list would show: it is of whoever owns the service it scales. A deleted service takes
+its target along without a word (peers.md 4.8, R14), so it is compared in every pass like any other resource.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from controller.aws import tags
+from controller.base.keys import OWNER_TAG, Key, Ref, key_of
+from controller.engine.reconciler import Change, Observed, spec
+from controller.spec.names import live_name
+
+if TYPE_CHECKING:
+    from controller.aws.client import Aws
+    from controller.aws.reads import Reads
+    from controller.spec.types import Stack
+
+DIMENSION: Final = "ecs:service:DesiredCount"
+
+
+@dataclass(frozen=True, slots=True)
+class ScalableTarget:
+    """`within`: the service's count lies between the bounds; registering again moves it there (aws.md 3.5).
+
+    suspended   what somebody switched off: "" for nothing
+    """
+
+    min: int
+    max: int
+    suspended: str
+    within: bool
+    service: str | Ref = spec(compare=False)
+    name: str = spec(compare=False)  # as Application Auto Scaling calls it: service/<cluster>/<service>
+
+
+class ScalableTargetKind:
+    kind = "scalable_target"
+    volatile: tuple[str, ...] = ()
+    data = False
+
+    def declare(self, stack: Stack) -> Iterable[tuple[Key, ScalableTarget]]:
+        cluster = live_name(stack, Key("cluster", "main"))
+        for service in stack.services:
+            if service.scaling is not None:
+                name = f"service/{cluster}/{live_name(stack, Key('service', service.name))}"
+                scaling, arn = service.scaling, Ref(Key("service", service.name), "arn")
+                yield Key(self.kind, service.name), ScalableTarget(scaling.min, scaling.max, "", True, arn, name)
+
+    def observe(
+        self, reads: Reads, wanted: Mapping[Key, ScalableTarget], owner: str
+    ) -> Mapping[Key, Observed[ScalableTarget]]:
+        targets = reads.scalable_targets()
+        services = {item["serviceName"]: item for item in reads.services() if item["status"] == "ACTIVE"}
+        known = {desired.name: key for key, desired in wanted.items()}
+        found = {}
+        for item in targets:
+            service = services.get(item["ResourceId"].rsplit("/", 1)[-1])
+            if service is None:
+                continue
+            born = key_of(tags.read(service.get("tags")), "service")
+            key = known.get(item["ResourceId"]) or (Key(self.kind, born.name) if born is not None else None)
+            if key is not None:
+                found[key] = parse_target(item, service)
+        return found
+
+    def create(self, aws: Aws, key: Key, desired: ScalableTarget) -> Mapping[str, str]:
+        """Registering is an upsert (aws.md 3.5)."""
+        aws.applicationautoscaling.register_scalable_target(
+            ServiceNamespace="ecs",
+            ResourceId=desired.name,
+            ScalableDimension=DIMENSION,
+            MinCapacity=desired.min,
+            MaxCapacity=desired.max,
+            SuspendedState={
+                "DynamicScalingInSuspended": False,
+                "DynamicScalingOutSuspended": False,
+                "ScheduledScalingSuspended": False,
+            },
+        )
+        return {"id": desired.name}
+
+    def update(
+        self, aws: Aws, observed: Observed[ScalableTarget], desired: ScalableTarget, changes: tuple[Change, ...]
+    ) -> Mapping[str, str]:
+        self.create(aws, Key(self.kind, desired.name), desired)
+        return {}
+
+    def delete(self, aws: Aws, observed: Observed[ScalableTarget]) -> None:
+        aws.applicationautoscaling.deregister_scalable_target(
+            ServiceNamespace="ecs", ResourceId=observed.as_desired.name, ScalableDimension=DIMENSION
+        )
+
+
+def parse_target(item: Mapping[str, Any], service: Mapping[str, Any]) -> Observed[ScalableTarget]:
+    least, most = int(item["MinCapacity"]), int(item["MaxCapacity"])
+    state = item.get("SuspendedState") or {}
+    off = sorted(name.removesuffix("Suspended") for name, value in state.items() if value is True)
+    within = least <= int(service["desiredCount"]) <= most
+    as_desired = ScalableTarget(least, most, ", ".join(off), within, service["serviceArn"], item["ResourceId"])
+    owner = tags.read(service.get("tags")).get(OWNER_TAG)
+    return Observed(as_desired, {"id": item["ResourceId"]}, owner)
+
+
+KIND = ScalableTargetKind()
