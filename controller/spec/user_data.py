@@ -23,7 +23,7 @@ OURS = ("cluster", "awsvpc-block-imds", "container-stop-timeout", "enable-spot-i
 def user_data(stack: Stack, pool: Pool) -> str:
     """The user data of a pool's hosts, decoded. The pool's own lines, or settings, come after ours."""
     cluster = live_name(stack, Key("cluster", "main"))
-    longest = max((s.stop_timeout for s in stack.services if s.pool == pool.name), default=None)
+    longest = max((s.stop_timeout for s in stack.services if pool.name in s.pools), default=None)
     spot = pool.spot is not None
     if pool.os == "bottlerocket":
         return _settings(cluster, longest, pool.user_data, spot=spot)

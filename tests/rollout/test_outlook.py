@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from controller.rollout.model import Resources
-from controller.rollout.outlook import _capacity, _leaving
+from controller.rollout.outlook import _whole, _leaving
 from controller.rollout.sight import parse_generation
 from controller.spec.pools import Image, Pool, Size
 from tests.rollout.builders import fleet, host
@@ -41,7 +41,7 @@ def test_tasks_must_fit_the_smallest_type(types: tuple[str, ...], least: Resourc
     """AWS may launch any of them."""
     pool = Pool("main", "", Image(), Size(1, 3, 6), instance_types=types)
 
-    capacity, offer = _capacity(pool, None, Types())  # type: ignore[arg-type]
+    capacity, offer = _whole(pool, None, Types())  # type: ignore[arg-type]
 
     assert capacity == least
     assert offer.startswith(words)
@@ -50,14 +50,14 @@ def test_tasks_must_fit_the_smallest_type(types: tuple[str, ...], least: Resourc
 def test_nothing_is_judged_while_one_type_is_unknown() -> None:
     pool = Pool("main", "", Image(), Size(1, 3, 6), instance_types=("t3.small", "t9.small"))
 
-    assert _capacity(pool, None, Types()) == (None, "")  # type: ignore[arg-type]
+    assert _whole(pool, None, Types()) == (None, "")  # type: ignore[arg-type]
 
 
 def test_what_registered_is_not_asked_for() -> None:
     reads = Types()
     known = fleet([host(instance_type="t3.small", registered=Resources(2048, 1900))])
 
-    capacity, _ = _capacity(MIXED, known, reads)  # type: ignore[arg-type]
+    capacity, _ = _whole(MIXED, known, reads)  # type: ignore[arg-type]
 
     assert (capacity, reads.asked) == (Resources(2048, 1900), ("t3.large",))
 
