@@ -132,8 +132,9 @@ def built(path: Path, *overrides: str) -> World:
     return world
 
 
-def converge(world: World, want: Want = "converge", scope: Scope | None = None) -> Tick:
-    """Ticks until one is quiet; images are pushed when they are missed. What AWS refuses for good fails the test."""
+def converge(world: World, want: Want = "converge", scope: Scope | None = None, pause: timedelta = timedelta()) -> Tick:
+    """Ticks until one is quiet, at least *pause* apart; images are pushed when they are missed. What AWS refuses for
+    good fails the test."""
     for _ in range(LIVES):
         seen = world.tick(want, act=True, scope=scope)
         missed = [error for error in seen.failed.values() if isinstance(error, Missing)]
@@ -143,7 +144,7 @@ def converge(world: World, want: Want = "converge", scope: Scope | None = None) 
         assert refused == {}, refused
         if seen.quiet and not missed:
             return seen
-        world.sim.sleep(seen.requeue_after)
+        world.sim.sleep(max(pause, seen.requeue_after))
     raise AssertionError(f"not quiet after {LIVES} ticks: {seen.failed}")
 
 

@@ -1,0 +1,79 @@
+"""Whatever the spec: after an apply nothing is left to do, and it does not matter what was there before.
+
+AWS shuffles its lists meanwhile. One example is a ring of specs: each is applied to nothing, and then each to the world
+that the one before it left, with all that may be pruned and replaced. ``THESEUS_PROPERTIES`` says how many specs are
+tried, and ``THESEUS_SEED`` where the dice begin.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from controller.base.errors import SpecError
+from controller.engine.plan import Scope
+from controller.sandbox.simulated import Simulated
+from controller.spec.load import load
+from controller.spec.types import Stack
+from tests.properties.picture import picture
+from tests.properties.specs import Json, stacks
+from tests.resources.stacks import World, converge
+
+PAUSE = timedelta(seconds=12)  # between passes: they are what such a test costs
+RING = 4  # specs of one example
+PARTS = 5
+SPECS = int(os.environ.get("THESEUS_PROPERTIES", "100"))
+FIRST = int(os.environ.get("THESEUS_SEED", "0"))
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_spec_converges_and_what_was_there_before_does_not_matter(part: int) -> None:
+    @seed(FIRST + part)
+    @settings(
+        max_examples=max(1, SPECS // RING // PARTS),
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.lists(stacks().map(loaded).filter(bool), min_size=RING, max_size=RING))
+    def ring(specs: list[Stack]) -> None:
+        pictures = []
+        for stack in specs:
+            world = World(Simulated(), stack)
+            world.sim.door("POST", "shuffle", seed=part)
+            settle(world, Scope())
+            pictures.append(picture(world))
+        for stack, alone in zip(specs, pictures, strict=True):
+            world.stack = stack
+            settle(world, Scope(prune=True, replace=frozenset(map(str, world.desired()))))
+            assert picture(world) == alone
+
+    ring()
+
+
+def settle(world: World, scope: Scope) -> None:
+    """Apply until nothing moves; then a plan is empty."""
+    converge(world, scope=scope, pause=PAUSE)
+    seen = world.tick(scope=scope)
+    assert [(str(step.key), step.action, step.changes) for step in seen.plan.pending] == []
+    kept = {step.key for step in seen.plan.steps if step.reason.startswith("kept: ")}
+    assert (seen.plan.problems, set(seen.plan.orphans) - kept, seen.quiet) == ((), set(), True)
+
+
+def loaded(document: Json) -> Stack | None:
+    """The stack of *document*; None where fields of it do not go together, which other tests are about."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "spec.yaml"
+        path.write_text(json.dumps(document))  # JSON is YAML
+        try:
+            return load(str(path), ()).stack
+        except SpecError:
+            return None
