@@ -26,6 +26,7 @@ FAST = (
     "modes/test_known.py",
     "modes/test_record.py",
     "resources/test_parse.py",
+    "resources/test_staged.py",
     "report_prober/test_probe_result.py",
     "report_prober/test_demo_page.py",
 )

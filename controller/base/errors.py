@@ -39,6 +39,10 @@ class NotYet(ControllerError):  # noqa: N818 - named by what happens next
         self.after = after
 
 
+class Underway(NotYet):
+    """As far as it can be for now, and the rest waits for others: what depends on the step may go on."""
+
+
 class Stale(ControllerError):  # noqa: N818
     """The world changed since we looked: plan again before acting."""
 

@@ -10,7 +10,7 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from controller.aws.client import Aws
-from controller.base.errors import ControllerError, Gone, NotYet, Refused
+from controller.base.errors import ControllerError, Gone, NotYet, Refused, Underway
 from controller.base.keys import Key, refs
 from controller.engine.graph import resolve
 from controller.engine.plan import Kinds, Plan, Step
@@ -37,6 +37,7 @@ def execute(plan: Plan, kinds: Kinds, aws: Aws, held: Mapping[Key, str], now: da
         key: step.observed.outputs for key, step in steps.items() if step.observed is not None
     }
     done: list[Key] = []
+    underway: dict[Key, BaseException] = {}
 
     def act(key: Key) -> None:
         step = steps[key]
@@ -46,6 +47,9 @@ def execute(plan: Plan, kinds: Kinds, aws: Aws, held: Mapping[Key, str], now: da
             raise NotYet(held[key])
         try:
             outputs[key] = _perform(step, kinds[key.kind], aws, outputs)
+        except Underway as waits:  # its outputs are as they were: those that depend on it may be what it waits for
+            underway[key] = waits
+            return
         except Refused as refusal:
             if refusal.fresh and _built_lately(key, plan, outputs, now):
                 raise NotYet(f"{refusal} (IAM has not spread yet)") from refusal
@@ -53,7 +57,7 @@ def execute(plan: Plan, kinds: Kinds, aws: Aws, held: Mapping[Key, str], now: da
         done.append(key)
 
     graph = {key: {p for p in plan.before.get(key, ()) if p in steps} for key in steps}
-    failed = walk(graph, act)
+    failed = walk(graph, act) | underway
     for error in failed.values():
         if not isinstance(error, ControllerError):
             raise error

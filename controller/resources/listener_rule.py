@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from controller.aws import tags
 from controller.aws.client import pages
 from controller.aws.reads import apart
-from controller.base.errors import Refused
+from controller.base.errors import Refused, Underway
 from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, birth_tags, key_of, lasting_tags
+from controller.base.words import plural
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
 
@@ -142,8 +143,12 @@ class ListenerRuleKind:
         request: dict[str, Any] = {}
         if fields & {"paths", "hosts"}:
             request["Conditions"] = _conditions(desired)
+        waits = ""
         if "forwards" in fields:
-            request["Actions"] = _actions(desired)
+            live = observed.as_desired.forwards
+            now, waits = staged(live, desired.forwards, _healthy(aws, live, desired.forwards))
+            if set(now) != set(live):
+                request["Actions"] = _actions(now)
         differing = observed.as_desired.groups if "balancing" in fields else ()
         if desired.balancing.stickiness is None:  # before the rule may have several groups again
             _spread(aws, desired, differing)
@@ -155,6 +160,8 @@ class ListenerRuleKind:
             _set_priority(aws, observed, desired)
         if "tags" in fields:
             aws.elbv2.add_tags(ResourceArns=[arn], Tags=tags.pascal(desired.tags))
+        if waits:
+            raise Underway(waits)
         return {}
 
     def delete(self, aws: Aws, observed: Observed[ListenerRule]) -> None:
@@ -227,7 +234,7 @@ def _create(aws: Aws, desired: ListenerRule) -> Any:
         ListenerArn=str(desired.listener),
         Priority=desired.priority,
         Conditions=_conditions(desired),
-        Actions=_actions(desired),
+        Actions=_actions(desired.forwards),
         Tags=tags.pascal(desired.tags),
     )["Rules"][0]
 
@@ -296,8 +303,40 @@ def _conditions(desired: ListenerRule) -> list[Any]:
     return found
 
 
-def _actions(desired: ListenerRule) -> list[Any]:
-    groups = [{"TargetGroupArn": str(one.group), "Weight": one.weight} for one in desired.forwards]
+def staged(
+    live: tuple[Forward, ...], wanted: tuple[Forward, ...], healthy: Mapping[str, int]
+) -> tuple[tuple[Forward, ...], str]:
+    """The forwards to set now on the way from *live* to *wanted*, and what the rest of the way waits for. Pure.
+
+    A group that takes over from another is added with weight 0 first, so that its targets are checked (aws.md 2.1). All
+    traffic moves to it in one call, once it has as many healthy targets as the busiest one had.
+    """
+    serving = {str(one.group) for one in live if one.weight}
+    new = sorted(str(one.group) for one in wanted if one.weight and str(one.group) not in serving)
+    enough = max((healthy.get(group, 0) for group in serving), default=0)
+    present = {str(one.group) for one in live}
+    late = [group for group in new if group not in present or healthy.get(group, 0) < enough]
+    if not (late and serving):
+        return wanted, ""
+    added = tuple(Forward(one.group, 0) for one in wanted if str(one.group) not in present)
+    name, ready = late[0].rsplit("/", 2)[-2], healthy.get(late[0], 0)
+    return live + added, f"traffic moves to {name} when it has {plural(enough, 'healthy target')} ({ready} now)"
+
+
+def _healthy(aws: Aws, live: tuple[Forward, ...], wanted: tuple[Forward, ...]) -> dict[str, int]:
+    """How many healthy targets each group has that serves, or is to serve; nothing where no other is to serve."""
+    serves, shall = ({str(one.group) for one in some if one.weight} for some in (live, wanted))
+    if shall <= serves:
+        return {}
+    found = {}
+    for group in sorted(serves | shall):
+        health = aws.elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+        found[group] = sum(one["TargetHealth"]["State"] == "healthy" for one in health)
+    return found
+
+
+def _actions(forwards: tuple[Forward, ...]) -> list[Any]:
+    groups = [{"TargetGroupArn": str(one.group), "Weight": one.weight} for one in forwards]
     stickiness = {"Enabled": False}
     return [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups, "TargetGroupStickinessConfig": stickiness}}]
 

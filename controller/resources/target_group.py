@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from controller.aws import tags
 from controller.aws.reads import keyed
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.base.words import plural
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
 
@@ -120,6 +121,11 @@ class TargetGroupKind:
                 case "tags":
                     aws.elbv2.add_tags(ResourceArns=[arn], Tags=tags.pascal(desired.tags))
         return {}
+
+    def still_serves(self, aws: Aws, observed: Observed[TargetGroup]) -> str:
+        found = aws.elbv2.describe_target_health(TargetGroupArn=observed.outputs["arn"])["TargetHealthDescriptions"]
+        left = [one for one in found if one["TargetHealth"]["State"] != "unused"]
+        return f"{plural(len(left), 'target')} not gone yet" if left else ""
 
     def delete(self, aws: Aws, observed: Observed[TargetGroup]) -> None:
         aws.elbv2.delete_target_group(TargetGroupArn=observed.outputs["arn"])

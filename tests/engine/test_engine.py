@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from controller.base.errors import NotYet, Refused
+from controller.base.errors import NotYet, Refused, Underway
 from controller.base.keys import Key, Ref, Tags
 from controller.engine.compare import compare
 from controller.engine.execute import execute
@@ -270,3 +270,16 @@ def test_a_target_takes_its_parents_with_it() -> None:
     made = converge(three(), {}, kinds_of_three(), only=frozenset({"box/a"}))
 
     assert [str(s.key) for s in made.pending] == ["net/a", "box/a"]
+
+
+def test_what_depends_on_a_step_that_is_under_way_may_go_on() -> None:
+    """A rule waits for the targets of a service that comes after it."""
+    kinds = kinds_of_three()
+    kinds["box"].fail["update ['size'] to [2]"] = Underway("half done")
+    observed = in_place(size=1)
+    observed[LID] = live(Thing(parent="other"), id="l")
+
+    result = execute(converge(three(size=2), observed, kinds), kinds, None, {}, NOW)  # type: ignore[arg-type]
+
+    assert kinds["net"].log == ["update ['parent'] to ['b']"]
+    assert (result.done, str(result.failed[BOX])) == ((LID,), "half done")

@@ -1,0 +1,56 @@
+"""How a rule's traffic moves from one target group to another: checked first, moved at once, never to an empty one."""
+
+from __future__ import annotations
+
+import pytest
+
+from controller.resources.listener_rule import Forward, staged
+
+BLUE, GREEN, NEXT = (f"arn:targetgroup/{name}/1" for name in ("blue", "green", "next"))
+
+
+def forwards(**weights: int) -> tuple[Forward, ...]:
+    groups = {"blue": BLUE, "green": GREEN, "next": NEXT}
+    return tuple(Forward(groups[name], weight) for name, weight in weights.items())
+
+
+@pytest.mark.parametrize(
+    ("live", "wanted", "healthy", "now", "waits"),
+    [
+        pytest.param(
+            forwards(blue=100, green=0), forwards(next=100, green=0), {BLUE: 4},
+            forwards(blue=100, green=0, next=0), "traffic moves to next when it has 4 healthy targets (0 now)",
+            id="first it is added with weight 0, or nobody would check its targets",
+        ),
+        pytest.param(
+            forwards(blue=100, green=0, next=0), forwards(next=100, green=0), {BLUE: 4, NEXT: 3},
+            forwards(blue=100, green=0, next=0), "traffic moves to next when it has 4 healthy targets (3 now)",
+            id="one target is missing",
+        ),
+        pytest.param(
+            forwards(blue=100, green=0, next=0), forwards(next=100, green=0), {BLUE: 4, NEXT: 4},
+            forwards(next=100, green=0), "", id="all of it at once, and the old one is out",
+        ),
+        pytest.param(
+            forwards(blue=100, green=0), forwards(next=100, green=0), {BLUE: 0},
+            forwards(blue=100, green=0, next=0), "traffic moves to next when it has 0 healthy targets (0 now)",
+            id="an empty one, too, is replaced by one that is attached",
+        ),
+        pytest.param(
+            forwards(blue=50, green=50), forwards(blue=100, green=0), {}, forwards(blue=100, green=0), "",
+            id="weights between groups that serve are just set",
+        ),
+        pytest.param(
+            (), forwards(blue=100, green=0), {}, forwards(blue=100, green=0), "",
+            id="a rule that forwards nowhere has nothing to lose",
+        ),
+    ],
+)  # fmt: skip
+def test_traffic_moves_in_stages(
+    live: tuple[Forward, ...],
+    wanted: tuple[Forward, ...],
+    healthy: dict[str, int],
+    now: tuple[Forward, ...],
+    waits: str,
+) -> None:
+    assert staged(live, wanted, healthy) == (now, waits)
