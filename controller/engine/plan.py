@@ -19,7 +19,7 @@ from controller.base.keys import Key, refs
 from controller.engine.compare import compare
 from controller.engine.graph import edges, live_edges, ordered, resolve
 from controller.engine.reconciler import RISKS, Change, Observed, Reconciler, Risk, looked_up
-from controller.engine.succession import born_as, family, renamed
+from controller.engine.succession import born_as, family, renamed, settled_names
 
 Action = Literal["none", "read", "create", "update", "replace", "delete"]
 OUT_OF_SCOPE = "out of scope"  # how every note begins that tells what --target and --exclude leave as it is
@@ -114,6 +114,7 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
     for key in ordered(graph):
         data = looked_up(kinds[key.kind], desired[key])
         kin = family(key, resolve(desired[key], known), observed, owner)
+        observed, kin = settled_names(key, observed, kin)
         have = kin.head
         step = _step(key, renamed(desired[key], have), have, known, data=data)
         if key in allowed:

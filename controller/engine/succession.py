@@ -64,6 +64,23 @@ def family(key: Key, desired: Any, observed: Live, owner: str) -> Family:
     return Family(chosen, old, {one: have for one, have in rest.items() if one not in old})
 
 
+def settled_names(key: Key, observed: Live, kin: Family) -> tuple[Live, Family]:
+    """*observed* with the head under its plain key: what else is live under that changes names with it.
+
+    What others declare that they refer to is then the head, and a predecessor is deleted under a key of its own.
+    """
+    at = next((one for one, have in observed.items() if have is kin.head), key)
+    if at == key or key not in observed:
+        return observed, kin
+    swapped = {**observed, key: observed[at], at: observed[key]}
+    names = {key: at, at: key}
+    return swapped, replace(
+        kin,
+        predecessors={names.get(one, one): have for one, have in kin.predecessors.items()},
+        twins={names.get(one, one): have for one, have in kin.twins.items()},
+    )
+
+
 def renamed(desired: Any, have: Observed[Any] | None) -> Any:
     """*desired* under the live name of *have*: a name finds and creates, it is never compared."""
     live = getattr(have.as_desired, "name", None) if have is not None else None

@@ -10,6 +10,7 @@ belong together are written here, where their order with the rule can be kept.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -132,7 +133,8 @@ class ListenerRuleKind:
             else:
                 raise
         if desired.balancing != Balancing():  # groups are born with the defaults
-            _spread(aws, desired, desired.groups)
+            with suppress(Underway):  # the next pass finds what is left to do
+                _spread(aws, desired, desired.groups)
         return {"arn": made["RuleArn"]}
 
     def update(
@@ -144,12 +146,12 @@ class ListenerRuleKind:
         if fields & {"paths", "hosts"}:
             request["Conditions"] = _conditions(desired)
         waits = ""
+        differing = observed.as_desired.groups if "balancing" in fields else ()
         if "forwards" in fields:
             live = observed.as_desired.forwards
             now, waits = staged(live, desired.forwards, _healthy(aws, live, desired.forwards))
-            if set(now) != set(live):
-                request["Actions"] = _actions(now)
-        differing = observed.as_desired.groups if "balancing" in fields else ()
+            if set(now) != set(live) or differing:
+                request["Actions"] = _actions(now, desired.balancing)
         if desired.balancing.stickiness is None:  # before the rule may have several groups again
             _spread(aws, desired, differing)
         if request:
@@ -229,12 +231,16 @@ def _groups(service: str) -> tuple[Key, ...]:
     return tuple(Key("target_group", f"{service}-{colour}") for colour in COLOURS)
 
 
+def _name(group: str | Ref) -> str:
+    return str(group).split("/")[-2]
+
+
 def _create(aws: Aws, desired: ListenerRule) -> Any:
     return aws.elbv2.create_rule(
         ListenerArn=str(desired.listener),
         Priority=desired.priority,
         Conditions=_conditions(desired),
-        Actions=_actions(desired.forwards),
+        Actions=_actions(desired.forwards, desired.balancing),
         Tags=tags.pascal(desired.tags),
     )["Rules"][0]
 
@@ -259,8 +265,9 @@ def _spread(aws: Aws, desired: ListenerRule, groups: Iterable[str | Ref]) -> Non
         except Refused as refusal:
             if sticky is None or refusal.code != "InvalidConfigurationRequest":
                 raise
-            hint = "while another rule forwards to it and to others, apply without stickiness first"
-            raise Refused(f"{refusal}: {hint}", code=refusal.code, operation=refusal.operation) from refusal
+            raise Underway(
+                f"sticky when no other rule forwards to {_name(group)} and to others: {refusal}"
+            ) from refusal
 
 
 def _set_priority(aws: Aws, observed: Observed[ListenerRule], desired: ListenerRule) -> None:
@@ -335,9 +342,12 @@ def _healthy(aws: Aws, live: tuple[Forward, ...], wanted: tuple[Forward, ...]) -
     return found
 
 
-def _actions(forwards: tuple[Forward, ...]) -> list[Any]:
+def _actions(forwards: tuple[Forward, ...], balancing: Balancing) -> list[Any]:
+    """Sticky groups that take over from each other stand beside each other for a while, which AWS takes of a rule that
+    keeps clients in their group: as shortly as there is."""
     groups = [{"TargetGroupArn": str(one.group), "Weight": one.weight} for one in forwards]
-    stickiness = {"Enabled": False}
+    beside = len(groups) > 1 and balancing.stickiness is not None
+    stickiness = {"Enabled": True, "DurationSeconds": 1} if beside else {"Enabled": False}
     return [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups, "TargetGroupStickinessConfig": stickiness}}]
 
 

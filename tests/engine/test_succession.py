@@ -58,6 +58,24 @@ def test_what_refers_to_it_switches_before_it_is_deleted() -> None:
     assert kinds["net"].log == ["update ['parent'] to ['round']", "delete square"]
 
 
+def test_a_predecessor_under_the_plain_key_is_no_ring_with_what_is_declared_on_it() -> None:
+    """Its own dependents, replaced with it, go before it; theirs are declared on the successor."""
+    desired = {BOX: Thing(shape="round"), LID: Thing(shape=Ref(BOX))}
+    observed = {
+        BOX: live(Thing(shape="square"), id="square"),
+        OLD: live(Thing(shape="round"), id="round"),
+        LID: live(Thing(shape="round"), id="new"),
+        Key("lid", "a@old"): live(Thing(shape="square"), id="old"),
+    }
+    kinds = kinds_of_three()
+
+    made = converge(desired, observed, kinds)
+    execute(made, kinds, None, {}, NOW)  # type: ignore[arg-type]
+
+    assert acted(made) == [("lid/a@old", "delete"), ("box/a@old", "delete")]
+    assert kinds["net"].log == ["delete old", "delete square"]
+
+
 def test_it_stays_while_what_refers_to_it_could_not_switch() -> None:
     kinds = kinds_of_three()
     kinds["lid"].fail["update ['parent'] to ['round']"] = ValueError("no")
@@ -72,7 +90,7 @@ def test_it_stays_while_what_refers_to_it_could_not_switch() -> None:
 def test_the_wish_goes_back_half_way_and_the_old_one_is_the_wanted_one_again() -> None:
     made = converge(three(shape="square"), square("round"))
 
-    assert acted(made) == [("lid/a", "update"), ("box/a", "delete")]
+    assert acted(made) == [("lid/a", "update"), ("box/a@old", "delete")]
 
 
 def test_of_two_that_fit_the_one_with_the_plain_name_is_used_and_the_other_is_no_predecessor() -> None:

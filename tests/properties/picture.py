@@ -9,7 +9,7 @@ from typing import Any
 
 from controller.base.keys import Key
 from controller.engine.reconciler import Observed
-from controller.engine.succession import AT
+from controller.engine.succession import AT, born_as
 from tests.resources.stacks import World
 
 SUCCESSOR = re.compile(r"-[0-9a-f]{6}(?![0-9a-f])")
@@ -23,7 +23,8 @@ BIRTH = {  # chosen once, by what was there at birth, or never compared: not wha
 
 def picture(world: World) -> dict[str, Any]:
     """Each resource's compared fields, by key, and how many of each kind exist in the account, ours or not."""
-    live = world.see(thorough=True)
+    seen = world.see(thorough=True)
+    live = {key if born_as(key) in seen else born_as(key): one for key, one in seen.items()}  # heirs stand alone
     masks = _masks(live)
     assert not [str(key) for key in live if AT in key.name], "a predecessor was left behind"
     found: dict[str, Any] = {

@@ -17,6 +17,9 @@ PULL = "public.ecr.aws/x/y:1"
 SUBNETS = ["10.20.1.0/24", {"cidr": "10.20.2.0/24"}, {"cidr": "10.20.3.0/24", "zone": "us-east-1c"}]
 PRIVATE = ["10.20.11.0/24", {"cidr": "10.20.12.0/24"}]
 TEXTS = st.sampled_from(["a", "hello there", "x=1", "ünïcode", "0"])
+LOGS = "access-logs-of-all"
+CERTIFICATES = [f"arn:aws:iam::123456789012:server-certificate/{name}" for name in "abc"]
+ALGORITHMS = ["round_robin", "least_outstanding_requests", "weighted_random"]
 NAMES = ["A", "B", "APP_MSG"]
 
 
@@ -91,12 +94,29 @@ def registries(draw: Draw) -> Json:
 @st.composite
 def balancers(draw: Draw, listeners: list[str]) -> Json:
     ports = {"http": 80, "admin": draw(st.sampled_from([8080, 8443]))}
+    shown = {name: {"port": ports[name], **(maybe(draw, secured()) or {})} for name in listeners}
+    if len(listeners) == 2 and draw(st.booleans()):
+        shown["http"]["redirect"] = "admin"
     return given_only(
         allow=maybe(
             draw, st.lists(st.sampled_from(["0.0.0.0/0", "10.0.0.0/8", "192.168.1.7/32"]), min_size=1, unique=True)
         ),
-        listeners={name: {"port": ports[name]} for name in listeners},
+        listeners=shown,
+        scheme=maybe(draw, st.sampled_from(["internet-facing", "internal"])),
+        deletion_protection=maybe(draw, st.just(False)),  # what is protected is never pruned
+        access_logs=maybe(draw, st.sampled_from([{"bucket": LOGS}, {"bucket": LOGS, "prefix": "a/b"}])),
+        drop_invalid_headers=maybe(draw, st.booleans()),
         idle_timeout=maybe(draw, seconds(10, 120)),
+    )
+
+
+def secured() -> st.SearchStrategy[Json]:
+    return st.fixed_dictionaries(
+        {"certificate": st.sampled_from(CERTIFICATES[:2])},
+        optional={
+            "certificates": st.lists(st.sampled_from(CERTIFICATES[1:]), min_size=1, unique=True),
+            "policy": st.sampled_from(["ELBSecurityPolicy-TLS13-1-2-2021-06", "ELBSecurityPolicy-TLS13-1-3-2021-06"]),
+        },
     )
 
 
@@ -156,6 +176,9 @@ def services_of(draw: Draw, number: int, pools: list[str], listeners: list[str],
         route=draw(routes(number, listeners)) if routed else None,
         health=maybe(draw, checks()) if routed else None,
         deregistration_delay=seconds_or_none(draw) if routed else None,
+        slow_start=maybe(draw, seconds(30, 60), 0.3) if routed else None,
+        algorithm=maybe(draw, st.sampled_from(ALGORITHMS), 0.3) if routed else None,
+        stickiness=maybe(draw, st.sampled_from([{}, {"duration": "1h"}, {"cookie": "SESSION"}])) if routed else None,
         stop_timeout=draw(seconds(2, 4)),
         log_retention=maybe(draw, st.sampled_from(["1d", "7d", "30d"])),
         log_on_destroy="delete",

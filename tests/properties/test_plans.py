@@ -23,8 +23,8 @@ from controller.sandbox.simulated import Simulated
 from controller.spec.load import load
 from controller.spec.types import Stack
 from tests.properties.picture import picture
-from tests.properties.specs import Json, stacks
-from tests.resources.stacks import World, converge
+from tests.properties.specs import CERTIFICATES, LOGS, Json, stacks
+from tests.resources.stacks import World, certify, converge, let_write
 
 PAUSE = timedelta(seconds=12)  # between passes: they are what such a test costs
 RING = 4  # specs of one example
@@ -48,6 +48,9 @@ def test_a_spec_converges_and_what_was_there_before_does_not_matter(part: int) -
         pictures = []
         for stack in specs:
             world = World(Simulated(), stack)
+            for arn in CERTIFICATES:
+                certify(world, arn.rpartition("/")[2])
+            let_write(world, LOGS)
             world.sim.door("POST", "shuffle", seed=part)
             settle(world, Scope())
             pictures.append(picture(world))

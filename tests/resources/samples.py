@@ -230,7 +230,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "paths": ("/b",),
         "hosts": (),
         "forwards": lambda _, desired: replace(
-            desired, forwards=tuple(Forward(one.group, 50) for one in desired.forwards)
+            desired, forwards=tuple(Forward(one.group, one.weight // 2) for one in desired.forwards)
         ),
         "balancing": lambda _, desired: replace(  # sticky groups stand alone in their rule
             desired,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.resources.listener_rule import Forward, staged
+from controller.resources.listener_rule import Balancing, Forward, Stickiness, _actions, staged
 
 BLUE, GREEN, NEXT = (f"arn:targetgroup/{name}/1" for name in ("blue", "green", "next"))
 
@@ -54,3 +54,20 @@ def test_traffic_moves_in_stages(
     waits: str,
 ) -> None:
     assert staged(live, wanted, healthy) == (now, waits)
+
+
+@pytest.mark.parametrize(
+    ("groups", "sticky", "kept"),
+    [
+        pytest.param(forwards(blue=100, green=0), None, False, id="two that are not sticky"),
+        pytest.param(forwards(blue=100), Stickiness("AWSALB", 60), False, id="a sticky one alone"),
+        pytest.param(forwards(blue=100, next=0), Stickiness("AWSALB", 60), True, id="a sticky one and its successor"),
+    ],
+)
+def test_a_rule_keeps_clients_in_their_group_only_where_aws_asks_for_it(
+    groups: tuple[Forward, ...], sticky: Stickiness | None, kept: bool
+) -> None:
+    """gh argo-rollouts#1577: sticky groups beside each other are refused otherwise."""
+    [action] = _actions(groups, Balancing(stickiness=sticky))
+
+    assert action["ForwardConfig"]["TargetGroupStickinessConfig"]["Enabled"] is kept

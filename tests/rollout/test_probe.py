@@ -9,6 +9,21 @@ import urllib.request
 import pytest
 
 from controller.rollout import sight
+from controller.spec.types import Listener
+
+
+@pytest.mark.parametrize(
+    ("listener", "host", "expected"),
+    [
+        pytest.param(Listener("http", 80), "lb", "http://lb", id="http"),
+        pytest.param(Listener("http", 8080), "lb", "http://lb:8080", id="another port"),
+        pytest.param(Listener("http", 80), "lb:81", "http://lb:81", id="a name with a port"),
+        pytest.param(Listener("https", 443, "arn"), "lb:81", "https://lb", id="https"),
+        pytest.param(Listener("https", 8443, "arn"), "lb", "https://lb:8443", id="https on another port"),
+    ],
+)
+def test_where_the_gate_asks(listener: Listener, host: str, expected: str) -> None:
+    assert sight.address_of(listener, host) == expected
 
 
 @pytest.mark.parametrize(
