@@ -49,7 +49,7 @@ def outlook(stack: Stack, fleets: Iterable[Fleet], rolling: Collection[str], rea
                 capacity=capacity,
                 move=_slowest_move(stack, pool),
                 most=pool.size.max,
-                zones=len(fleet.zones),
+                zones=1 if fleet.elastic else len(fleet.zones),
                 offer=offer,
             )
         )

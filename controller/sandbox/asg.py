@@ -261,7 +261,8 @@ def _victims(draft: Draft, group: Group, live: list[Member], count: int) -> list
 def _rebalance(draft: Draft, group: Group) -> None:
     """Zones that differ by more than one, and zones the group has left, are evened out: launch first (aws.md 1.8).
 
-    With Terminate suspended that goes on until the group is a tenth too large (aws.md 1.9).
+    With Terminate suspended that goes on until the group is a tenth too large (aws.md 1.9). Protected instances stay
+    where they are (aws.md 1.7).
     """
     if group.deleting or group.suspended & {"AZRebalance", "Launch"}:
         return
@@ -269,9 +270,10 @@ def _rebalance(draft: Draft, group: Group) -> None:
     zones = {draft.catalog.zone(subnet) for subnet in group.subnets}
     crowd = Counter(dict.fromkeys(zones, 0))
     crowd.update(member.zone for member in live)
-    uneven = max(crowd.values()) - min(crowd.values()) > 1 or set(crowd) > zones
+    least = min(crowd.values())
+    movable = [one for one in live if not one.protected and (one.zone not in zones or crowd[one.zone] - least > 1)]
     spare = max(1, group.max // 10) if "Terminate" in group.suspended else 1
-    if uneven and 0 < group.desired <= len(live) < group.desired + spare:
+    if movable and 0 < group.desired <= len(live) < group.desired + spare:
         launch(draft, group, "an instance was launched to aid in balancing the group's zones", rebalancing=True)
 
 

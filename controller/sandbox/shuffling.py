@@ -13,6 +13,7 @@ ORDERED = frozenset(
         "Actions",
         "Activities",
         "InstanceRefreshes",
+        "Overrides",
         "command",
         "deployments",
         "entryPoint",

@@ -7,7 +7,7 @@ import pytest
 from controller.base.crumbs import RollCrumb
 from controller.rollout.decide import decide
 from controller.rollout.model import Fleet
-from controller.rollout.moves import Cordon, Done, Move, Record, SetCapacity, Terminate, Unprotect, Wait
+from controller.rollout.moves import Cordon, Done, Move, Record, Resume, SetCapacity, Terminate, Unprotect, Wait
 from controller.rollout.sight import size_of
 from controller.spec.pools import Image, Pool, Scaling, Scheduled, Size
 from tests.rollout.builders import NOW, ROLL, bare, draining, fleet, fresh, host, olds, policy, resting
@@ -77,6 +77,14 @@ def test_what_others_scaled_in_during_a_roll_stays_so_at_its_end() -> None:
 
     assert not kinds(few) & {SetCapacity, Wait}
     assert moves(fleet(few.hosts)) == [(SetCapacity, 3, None)]
+
+
+def test_zones_are_left_to_aws_where_others_scale() -> None:
+    """One host more to even them out could not be told from one that ECS asked for: it would stay."""
+    crowded = fleet([fresh(f"i-{n}", protected=False) for n in (7, 8, 9)], elastic=True, zones=("a", "b"))
+
+    assert kinds(crowded) == {Resume}
+    assert moves(fleet(crowded.hosts, zones=("a", "b"))) == [(SetCapacity, 4, None)]
 
 
 def test_hosts_the_roll_protects_are_let_go_when_others_scale_in_at_its_end() -> None:

@@ -34,29 +34,29 @@ def test_both_pools_serve_and_ecs_has_brought_the_hosts_its_tasks_need(stage: Si
     """Born with one host, two tasks of a host each: desired is what ECS made it, and a second plan is empty."""
     group = stage.group("pools-main")
 
-    assert (types(stage, "main"), group["DesiredCapacity"]) == ({"t3.small": 2}, 2)
+    assert (types(stage, "main"), group["DesiredCapacity"]) == ({"t3.medium": 2}, 2)
     assert types(stage, "arm") == {"t4g.small": 1, "m6g.medium": 1}
     assert again(stage).pending == ()
 
 
 def test_a_roll_under_managed_scaling_ends_with_what_ecs_wanted(stage: Simulation) -> None:
     """From two hosts to two hosts, whatever the spec said at birth; everything put back, protection left to ECS."""
-    larger = "hosts.main.instance_type=t3.medium"
+    other = "hosts.main.instance_type=t3a.medium"
 
-    assert stage.apply(stage.stack(larger)) == "succeeded"
+    assert stage.apply(stage.stack(other)) == "succeeded"
 
     left = stage.settings("pools-main")
-    assert (types(stage, "main"), left["bounds"]) == ({"t3.medium": 2}, (1, 6, 2))
+    assert (types(stage, "main"), left["bounds"]) == ({"t3a.medium": 2}, (1, 6, 2))
     assert (left["suspended"], left["crumbs"], left["protected"]) == ([], [], [True] * 2)
-    assert again(stage, larger).pending == ()
+    assert again(stage, other).pending == ()
 
 
 def test_only_hosts_of_a_type_that_is_gone_from_the_list_are_replaced(stage: Simulation) -> None:
     """The template's version stays, and so do hosts of the types that are left."""
-    larger, fewer = "hosts.main.instance_type=t3.medium", "hosts.arm.instance_types=[m6g.medium, c6g.large]"
+    other, fewer = "hosts.main.instance_type=t3a.medium", "hosts.arm.instance_types=[m6g.medium, c6g.large]"
     before = {one["InstanceId"]: one for one in stage.group("pools-arm")["Instances"]}
 
-    assert stage.apply(stage.stack(larger, fewer)) == "succeeded"
+    assert stage.apply(stage.stack(other, fewer)) == "succeeded"
 
     after = {one["InstanceId"]: one for one in stage.group("pools-arm")["Instances"]}
     kept = {name: one["InstanceType"] for name, one in after.items() if name in before}
