@@ -21,6 +21,7 @@ LOGS = "access-logs-of-all"
 CERTIFICATES = [f"arn:aws:iam::123456789012:server-certificate/{name}" for name in "abc"]
 ALGORITHMS = ["round_robin", "least_outstanding_requests", "weighted_random"]
 NAMES = ["A", "B", "APP_MSG"]
+VOLUMES: list[Json] = [{"device": "/dev/xvda", "size": 30}, {"device": "/dev/xvdb", "size": 20, "encrypted": False}]
 
 
 def maybe(draw: Draw, strategy: st.SearchStrategy[Any], share: float = 0.4) -> Any:
@@ -144,6 +145,11 @@ def pools_of(draw: Draw) -> Json:
         rollout=rollout,
         user_data=maybe(draw, st.sampled_from(["echo one\n", "echo two\n"])),
         managed_draining=managed,
+        block_devices=maybe(draw, st.sampled_from([VOLUMES, VOLUMES[:1]]), 0.2),
+        metadata=maybe(draw, st.sampled_from([{"hop_limit": 2}, {"tokens": "optional", "tags": True}]), 0.2),
+        monitoring=maybe(draw, st.booleans(), 0.2),
+        policies=maybe(draw, st.just([]), 0.2),
+        maintenance=maybe(draw, st.just({"min_healthy": 90, "max_healthy": 120}), 0.3),
     )
 
 
