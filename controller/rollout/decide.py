@@ -252,13 +252,22 @@ def _shed(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     candidates = [h for h in (leaving if fleet.old else leaving[: excess(fleet, policy)]) if not marked(h)]
     able = [host for host in candidates if _free(fleet, host, policy, now)]
     absent = [host for host in able if host.container_instance is None and not host.up]
-    if absent and (moves := _emptied(absent[0], policy, now) or _terminate(fleet, policy, now, absent[:1])):
-        return moves
+    held: Moves = ()
+    if absent:
+        held = _emptied(absent[0], policy, now) or _terminate(fleet, policy, now, absent[:1])
+        if _moving(held):
+            return held
     joined = [host for host in candidates if host.container_instance is not None]
     if not joined:
-        return _progress(fleet, policy, now)
+        return held or _progress(fleet, policy, now)
     broken = [host for host in joined if host in able and not host.active]
-    return _cordon(fleet, policy, now, broken, [host for host in joined if host.active])
+    found = _cordon(fleet, policy, now, broken, [host for host in joined if host.active])
+    return found if _moving(found) else held or found
+
+
+def _moving(moves: Moves) -> bool:
+    """Whether anything is done: one host that waits must not hold up another that need not."""
+    return any(not isinstance(move, Wait) for move in moves)
 
 
 def _free(fleet: Fleet, host: Host, policy: Policy, now: datetime) -> bool:

@@ -129,7 +129,7 @@ def test_a_capacity_provider_in_use_can_neither_be_removed_nor_deleted(stack: St
     words = refused("ResourceInUseException", ecs.put_cluster_capacity_providers, **empty)
     refused("ResourceInUseException", ecs.delete_capacity_provider, capacityProvider="pool")
     ecs.delete_service(cluster="web", service="web", force=True)
-    stack.until(lambda: stack.shown()["status"] == "INACTIVE")
+    stack.until(lambda: not stack.sim.door("GET", "left")["task"])  # tasks use it, too
     ecs.put_cluster_capacity_providers(**empty)
     ecs.delete_capacity_provider(capacityProvider="pool")
 
