@@ -122,7 +122,7 @@ def _made(aws: Aws, key: Key, desired: NatGateway, dead: Sequence[Mapping[str, A
     """A new gateway. The token tells AWS that a repeated call is the same wish; what died before is another one."""
     gone = sorted(str(one["NatGatewayId"]) for one in dead)
     for _ in range(TRIES_MAX):
-        words = ":".join([str(key), str(desired.subnet), str(desired.address), *gone])
+        words = ":".join([str(key), str(desired.subnet), str(desired.address), str(desired.tags), *gone])
         made = aws.ec2.create_nat_gateway(
             SubnetId=str(desired.subnet),
             AllocationId=str(desired.address),

@@ -163,7 +163,7 @@ def _made(aws: Aws, key: Key, desired: VpcEndpoint, dead: Sequence[Mapping[str, 
     if desired.type == "Interface":
         request["PrivateDnsEnabled"] = desired.private_dns
     for _ in range(TRIES_MAX):
-        words = ":".join([str(key), str(desired.vpc), str(request), *gone])
+        words = ":".join([str(key), str(desired.vpc), str(request), str(desired.tags), *gone])
         made = aws.ec2.create_vpc_endpoint(
             VpcId=str(desired.vpc),
             ServiceName=desired.service,

@@ -117,6 +117,19 @@ def test_nat_gateways_come_and_go_without_a_moment_in_which_hosts_have_no_way_ou
     assert world.left() == {}
 
 
+def test_what_was_removed_can_come_back_with_other_tags_or_the_same(spec: Path) -> None:
+    """AWS remembers a client token longer than what came of it, and refuses it with other parameters."""
+    change(world := begin(spec), spec, OPEN.replace("hosts:", "  endpoints: [s3]\nhosts:"))
+    applied(world)
+    for tags in ("tags: {team: a}\n", "tags: {team: a}\n", ""):
+        change(world, spec, OPEN)
+        applied(world, prune=True)
+        assert "vpc_endpoint" not in world.left()
+        change(world, spec, tags + OPEN.replace("hosts:", "  endpoints: [s3]\nhosts:"))
+        applied(world)
+        assert len(world.left()["vpc_endpoint"]) == 1
+
+
 def test_a_controller_that_dies_again_and_again_pays_for_one_gateway_and_one_address(spec: Path) -> None:
     """Promise 3; and a destroy that dies as often leaves none."""
     change(world := begin(spec), spec, BARE.replace("hosts:", "  endpoints: [s3, logs]\nhosts:"))
