@@ -28,7 +28,7 @@ PURE = (
     "report.text report.style report.status report.snapshot report.probe_result report.demo_words report.demo_drawing "
     "report.demo_text "
     "sandbox.world sandbox.asg sandbox.ecs sandbox.tasks sandbox.targets sandbox.placement sandbox.agents "
-    "sandbox.health sandbox.step"
+    "sandbox.health sandbox.scaler sandbox.step"
 ).split()
 EFFECTS = frozenset(
     "boto3 botocore aiohttp moto requests urllib http socket ssl time random threading multiprocessing concurrent "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from controller.aws.client import Aws
@@ -22,13 +22,22 @@ def empty(aws: Aws, groups: Iterable[Mapping[str, Any]]) -> None:
         left += len(group["Instances"])
         if not int(group["MinSize"]) and not int(group["DesiredCapacity"]):
             continue
-        protected = [one["InstanceId"] for one in group["Instances"] if one.get("ProtectedFromScaleIn")]
-        for start in range(0, len(protected), PROTECT_PER_CALL):
-            aws.autoscaling.set_instance_protection(
-                AutoScalingGroupName=name,
-                InstanceIds=protected[start : start + PROTECT_PER_CALL],
-                ProtectedFromScaleIn=False,
-            )
+        unprotect(aws, name, protected_of(group))
         aws.autoscaling.update_auto_scaling_group(AutoScalingGroupName=name, MinSize=0, DesiredCapacity=0)
     if left:
         raise NotYet(f"{left} hosts still terminating")
+
+
+def protected_of(group: Mapping[str, Any]) -> list[str]:
+    """The ids of the instances in service that a group does not scale in."""
+    instances = group.get("Instances", [])
+    return [one["InstanceId"] for one in instances if one.get("ProtectedFromScaleIn")]
+
+
+def unprotect(aws: Aws, group: str, instances: Sequence[str]) -> None:
+    for start in range(0, len(instances), PROTECT_PER_CALL):
+        aws.autoscaling.set_instance_protection(
+            AutoScalingGroupName=group,
+            InstanceIds=list(instances[start : start + PROTECT_PER_CALL]),
+            ProtectedFromScaleIn=False,
+        )

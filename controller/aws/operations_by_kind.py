@@ -59,6 +59,9 @@ BY_KIND: Mapping[str, Calls] = {
             "describe_launch_template_versions describe_launch_templates"
         ),
     },
+    "lifecycle_hook": {
+        "autoscaling": "delete_lifecycle_hook describe_auto_scaling_groups describe_lifecycle_hooks put_lifecycle_hook",
+    },
     "listener": {
         "elbv2": (
             "add_listener_certificates add_tags create_listener delete_listener describe_listener_certificates "
@@ -69,8 +72,8 @@ BY_KIND: Mapping[str, Calls] = {
     },
     "listener_rule": {
         "elbv2": (
-            "add_tags create_rule delete_rule describe_listeners describe_load_balancers describe_rules "
-            "describe_tags describe_target_group_attributes describe_target_groups modify_rule "
+            "add_tags create_rule delete_rule describe_listeners describe_load_balancers describe_rules describe_tags "
+            "describe_target_group_attributes describe_target_groups describe_target_health modify_rule "
             "modify_target_group_attributes set_rule_priorities"
         ),
         "resourcegroupstaggingapi": "get_resources",
@@ -112,6 +115,15 @@ BY_KIND: Mapping[str, Calls] = {
             "replace_route_table_association"
         ),
     },
+    "scaling_policy": {
+        "autoscaling": "delete_policy describe_auto_scaling_groups describe_policies put_scaling_policy",
+    },
+    "scheduled_action": {
+        "autoscaling": (
+            "delete_scheduled_action describe_auto_scaling_groups describe_scheduled_actions "
+            "put_scheduled_update_group_action"
+        ),
+    },
     "security_group": {
         "ec2": (
             "authorize_security_group_egress authorize_security_group_ingress create_security_group create_tags "
@@ -132,8 +144,8 @@ BY_KIND: Mapping[str, Calls] = {
     "target_group": {
         "elbv2": (
             "add_tags create_target_group delete_target_group describe_listeners describe_load_balancers "
-            "describe_rules describe_tags describe_target_group_attributes describe_target_groups modify_target_group "
-            "modify_target_group_attributes"
+            "describe_rules describe_tags describe_target_group_attributes describe_target_groups "
+            "describe_target_health modify_target_group modify_target_group_attributes"
         ),
         "resourcegroupstaggingapi": "get_resources",
     },

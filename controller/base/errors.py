@@ -3,6 +3,7 @@
     ControllerError
       SpecError    the author edits the spec; exit 1
       NotYet       AWS is busy, throttling or still working; same step next tick
+        Underway   the step did what it can for now; what depends on it goes on
       Stale        the world changed since we looked; plan again
         Gone       it no longer exists; for a delete this is success
       Refused      AWS (or we) said no for good: IAM, quota, bad value, not ours; exit 1

@@ -22,6 +22,7 @@ NOT_READY = "-"
 CORDONED_TAG = "theseus:cordoned-at"
 AWAY_TAG = "theseus:away-since"  # its agent is not connected
 BASELINE_TAG = "theseus:baseline"
+HAS_PREFIX = "theseus:has-"  # and a kind: a group has, or had, such parts of ours, which carry no tags
 
 Tags = tuple[tuple[str, str], ...]
 """Tag pairs, sorted by key; the breadcrumbs and the tags of AWS itself are never among them."""
@@ -87,7 +88,9 @@ def lasting_tags(live: Mapping[str, str]) -> Tags:
         sorted(
             (k, v)
             for k, v in live.items()
-            if k in {OWNER_TAG, NAME_TAG} or not k.startswith(("aws:", "theseus:", "AmazonECSManaged"))
+            if k in {OWNER_TAG, NAME_TAG}
+            or k.startswith(HAS_PREFIX)
+            or not k.startswith(("aws:", "theseus:", "AmazonECSManaged"))
         )
     )
 

@@ -56,6 +56,7 @@ def policy(stack: Stack, mode: Mode) -> dict[str, Any]:
             _allow("ChangeRoles", {one for one in writes if one[0] == "iam"}, arns),
             _allow("HoldTheLease", _methods([LEASE]), [table]),
             *_of_others(roles, here),
+            *_alarms(any(key.kind == "scaling_policy" for key in desired), here),
         ]
     return {"Version": "2012-10-17", "Statement": statements}
 
@@ -86,6 +87,12 @@ def _of_others(roles: list[str], here: dict[str, Any]) -> list[dict[str, Any]]:
             "Condition": {"StringEquals": {"iam:AWSServiceName": list(LINKED)}},
         },
     ]
+
+
+def _alarms(scales: bool, here: dict[str, Any]) -> list[dict[str, Any]]:
+    """A scaling policy brings alarms, made with the rights of whoever puts it."""
+    calls = {("cloudwatch", "put_metric_alarm"), ("cloudwatch", "delete_alarms")}
+    return [_allow("AlarmsOfScalingPolicies", calls, condition=here)] if scales else []
 
 
 def _allow(

@@ -73,7 +73,7 @@ def counts(seen: Tick, forecast: Forecast) -> Counts:
     """How many hosts of the forecast are replaced, removed and added."""
     fleet = next((one for one in seen.fleets if one.pool == forecast.pool), None)
     live = len(fleet.live) if fleet else 0
-    replace = live if forecast.pool in rolling(seen) else len(fleet.old) if fleet else 0
+    replace = forecast.replaces
     return Counts(replace, max(0, forecast.hosts - replace), max(0, forecast.size - live))
 
 

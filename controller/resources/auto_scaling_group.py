@@ -1,8 +1,9 @@
 """The group that keeps a pool's hosts. Its version is always a number; its `desired` is only a birth value here.
 
 While a roll is under way the bounds may be raised; the breadcrumb on the group holds those to restore, so the
-recorded ones are what gets compared. Lowering MaxSize below the live desired count would let AWS choose and kill
-hosts without draining them: it waits until the rollout has shrunk the fleet.
+recorded ones are what gets compared. Where somebody else owns the number of hosts (managed scaling, scaling policies),
+`min` and `max` are all that is said about it. Lowering MaxSize below the live desired count would let AWS choose and
+kill hosts without draining them: it waits until the rollout has shrunk the fleet.
 """
 
 from __future__ import annotations
@@ -12,18 +13,22 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
-from controller.aws.groups import empty
+from controller.aws.groups import empty, protected_of, unprotect
+from controller.aws.mixes import Mix, mix_of, policy_of, template_of
 from controller.aws.reads import keyed
 from controller.base.crumbs import RollCrumb
 from controller.base.errors import Gone, NotYet, Refused
-from controller.base.keys import OWNER_TAG, ROLL_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.base.keys import HAS_PREFIX, OWNER_TAG, ROLL_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
+from controller.spec.pools import Hook, Scheduled
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
     from controller.aws.reads import Reads
-    from controller.spec.types import Stack
+    from controller.spec.types import Pool, Stack
+
+CLEARED = -1  # a bound of a maintenance policy that is not set any more (aws.md 3.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,13 @@ class AutoScalingGroup:
     desired: int = spec(compare=False)
     name: str = spec(compare=False)
     tags: Tags = spec(subset=True, risk="cosmetic")
+    mix: Mix | str = spec(default="")  # "": what the template says
+    protect_new: bool = spec(default=False)  # what managed termination protection rests on (aws.md 1.7)
+    maintenance: tuple[int, ...] = spec(default=())  # percent healthy: least, most; (): AWS's own ways
     after: tuple[str | Ref, ...] = spec(compare=False, default=())  # the way out: agents reach ECS over it, to the end
+    hooks: tuple[tuple[str, str, int, str], ...] = spec(compare=False, default=())  # (name, on, heartbeat, default)
+    mins: tuple[int, ...] = spec(compare=False, default=())  # other bounds that scheduled actions set
+    maxs: tuple[int, ...] = spec(compare=False, default=())
 
 
 class AutoScalingGroupKind:
@@ -50,7 +61,8 @@ class AutoScalingGroupKind:
             key = Key(self.kind, pool.name)
             template = Key("launch_template", pool.name)
             name, size = live_name(stack, key), pool.size
-            born = birth_tags(stack.name, key, f"{stack.name}-{pool.name}-host", stack.tags)
+            born = (*birth_tags(stack.name, key, f"{stack.name}-{pool.name}-host", stack.tags), *_has(pool))
+            scheduled = [one for one in pool.scaling_policies if isinstance(one, Scheduled)]
             yield (
                 key,
                 AutoScalingGroup(
@@ -61,8 +73,14 @@ class AutoScalingGroupKind:
                     size.max,
                     size.desired,
                     name,
-                    born,
+                    tuple(sorted(born)),
+                    mix=_mix(pool),
+                    protect_new=pool.scaling is not None and pool.scaling.termination_protection,
+                    maintenance=_maintenance(pool),
                     after=(Ref(Key("route_table", "public")),),
+                    hooks=tuple(_hook(stack, pool, one) for one in pool.lifecycle_hooks),
+                    mins=tuple(one.min for one in scheduled if one.min is not None),
+                    maxs=tuple(one.max for one in scheduled if one.max is not None),
                 ),
             )
 
@@ -70,19 +88,23 @@ class AutoScalingGroupKind:
         self, reads: Reads, wanted: Mapping[Key, AutoScalingGroup], owner: str
     ) -> Mapping[Key, Observed[AutoScalingGroup]]:
         named = ((item["AutoScalingGroupName"], tags.read(item.get("Tags")), item) for item in reads.groups())
-        return {key: parse_group(item) for key, item in keyed(self.kind, wanted, named).items()}
+        return {key: parse_group(item, wanted.get(key)) for key, item in keyed(self.kind, wanted, named).items()}
 
     def create(self, aws: Aws, key: Key, desired: AutoScalingGroup) -> Mapping[str, str]:
+        more: dict[str, Any] = _bearable(desired) if desired.maintenance else {}
+        if desired.hooks:
+            more["LifecycleHookSpecificationList"] = [_specified(one) for one in desired.hooks]
         aws.autoscaling.create_auto_scaling_group(
             AutoScalingGroupName=desired.name,
-            LaunchTemplate=_template(desired),
+            **_launches(desired),
             MinSize=desired.min,
             MaxSize=desired.max,
             DesiredCapacity=desired.desired,
             VPCZoneIdentifier=_zones(desired),
             HealthCheckType="EC2",  # ECS registers targets itself (aws.md 3.1)
-            NewInstancesProtectedFromScaleIn=False,
+            NewInstancesProtectedFromScaleIn=desired.protect_new,
             Tags=_tags(desired.name, desired.tags),
+            **more,
         )
         return _outputs(_live(aws, desired.name))
 
@@ -92,8 +114,12 @@ class AutoScalingGroupKind:
         fields = {change.field for change in changes}
         live = _live(aws, desired.name)
         request: dict[str, Any] = {}
-        if fields & {"template", "version"}:
-            request["LaunchTemplate"] = _template(desired)
+        if fields & {"template", "version", "mix"}:
+            request |= _launches(desired)
+        if "protect_new" in fields:
+            request["NewInstancesProtectedFromScaleIn"] = desired.protect_new
+        if "maintenance" in fields:
+            request |= _bearable(desired)
         if "subnets" in fields:
             request["VPCZoneIdentifier"] = _zones(desired)
         crumb = RollCrumb.parse(tags.read(live.get("Tags")).get(ROLL_TAG))
@@ -106,6 +132,8 @@ class AutoScalingGroupKind:
             aws.autoscaling.create_or_update_tags(Tags=_tags(desired.name, ((ROLL_TAG, text),), propagate=False))
         if request:
             aws.autoscaling.update_auto_scaling_group(AutoScalingGroupName=desired.name, **request)
+        if "protect_new" in fields and not desired.protect_new:  # nobody else takes it off again (aws.md 1.7)
+            unprotect(aws, desired.name, protected_of(live))
         if "tags" in fields:
             aws.autoscaling.create_or_update_tags(Tags=_tags(desired.name, desired.tags))
         if waiting and not request and "tags" not in fields:
@@ -126,21 +154,33 @@ def raise_until_gone(aws: Aws, name: str) -> None:
         raise NotYet(f"{name}: being deleted")
 
 
-def parse_group(item: Mapping[str, Any]) -> Observed[AutoScalingGroup]:
+def parse_group(item: Mapping[str, Any], wanted: AutoScalingGroup | None = None) -> Observed[AutoScalingGroup]:
+    """A bound that a scheduled action of *wanted* sets is as good as the one it wants: the action owns it."""
     live = tags.read(item.get("Tags"))
     crumb = RollCrumb.parse(live.get(ROLL_TAG))
-    template = item.get("LaunchTemplate") or {}
+    low = crumb.min if crumb else int(item["MinSize"])
+    high = crumb.max if crumb else int(item["MaxSize"])
+    if wanted is not None:
+        low = wanted.min if low in wanted.mins else low
+        high = wanted.max if high in wanted.maxs else high
+    warm = ("a warm pool is attached to it: left alone",) if item.get("WarmPoolConfiguration") else ()
+    template, version = template_of(item)
+    policy = item.get("InstanceMaintenancePolicy") or {}
+    upkeep = tuple(int(policy.get(key, CLEARED)) for key in ("MinHealthyPercentage", "MaxHealthyPercentage"))
     as_desired = AutoScalingGroup(
-        str(template.get("LaunchTemplateId", "")),
-        str(template.get("Version", "")),
+        template,
+        version,
         tuple(sorted(part for part in item.get("VPCZoneIdentifier", "").split(",") if part)),
-        crumb.min if crumb else int(item["MinSize"]),
-        crumb.max if crumb else int(item["MaxSize"]),
+        low,
+        high,
         int(item["DesiredCapacity"]),
         item["AutoScalingGroupName"],
         lasting_tags(live),
+        mix_of(item) or "",
+        bool(item.get("NewInstancesProtectedFromScaleIn")),
+        () if CLEARED in upkeep else upkeep,
     )
-    return Observed(as_desired, _outputs(item), live.get(OWNER_TAG), gone=bool(item.get("Status")))
+    return Observed(as_desired, _outputs(item), live.get(OWNER_TAG), gone=bool(item.get("Status")), notes=warm)
 
 
 def _bounds(live: Mapping[str, Any], desired: AutoScalingGroup, *, rolling: bool) -> tuple[dict[str, int], str]:
@@ -168,11 +208,59 @@ def _live(aws: Aws, name: str) -> dict[str, Any]:
     return dict(found[0])
 
 
-def _template(desired: AutoScalingGroup) -> Any:
+def _launches(desired: AutoScalingGroup) -> Any:
+    """What the group launches: the template, or the template in a mix. Either takes the place of the other."""
     version = str(desired.version)
     if not version.isdigit():
         raise Refused(f"{desired.name}: launch template version {version} is not a number")
-    return {"LaunchTemplateId": str(desired.template), "Version": version}
+    template = {"LaunchTemplateId": str(desired.template), "Version": version}
+    if isinstance(desired.mix, Mix):
+        return {"MixedInstancesPolicy": policy_of(desired.mix, template)}
+    return {"LaunchTemplate": template}
+
+
+def _bearable(desired: AutoScalingGroup) -> Any:
+    least, most = desired.maintenance or (CLEARED, CLEARED)
+    return {"InstanceMaintenancePolicy": {"MinHealthyPercentage": least, "MaxHealthyPercentage": most}}
+
+
+def _has(pool: Pool) -> Tags:
+    """What the group is marked to have: parts that no tag of their own can find (`aws/parts.py`)."""
+    scheduled = [isinstance(one, Scheduled) for one in pool.scaling_policies]
+    has = {
+        "lifecycle_hook": bool(pool.lifecycle_hooks),
+        "scaling_policy": not all(scheduled),
+        "scheduled_action": any(scheduled),
+    }
+    return tuple((f"{HAS_PREFIX}{kind}", "yes") for kind, some in has.items() if some)
+
+
+def _hook(stack: Stack, pool: Pool, one: Hook) -> tuple[str, str, int, str]:
+    name = live_name(stack, Key("lifecycle_hook", f"{pool.name}-{one.name}"))
+    return name, one.on.upper(), int(one.heartbeat.total_seconds()), one.default.upper()
+
+
+def _specified(hook: tuple[str, str, int, str]) -> Any:
+    name, on, heartbeat, default = hook
+    return {
+        "LifecycleHookName": name,
+        "LifecycleTransition": f"autoscaling:EC2_INSTANCE_{on}",
+        "HeartbeatTimeout": heartbeat,
+        "DefaultResult": default,
+    }
+
+
+def _mix(pool: Pool) -> Mix | str:
+    if not pool.instance_types:
+        return ""
+    if pool.spot is None:
+        return Mix(pool.instance_types)
+    return Mix(pool.instance_types, pool.spot.on_demand_base, pool.spot.on_demand_percent, pool.spot.strategy)
+
+
+def _maintenance(pool: Pool) -> tuple[int, ...]:
+    one = pool.maintenance
+    return (one.min_healthy, one.max_healthy) if one is not None else ()
 
 
 def _zones(desired: AutoScalingGroup) -> str:
@@ -186,7 +274,7 @@ def _tags(group: str, pairs: Tags, *, propagate: bool = True) -> Any:
             "ResourceType": "auto-scaling-group",
             "Key": key,
             "Value": value,
-            "PropagateAtLaunch": propagate,
+            "PropagateAtLaunch": propagate and not key.startswith(HAS_PREFIX),
         }
         for key, value in pairs
     ]

@@ -1,4 +1,5 @@
-"""What ties a pool's group to ECS. Managed scaling is off: the size of a pool is the spec's, and the rollout's.
+"""What ties a pool's group to ECS. Without managed scaling the size of a pool is the spec's, and the rollout's; with it
+ECS owns the group's desired capacity inside the bounds of the spec.
 
 Managed draining is on unless the spec gives it up: it covers every termination that is not ours (aws.md 1.6).
 """
@@ -21,16 +22,31 @@ from controller.spec.names import live_name
 if TYPE_CHECKING:
     from controller.aws.client import Aws
     from controller.aws.reads import Reads
-    from controller.spec.types import Stack
+    from controller.spec.types import Pool, Stack
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedScaling:
+    """On, with its numbers (AWS's defaults, aws.md 1.7). One that is off has none: `OFF`."""
+
+    target: int = 100  # percent
+    min_step: int = 1
+    max_step: int = 10000
+    warmup: int = 300  # seconds
+
+
+OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
 class CapacityProvider:
     group: str | Ref = spec(immutable=True)  # arn
     managed_draining: bool = spec()
-    managed_scaling: bool = spec()
+    managed_scaling: ManagedScaling | str = spec()
+    termination_protection: bool = spec()
     name: str = spec(compare=False)
     tags: Tags = spec(subset=True, risk="cosmetic")
+    after: tuple[str | Ref, ...] = spec(compare=False, default=())  # the group's hooks: hosts meet them, to the end
 
 
 class CapacityProviderKind:
@@ -44,7 +60,9 @@ class CapacityProviderKind:
             name = live_name(stack, key)
             group = Ref(Key("auto_scaling_group", pool.name), "arn")
             born = birth_tags(stack.name, key, name, stack.tags)
-            yield key, CapacityProvider(group, pool.managed_draining, False, name, born)
+            protects = pool.scaling is not None and pool.scaling.termination_protection
+            hooks = tuple(Ref(Key("lifecycle_hook", f"{pool.name}-{one.name}")) for one in pool.lifecycle_hooks)
+            yield key, CapacityProvider(group, pool.managed_draining, _scaling(pool), protects, name, born, hooks)
 
     def observe(
         self, reads: Reads, wanted: Mapping[Key, CapacityProvider], owner: str
@@ -81,7 +99,7 @@ class CapacityProviderKind:
         self, aws: Aws, observed: Observed[CapacityProvider], desired: CapacityProvider, changes: tuple[Change, ...]
     ) -> Mapping[str, str]:
         fields = {change.field for change in changes}
-        if fields & {"managed_draining", "managed_scaling"}:
+        if fields & {"managed_draining", "managed_scaling", "termination_protection"}:
             aws.ecs.update_capacity_provider(name=desired.name, autoScalingGroupProvider=_settings(desired))
         if "tags" in fields:
             aws.ecs.tag_resource(resourceArn=observed.outputs["arn"], tags=tags.camel(desired.tags))
@@ -114,7 +132,8 @@ def parse_provider(item: Mapping[str, Any], cluster: str = "") -> Observed[Capac
     as_desired = CapacityProvider(
         group.get("autoScalingGroupArn", ""),
         group.get("managedDraining", "ENABLED") == "ENABLED",
-        group.get("managedScaling", {}).get("status", "DISABLED") == "ENABLED",
+        parse_scaling(group.get("managedScaling", {})),
+        group.get("managedTerminationProtection", "DISABLED") == "ENABLED",
         item["name"],
         lasting_tags(live),
     )
@@ -122,10 +141,39 @@ def parse_provider(item: Mapping[str, Any], cluster: str = "") -> Observed[Capac
     return Observed(as_desired, {**_outputs(item), "cluster": cluster}, live.get(OWNER_TAG), gone=leaving)
 
 
+def parse_scaling(item: Mapping[str, Any]) -> ManagedScaling | str:
+    """ECS fills in what was not given; of one that is off it may show anything."""
+    if item.get("status", "DISABLED") != "ENABLED":
+        return OFF
+    usual = ManagedScaling()
+    return ManagedScaling(
+        int(item.get("targetCapacity", usual.target)),
+        int(item.get("minimumScalingStepSize", usual.min_step)),
+        int(item.get("maximumScalingStepSize", usual.max_step)),
+        int(item.get("instanceWarmupPeriod", usual.warmup)),
+    )
+
+
+def _scaling(pool: Pool) -> ManagedScaling | str:
+    one = pool.scaling
+    if one is None:
+        return OFF
+    return ManagedScaling(one.target_capacity, one.min_step, one.max_step, int(one.warmup.total_seconds()))
+
+
 def _settings(desired: CapacityProvider) -> Any:
+    scaling: dict[str, Any] = {"status": "DISABLED"}
+    if isinstance(desired.managed_scaling, ManagedScaling):
+        scaling = {
+            "status": "ENABLED",
+            "targetCapacity": desired.managed_scaling.target,
+            "minimumScalingStepSize": desired.managed_scaling.min_step,
+            "maximumScalingStepSize": desired.managed_scaling.max_step,
+            "instanceWarmupPeriod": desired.managed_scaling.warmup,
+        }
     return {
-        "managedScaling": {"status": "ENABLED" if desired.managed_scaling else "DISABLED"},
-        "managedTerminationProtection": "DISABLED",
+        "managedScaling": scaling,
+        "managedTerminationProtection": "ENABLED" if desired.termination_protection else "DISABLED",
         "managedDraining": "ENABLED" if desired.managed_draining else "DISABLED",
     }
 

@@ -19,27 +19,50 @@ from controller.aws.reads import VERSION_MARK
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
+from controller.spec.user_data import user_data
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
     from controller.aws.reads import Reads
     from controller.spec.types import Pool, Stack
 
+GP3_IOPS, GP3_THROUGHPUT = 3000, 125  # what AWS gives a gp3 volume that names neither
 SCHEME = "v1"  # of the hash in a version's description; a new release of ours must not change the data itself
 
 
 @dataclass(frozen=True, slots=True)
+class Volume:
+    """One EBS volume; None is what the type comes with, "" AWS's own key. All of it, so that equal means equal."""
+
+    device: str
+    size: int
+    type: str
+    iops: int | None
+    throughput: int | None
+    encrypted: bool
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class LaunchTemplate:
-    """`user_data` is decoded text. `hop_limit` 1 keeps bridge containers away from the instance's credentials."""
+    """`user_data` is decoded text. `hop_limit` 1 keeps bridge containers away from the instance's credentials.
+
+    instance_type   None where the group chooses among several: one that an older version carries is then overridden
+    volumes         none: what the image says
+    """
 
     cluster: str | Ref = spec(compare=False)  # the user data names it: hosts must not boot before it exists
     image: str | Ref = spec(risk="host_roll")
-    instance_type: str = spec(risk="host_roll")
+    instance_type: str | None = spec(risk="host_roll")
     profile: str | Ref = spec(risk="host_roll")
     security_groups: tuple[str | Ref, ...] = spec(risk="host_roll", unordered=True)
     user_data: str = spec(risk="host_roll")
     http_tokens: str = spec(risk="host_roll", default="required")
     hop_limit: int = spec(risk="host_roll", default=1)
+    metadata_tags: bool = spec(risk="host_roll", default=False)
+    volumes: tuple[Volume, ...] = spec(risk="host_roll", unordered=True, default=())
+    ssh_key: str = spec(risk="host_roll", default="")
+    monitoring: bool = spec(risk="host_roll", default=False)
     name: str = spec(compare=False, default="")
     tags: Tags = spec(subset=True, risk="cosmetic", default=())
 
@@ -52,20 +75,7 @@ class LaunchTemplateKind:
     def declare(self, stack: Stack) -> Iterable[tuple[Key, LaunchTemplate]]:
         for pool in stack.pools:
             key = Key(self.kind, pool.name)
-            name = live_name(stack, key)
-            yield (
-                key,
-                LaunchTemplate(
-                    cluster=Ref(Key("cluster", "main"), "name"),
-                    image=Ref(Key("image", pool.name)),
-                    instance_type=pool.instance_type,
-                    profile=Ref(Key("instance_profile", f"hosts-{pool.name}"), "name"),
-                    security_groups=(Ref(Key("security_group", f"hosts-{pool.name}")), *pool.security_groups),
-                    user_data=user_data(stack, pool),
-                    name=name,
-                    tags=birth_tags(stack.name, key, name, stack.tags),
-                ),
-            )
+            yield key, _template(stack, pool, key, live_name(stack, key))
 
     def observe(
         self, reads: Reads, wanted: Mapping[Key, LaunchTemplate], owner: str
@@ -111,6 +121,28 @@ class LaunchTemplateKind:
         aws.ec2.delete_launch_template(LaunchTemplateId=observed.outputs["id"])
 
 
+def _template(stack: Stack, pool: Pool, key: Key, name: str) -> LaunchTemplate:
+    return LaunchTemplate(
+        cluster=Ref(Key("cluster", "main"), "name"),
+        image=Ref(Key("image", pool.name)),
+        instance_type=pool.instance_type or None,
+        profile=Ref(Key("instance_profile", f"hosts-{pool.name}"), "name"),
+        security_groups=(Ref(Key("security_group", f"hosts-{pool.name}")), *pool.security_groups),
+        user_data=user_data(stack, pool),
+        http_tokens=pool.metadata.tokens,
+        hop_limit=pool.metadata.hop_limit,
+        metadata_tags=pool.metadata.tags,
+        volumes=tuple(
+            _volume(one.device, one.size, one.type, one.iops, one.throughput, one.encrypted, one.kms_key)
+            for one in pool.block_devices
+        ),
+        ssh_key=pool.ssh_key,
+        monitoring=pool.monitoring,
+        name=name,
+        tags=birth_tags(stack.name, key, name, stack.tags),
+    )
+
+
 def parse_template(version: Mapping[str, Any], live: Mapping[str, str]) -> Observed[LaunchTemplate]:
     data = version["LaunchTemplateData"]
     metadata = data.get("MetadataOptions", {})
@@ -123,30 +155,46 @@ def parse_template(version: Mapping[str, Any], live: Mapping[str, str]) -> Obser
         user_data=_decoded(data.get("UserData", "")),
         http_tokens=str(metadata.get("HttpTokens", "optional")),
         hop_limit=int(metadata.get("HttpPutResponseHopLimit", 1)),
+        metadata_tags=metadata.get("InstanceMetadataTags", "disabled") == "enabled",
+        volumes=tuple(sorted(map(parse_volume, data.get("BlockDeviceMappings", [])), key=repr)),
+        ssh_key=str(data.get("KeyName", "")),
+        monitoring=bool(data.get("Monitoring", {}).get("Enabled", False)),
         name=version["LaunchTemplateName"],
         tags=lasting_tags(live),
     )
     return Observed(as_desired, _outputs(version, int(version["VersionNumber"])), live.get(OWNER_TAG))
 
 
-def user_data(stack: Stack, pool: Pool) -> str:
-    """The script that makes a host join its cluster (aws.md section 8); the pool's own lines run after it."""
-    longest = max((s.stop_timeout for s in stack.services if s.pool == pool.name), default=None)
-    settings = [
-        f"ECS_CLUSTER={live_name(stack, Key('cluster', 'main'))}",
-        "ECS_AWSVPC_BLOCK_IMDS=true",
-        *([f"ECS_CONTAINER_STOP_TIMEOUT={int(longest.total_seconds())}s"] if longest else []),
-    ]
-    own = pool.user_data.strip("\n")
-    body = ["#!/bin/bash", "cat <<'EOF' >> /etc/ecs/ecs.config", *settings, "EOF", *([own] if own else [])]
-    return "\n".join(body) + "\n"
+def parse_volume(mapping: Mapping[str, Any]) -> Volume:
+    ebs = mapping.get("Ebs", {})
+    iops, throughput = ebs.get("Iops"), ebs.get("Throughput")
+    return _volume(
+        str(mapping.get("DeviceName", "")),
+        int(ebs.get("VolumeSize", 0)),
+        str(ebs.get("VolumeType", "gp2")),
+        int(iops) if iops is not None else None,
+        int(throughput) if throughput is not None else None,
+        bool(ebs.get("Encrypted", False)),
+        str(ebs.get("KmsKeyId", "")),
+    )
+
+
+def _volume(
+    device: str, size: int, kind: str, iops: int | None, throughput: int | None, encrypted: bool, key: str
+) -> Volume:
+    """In one form: what a gp3 volume comes with is stated."""
+    if kind == "gp3":
+        iops, throughput = iops or GP3_IOPS, throughput or GP3_THROUGHPUT
+    return Volume(device, size, kind, iops, throughput, encrypted, key)
 
 
 def _data(desired: LaunchTemplate) -> Any:
-    """LaunchTemplateData. botocore does not encode user data here (aws.md 9.3), so we do."""
-    return {
+    """LaunchTemplateData. botocore does not encode user data here (aws.md 9.3), so we do.
+
+    What was never asked for is left out: such a version is the one that older releases made.
+    """
+    data: dict[str, Any] = {
         "ImageId": str(desired.image),
-        "InstanceType": desired.instance_type,
         "IamInstanceProfile": {"Name": str(desired.profile)},
         "SecurityGroupIds": sorted(str(group) for group in desired.security_groups),
         "UserData": base64.b64encode(desired.user_data.encode()).decode(),
@@ -154,8 +202,31 @@ def _data(desired: LaunchTemplate) -> Any:
             "HttpTokens": desired.http_tokens,
             "HttpEndpoint": "enabled",
             "HttpPutResponseHopLimit": desired.hop_limit,
+            **({"InstanceMetadataTags": "enabled"} if desired.metadata_tags else {}),
         },
     }
+    if desired.instance_type:
+        data["InstanceType"] = desired.instance_type
+    if desired.volumes:
+        data["BlockDeviceMappings"] = [_mapping(one) for one in sorted(desired.volumes, key=repr)]
+    if desired.ssh_key:
+        data["KeyName"] = desired.ssh_key
+    if desired.monitoring:
+        data["Monitoring"] = {"Enabled": True}
+    return data
+
+
+def _mapping(one: Volume) -> Any:
+    ebs: dict[str, Any] = {
+        "VolumeSize": one.size,
+        "VolumeType": one.type,
+        "Encrypted": one.encrypted,
+        "DeleteOnTermination": True,
+    }
+    ebs |= {"Iops": one.iops} if one.iops is not None else {}
+    ebs |= {"Throughput": one.throughput} if one.throughput is not None else {}
+    ebs |= {"KmsKeyId": one.key} if one.key else {}
+    return {"DeviceName": one.device, "Ebs": ebs}
 
 
 def _description(data: Any) -> str:

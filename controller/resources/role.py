@@ -58,7 +58,8 @@ class RoleKind:
     def declare(self, stack: Stack) -> Iterable[tuple[Key, Role]]:
         for pool in stack.pools:
             key = Key(self.kind, f"hosts-{pool.name}")
-            yield key, self._role(stack, key, "ec2.amazonaws.com", HOST_POLICIES, ())
+            policies = tuple(sorted({*HOST_POLICIES, *pool.policies}))
+            yield key, self._role(stack, key, "ec2.amazonaws.com", policies, ())
         for service in stack.services:
             key = Key(self.kind, f"execution-{service.name}")
             yield key, self._role(stack, key, "ecs-tasks.amazonaws.com", (), _execution_grants(service))

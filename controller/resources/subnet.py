@@ -39,7 +39,7 @@ class SubnetKind:
     data = False
 
     def declare(self, stack: Stack) -> Iterable[tuple[Key, Subnet]]:
-        types = tuple(sorted({pool.instance_type for pool in stack.pools}))
+        types = tuple(sorted({one for pool in stack.pools for one in pool.types}))
         zones = stack.network.zones
         taken = tuple(zone for zone in zones if zone)
         for place, cidr in enumerate(stack.network.public_subnets):

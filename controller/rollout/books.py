@@ -13,7 +13,7 @@ from controller.base.crumbs import AwayCrumb, BaselineCrumb, RollCrumb, stamp
 from controller.base.keys import HALTED_TAG, ROLL_TAG, SUSPENDED_TAG
 from controller.base.words import seconds
 from controller.rollout import drained, gates
-from controller.rollout.counts import floor, marked, must_bake, names, serving, wanted
+from controller.rollout.counts import floor, marked, must_bake, names, serving, surplus
 from controller.rollout.model import LOST_AFTER, UNSEEN, Fleet, Host, Policy, Service
 from controller.rollout.moves import (
     Deregister,
@@ -70,7 +70,8 @@ def watch_new(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     away = [h for h in fleet.new if h.ready_since and not h.up and not h.cordoned and h.healthy]
     if away:
         return tuple(Unready(host.id, "its agent is not connected any more") for host in away)
-    bare = [h for h in fleet.new if fleet.old and h.active and h.ready_since and not h.protected]
+    keeps = fleet.old and not fleet.protects_new  # where ECS protects hosts with tasks, it is left to ECS
+    bare = [h for h in fleet.new if keeps and h.active and h.ready_since and not h.protected]
     return tuple(MarkReady(h.id, h.ready_since, "ready, but not protected yet") for h in bare if h.ready_since)
 
 
@@ -96,7 +97,7 @@ def watch_agents(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
 
 def record(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     """Rules 2 and 9: the bounds, the baselines and the suspension are on record before anything moves."""
-    removing = bool(fleet.old) or len(fleet.live) > wanted(fleet) or any(marked(host) for host in fleet.live)
+    removing = bool(fleet.old or surplus(fleet)) or any(marked(host) for host in fleet.live)
     roll = fleet.roll
     if roll is None:
         if not removing:

@@ -157,7 +157,25 @@ def excess(fleet: Fleet, policy: Policy) -> int:
     if fleet.old:
         return 0
     evened = lopsided(fleet) and policy.max_unavailable > 0 and not one_more(fleet, policy)
-    return max(0, len(fleet.live) - wanted(fleet), int(evened))
+    return max(surplus(fleet), int(evened))
+
+
+def surplus(fleet: Fleet) -> int:
+    """How many hosts there are too many. Of those that somebody else's scaling asked for only what is above the most
+    the spec allows: it takes the others back itself."""
+    most = max(fleet.spec_max, fleet.min) if fleet.elastic else wanted(fleet)
+    return max(0, len(fleet.live) - most)
+
+
+def whole(fleet: Fleet) -> bool:
+    """Every host is there, none too many, and nothing is on its way in or out."""
+    settled = len(fleet.live) == len(fleet.hosts) == fleet.desired
+    return settled and (not surplus(fleet) if fleet.elastic else fleet.desired == wanted(fleet))
+
+
+def held_back(fleet: Fleet) -> bool:
+    """Somebody else scales in, and the group cannot follow: the roll protects the hosts it brought."""
+    return fleet.elastic and len(fleet.live) == len(fleet.hosts) > fleet.desired
 
 
 def leaving_order(fleet: Fleet, among: Iterable[Host]) -> list[Host]:

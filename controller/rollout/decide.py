@@ -75,7 +75,7 @@ def _settled(fleet: Fleet) -> bool:
     """No host to replace, add or remove, and no trace of a roll. A host that somebody else drains is left so."""
     traces = fleet.roll or fleet.suspended_by_us or fleet.halted or fleet.leftovers
     crumbs = any(h.ready_since or h.unready or h.cordoned_at or h.away for h in fleet.live)
-    steady = len(fleet.live) == len(fleet.hosts) == wanted(fleet) == fleet.desired and not fleet.old
+    steady = counts.whole(fleet) and not fleet.old
     return steady and not traces and not crumbs and all(host.active or host.cordoned for host in fleet.live)
 
 
@@ -158,7 +158,7 @@ def _halted(fleet: Fleet, halt: HaltCrumb, policy: Policy, now: datetime) -> Mov
     if late and fleet.desired > wanted(fleet):
         why = "never became ready; old hosts stay"
         return _emptied(late[0], policy, now) or (Terminate(late[0].id, True, why),)
-    calm = len(fleet.live) <= wanted(fleet) and counts.spread(fleet) <= 1
+    calm = not counts.surplus(fleet) and counts.spread(fleet) <= 1
     if calm and (undone := restore(fleet)):  # the record stays: who goes on knows which hosts the roll brought
         return undone
     at = halt.at.isoformat().replace("+00:00", "Z")
@@ -210,7 +210,12 @@ def _terminate(fleet: Fleet, policy: Policy, now: datetime, gone: list[Host]) ->
 
 
 def _grow(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
-    """Rule 2: surge before old ones leave, the first new host alone; never lower desired."""
+    """Rule 2: surge before old ones leave, the first new host alone; never lower desired.
+
+    Where somebody else scales, desired may have come down meanwhile: with the last old host gone that stands.
+    """
+    if fleet.elastic and not fleet.old:
+        return ()
     room = counts.surge(fleet, policy)
     target = fleet.size + room
     if fleet.old and fleet.size and not room and not policy.max_unavailable and fleet.max <= fleet.size:
@@ -331,6 +336,6 @@ def _finish(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     """Everything is replaced: put back what the roll changed, drop the crumbs, the roll's own last (rule 9)."""
     if waiting := _progress(fleet, policy, now):
         return waiting
-    if fleet.old or not len(fleet.live) == len(fleet.hosts) == wanted(fleet) == fleet.desired:
+    if fleet.old or not (counts.whole(fleet) or counts.held_back(fleet)):
         return ()
     return restore(fleet) or forget(fleet)

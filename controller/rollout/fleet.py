@@ -71,7 +71,8 @@ def _perform(aws: Aws, fleet: Fleet, cluster: str, move: Move) -> None:
             _untag_group(aws, fleet, [SUSPENDED_TAG])
         case MarkReady():
             aws.ec2.create_tags(Resources=[move.host], Tags=[{"Key": READY_TAG, "Value": stamp(move.at)}])
-            _protect(aws, fleet, [move.host], on=True)
+            if not fleet.protects_new:  # else they are protected from birth, and ECS knows when to stop
+                _protect(aws, fleet, [move.host], on=True)
         case Unready():
             aws.ec2.create_tags(Resources=[move.host], Tags=[{"Key": READY_TAG, "Value": NOT_READY}])
         case MarkAway():

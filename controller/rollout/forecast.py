@@ -23,6 +23,7 @@ LEAVE = timedelta(seconds=30)  # termination of an empty host
 class Forecast:
     """The rollout section of a plan. `binding` names what limits the pace; `infeasible` why it cannot be done.
 
+    replaces  of `hosts`, those that a new one takes the place of
     uneven   the group may put two new hosts into one zone where zones are level, and then one more is replaced to even
              them out (rule 6): which zone it chooses is AWS's to say
     """
@@ -37,6 +38,7 @@ class Forecast:
     binding: str
     infeasible: str | None = None
     uneven: bool = False
+    replaces: int = 0
 
 
 def forecast(
@@ -89,6 +91,7 @@ def forecast(
         _binding(policy, surge, old, most),
         infeasible,
         uneven=zones > 1 and bool(old) and size % zones == 0 and 0 < surge < old,
+        replaces=old,
     )
 
 

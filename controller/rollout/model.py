@@ -58,7 +58,8 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One EC2 instance of the group. `current`: of the wanted launch template version, its agent not lost."""
+    """One EC2 instance of the group. `current`: of the wanted launch template version and, where a group mixes them, of
+    a type in its list; its agent not lost."""
 
     id: str
     zone: str
@@ -148,7 +149,11 @@ class Probe:
 
 @dataclass(frozen=True)  # no slots: live, old and new are worked out once, and asked for many times a pass
 class Fleet:
-    """One pool: wanted `size`, live bounds, hosts. `generation` is the launch template and version wanted."""
+    """One pool: wanted `size`, live bounds, hosts. `generation` is the launch template and version wanted.
+
+    elastic   somebody else (managed scaling, scaling policies) owns `desired` inside the bounds: `size` is then what it
+              was when the roll began, the floor rests on it, and hosts beyond it are not ours to remove
+    """
 
     pool: str
     group: str
@@ -165,6 +170,7 @@ class Fleet:
     suspended: tuple[str, ...] = ()  # live
     suspended_by_us: tuple[str, ...] = ()  # recorded
     spec_max: int = 0
+    elastic: bool = False
     refresh: str = ""  # an instance refresh of somebody else that is under way
     launch_failure: str = ""  # newest failed launch since the roll began, when no later one succeeded
     launch_failure_final: bool = False

@@ -31,8 +31,8 @@ def outlook(stack: Stack, fleets: Iterable[Fleet], rolling: Collection[str], rea
         if fleet is None:
             continue
         live = len(fleet.live)
-        old = live if pool.name in rolling else len(fleet.old)
-        if not old and live == pool.size.desired:
+        old = live if pool.name in rolling else _leaving(pool, fleet)
+        if not old and (live == fleet.size or (fleet.elastic and live <= pool.most)):
             continue
         capacity, offer = _capacity(pool, fleet, reads)
         found.append(
@@ -40,7 +40,7 @@ def outlook(stack: Stack, fleets: Iterable[Fleet], rolling: Collection[str], rea
                 pool.name,
                 live=live,
                 old=old,
-                size=pool.size.desired,
+                size=fleet.size,
                 policy=policy_of(stack, pool.name),
                 services=_services(stack, pool),
                 capacity=capacity,
@@ -53,6 +53,12 @@ def outlook(stack: Stack, fleets: Iterable[Fleet], rolling: Collection[str], rea
     return tuple(found)
 
 
+def _leaving(pool: Pool, fleet: Fleet) -> int:
+    """How many hosts are to be replaced: the old ones, and those of a type the spec has no more."""
+    unlisted = pool.instance_types and [host for host in fleet.new if host.instance_type not in pool.types]
+    return len(fleet.old) + len(unlisted or ())
+
+
 def misfits(
     stack: Stack, fleets: Iterable[Fleet], todo: Plan, forecasts: Iterable[Forecast], reads: Reads
 ) -> tuple[str, ...]:
@@ -60,7 +66,8 @@ def misfits(
 
     A pool is judged only where a step makes its group, replaces its hosts or starts tasks on them: a pass with nothing
     to do asks EC2 for nothing. Where hosts leave, their forecast has judged what it ends at; what is deployed after
-    them is judged here. The hosts counted on are those of `size.desired`: nothing makes a pool grow by itself.
+    them is judged here. The hosts counted on are those of `size.desired`, which nothing makes more of by itself; where
+    ECS scales the pool, those of `size.max`.
     """
     by_pool = {fleet.pool: fleet for fleet in fleets}
     judged = {one.pool: one for one in forecasts if one.hosts}
@@ -102,7 +109,8 @@ def _misfit(
     services = [one for name, one in _named(stack, pool) if Key("service", name) in there]
     if not services:
         return None
-    size, (capacity, offer) = pool.size.desired, _capacity(pool, fleet, reads)
+    size = pool.size.max if pool.scaling is not None else pool.size.desired
+    capacity, offer = _capacity(pool, fleet, reads)
     if Key(GROUP, pool.name) in todo.left_out:  # its hosts stay as they are, whatever the spec says
         registered = [host.registered for host in fleet.live if host.registered.memory] if fleet is not None else []
         size, capacity, offer = len(registered), next(iter(registered), None), "out of scope, as they are"
@@ -154,18 +162,26 @@ def _named(stack: Stack, pool: Pool) -> list[tuple[str, Service]]:
 
 
 def _capacity(pool: Pool, fleet: Fleet | None, reads: Reads) -> tuple[Resources | None, str]:
-    """What one host of the wanted type offers, and where that is from: what one registered, else what EC2 says less
-    what system and agent keep; None when neither tells."""
-    hosts = fleet.hosts if fleet is not None else ()
-    known = [h.registered for h in hosts if h.instance_type == pool.instance_type and h.registered.memory]
-    if known:
-        return known[0], f"as a {pool.instance_type} registered"
-    item: Any = reads.instance_types([pool.instance_type]).get(pool.instance_type)
-    if item is None:
+    """What one host of the wanted types offers at least, and where that is from; None when nothing tells."""
+    known = {h.instance_type: h.registered for h in (fleet.hosts if fleet is not None else ()) if h.registered.memory}
+    unknown = [one for one in pool.types if one not in known]
+    items = reads.instance_types(unknown) if unknown else {}
+    offers = [_offer(one, known.get(one), items.get(one)) for one in pool.types if one in known or one in items]
+    if len(offers) < len(pool.types):
         return None, ""
+    if len(offers) == 1:
+        return offers[0]
+    least = Resources(min(size.cpu for size, _ in offers), min(size.memory for size, _ in offers))
+    return least, f"the least of {', '.join(pool.types)}: any may be launched"
+
+
+def _offer(kind: str, registered: Resources | None, item: Any) -> tuple[Resources, str]:
+    """What a host of a type offers: what one registered, else what EC2 says less what system and agent keep."""
+    if registered is not None:
+        return registered, f"as a {kind} registered"
     memory = int(item["MemoryInfo"]["SizeInMiB"])
     kept = max(KEPT_LEAST, round(memory * KEPT_SHARE))
-    offer = f"a {pool.instance_type} has {memory} MiB, of which system and agent keep about {kept}"
+    offer = f"a {kind} has {memory} MiB, of which system and agent keep about {kept}"
     return Resources(int(item["VCpuInfo"]["DefaultVCpus"]) * 1024, memory - kept), offer
 
 

@@ -6,6 +6,7 @@ something is to be rolled.
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import ssl
 import urllib.request
@@ -14,6 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from controller.aws.mixes import mix_of, template_of
 from controller.aws.reads import Reads
 from controller.base.crumbs import AwayCrumb, BaselineCrumb, HaltCrumb, RollCrumb, moment_or_none
 from controller.base.keys import (
@@ -56,14 +58,14 @@ def observe(reads: Reads, stack: Stack, pool: Pool, now: datetime) -> Fleet | No
     if group is None or _tags(group).get(OWNER_TAG) != stack.name or group.get("Status"):
         return None
     tags = _tags(group)
-    wanted = parse_version(group)
     roll = RollCrumb.parse(tags.get(ROLL_TAG))
-    hosts = judged(parse_hosts(group, wanted, reads), roll, policy_of(stack, pool.name), now)
+    hosts = judged(parse_hosts(group, reads), roll, policy_of(stack, pool.name), now)
     fleet = Fleet(
         pool=pool.name,
         group=name,
-        generation=f"{wanted[0]}/{wanted[1]}",
-        size=pool.size.desired,
+        generation=parse_generation(group),
+        size=size_of(pool, int(group["DesiredCapacity"]), roll),
+        elastic=pool.elastic,
         min=int(group["MinSize"]),
         max=int(group["MaxSize"]),
         desired=int(group["DesiredCapacity"]),
@@ -74,7 +76,7 @@ def observe(reads: Reads, stack: Stack, pool: Pool, now: datetime) -> Fleet | No
         paused=tags.get(PAUSED_TAG, ""),
         suspended=tuple(sorted(item["ProcessName"] for item in group.get("SuspendedProcesses", []))),
         suspended_by_us=tuple(part for part in tags.get(SUSPENDED_TAG, "").split(",") if part),
-        spec_max=pool.size.max,
+        spec_max=pool.most,
         leftovers=_leftovers(group, reads, live_name(stack, Key("capacity_provider", pool.name))),
         attached=_attached(group, reads),
         protects_new=bool(group.get("NewInstancesProtectedFromScaleIn")),
@@ -102,13 +104,29 @@ def services(reads: Reads, stack: Stack, wanted: Mapping[str, str]) -> dict[str,
     return found
 
 
-def parse_version(group: Item) -> tuple[str, str]:
-    """(template id, version) the group launches."""
-    template = group.get("LaunchTemplate") or {}
-    return str(template.get("LaunchTemplateId", "")), str(template.get("Version", ""))
+def size_of(pool: Pool, desired: int, roll: RollCrumb | None) -> int:
+    """How many hosts are wanted: the spec's number, or where somebody else owns it, what that had come to be: now, and
+    during a roll when it began (our surge is in what it is now)."""
+    if not pool.elastic:
+        return pool.size.desired
+    return min(roll.desired if roll is not None else desired, pool.most)
 
 
-def parse_hosts(group: Item, wanted: tuple[str, str], reads: Reads) -> tuple[Host, ...]:
+def _types(group: Item) -> tuple[str, ...]:
+    """The types a group mixes; none where its template says the one."""
+    mix = mix_of(group)
+    return mix.types if mix is not None else ()
+
+
+def parse_generation(group: Item) -> str:
+    """What makes a host current, in a word: template, version, and where types are mixed which ones, in any order."""
+    template, version = template_of(group)
+    types = _types(group)
+    mixed = f"+{hashlib.sha256(','.join(sorted(types)).encode()).hexdigest()[:6]}" if types else ""
+    return f"{template}/{version}{mixed}"
+
+
+def parse_hosts(group: Item, reads: Reads) -> tuple[Host, ...]:
     """The group's members, joined with EC2, ECS and target health by instance id."""
     machines = {item["InstanceId"]: item for item in reads.instances()}
     if untagged := sorted({m["InstanceId"] for m in group["Instances"]} - machines.keys()):
@@ -122,6 +140,7 @@ def parse_hosts(group: Item, wanted: tuple[str, str], reads: Reads) -> tuple[Hos
         for one in found:
             target = Target(arn, one["Target"]["Id"], int(one["Target"].get("Port", 0)), one["TargetHealth"]["State"])
             targets.setdefault(target.host, []).append(target)
+    wanted = (template_of(group), _types(group))
     return tuple(
         _host(member, wanted, machines.get(member["InstanceId"], {}), nodes.get(member["InstanceId"]), by_node, targets)
         for member in sorted(group["Instances"], key=lambda m: str(m["InstanceId"]))
@@ -136,7 +155,7 @@ def judged(hosts: tuple[Host, ...], roll: RollCrumb | None, policy: Policy, now:
 
 def _host(
     member: Item,
-    wanted: tuple[str, str],
+    wanted: tuple[tuple[str, str], tuple[str, ...]],
     machine: Item,
     node: Item | None,
     by_node: Mapping[str, list[Task]],
@@ -146,15 +165,17 @@ def _host(
     template = member.get("LaunchTemplate") or {}
     version = str(template.get("Version", ""))
     mine = (str(template.get("LaunchTemplateId", "")), version)
+    kind = str(member.get("InstanceType") or machine.get("InstanceType") or "")
+    launches, types = wanted
     dead = machine.get("State", {}).get("Name") not in {None, "pending", "running"}
     return Host(
         id=member["InstanceId"],
         zone=member["AvailabilityZone"],
-        current=mine == wanted,
+        current=mine == launches and (not types or kind in types),
         lifecycle=member["LifecycleState"],
         healthy=member.get("HealthStatus", "Healthy").lower() == "healthy" and not dead,
         dead=dead,
-        instance_type=str(member.get("InstanceType") or machine.get("InstanceType") or ""),
+        instance_type=kind,
         version=version,
         launched_at=machine.get("LaunchTime"),
         container_instance=node["containerInstanceArn"] if node else None,

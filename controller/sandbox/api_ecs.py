@@ -11,6 +11,12 @@ from controller.sandbox import agents, asg
 from controller.sandbox.placement import free
 from controller.sandbox.world import ApiError, Cluster, Draft, Group, Hook, Json, Node, Provider
 
+SCALING_BOUNDS = {
+    "targetCapacity": (1, 100),
+    "minimumScalingStepSize": (1, 10000),
+    "maximumScalingStepSize": (1, 10000),
+    "instanceWarmupPeriod": (0, 10000),
+}
 DRAINING_HEARTBEAT = timedelta(seconds=3600)  # aws.md 1.6
 
 
@@ -219,6 +225,7 @@ def create_capacity_provider(draft: Draft, params: Json) -> Json:
         settings.get("managedTerminationProtection", "DISABLED"),
         tag_map(params.get("tags")),
     )
+    _check_protection(provider, group)
     draft.providers[name] = provider
     tags = {"AmazonECSManaged": ("", True), **group.tags}  # one that is there keeps its value
     tagged = replace(draft.groups[group.name], tags=tags)
@@ -236,8 +243,11 @@ def update_capacity_provider(draft: Draft, params: Json) -> Json:
         scaling=_scaling(settings.get("managedScaling"), provider.scaling),
         protection=settings.get("managedTerminationProtection", provider.protection),
     )
+    group = draft.groups.get(changed.group)
+    if changed.protection != provider.protection or changed.scaling != provider.scaling:
+        _check_protection(changed, group)
     draft.providers[provider.name] = changed
-    if group := draft.groups.get(changed.group):
+    if group is not None:
         _hook(draft, group, on=changed.draining)
     return {"capacityProvider": _show_provider(changed, tags=False)}
 
@@ -276,10 +286,30 @@ def _hook(draft: Draft, group: Group, *, on: bool) -> None:
     draft.groups[group.name] = replace(draft.groups[group.name], hooks=(*others, *ours))
 
 
+def _check_protection(provider: Provider, group: Group | None) -> None:
+    """What managed termination protection rests on (aws.md 1.7)."""
+    if provider.protection != "ENABLED":
+        return
+    if provider.scaling.get("status") != "ENABLED":
+        raise client_error(
+            "The managed termination protection setting for the capacity provider is invalid. To enable managed "
+            "termination protection for a capacity provider, managed scaling must be enabled."
+        )
+    if group is None or not group.protect_new:
+        raise client_error(
+            "The managed termination protection setting for the capacity provider is invalid. To enable managed "
+            "termination protection for a capacity provider, the Auto Scaling group must have instance protection "
+            "from scale in enabled."
+        )
+
+
 def _scaling(given: Json | None, before: Mapping[str, Any]) -> Json:
-    """Defaults AWS fills in (aws.md 1.7)."""
-    filled = {
-        "status": "ENABLED",
+    """Defaults AWS fills in, and the bounds of what is given (aws.md 1.7)."""
+    for name, (low, high) in SCALING_BOUNDS.items():
+        if given and name in given and not low <= int(given[name]) <= high:
+            raise client_error(f"The {name} must be between {low} and {high}.")
+    return {
+        "status": "DISABLED",  # of one that was not asked for; the numbers are shown all the same
         "targetCapacity": 100,
         "minimumScalingStepSize": 1,
         "maximumScalingStepSize": 10000,
@@ -287,7 +317,6 @@ def _scaling(given: Json | None, before: Mapping[str, Any]) -> Json:
         **before,
         **(given or {}),
     }
-    return {"status": "DISABLED"} if filled["status"] == "DISABLED" else filled
 
 
 def _show_provider(provider: Provider, *, tags: bool) -> Json:

@@ -5,7 +5,9 @@ Each rule names its line of reference/aws.md.
 
 from __future__ import annotations
 
+import math
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +22,7 @@ from controller.sandbox.world import (
     Member,
     Pause,
     SignalTask,
+    Template,
     TerminateHost,
 )
 
@@ -182,6 +185,8 @@ def launch(draft: Draft, group: Group, cause: str, *, rebalancing: bool = False)
         return False  # the group retries with back-off (aws.md 3.4)
     try:
         template = draft.catalog.template(group.template_id, group.version)
+        kind, spot = choose(draft, group, template.type)
+        template = replace(template, type=kind)
         draft.catalog.check_launch(template)
     except ApiError as error:
         _record(draft, group, "Launching a new EC2 instance", cause, "Failed", error.message)
@@ -191,6 +196,7 @@ def launch(draft: Draft, group: Group, cause: str, *, rebalancing: bool = False)
     subnet = min(group.subnets, key=lambda one: (crowd[zones[one]], zones[one]))
     name = f"i-{draft.fresh(17)}"
     activity = _record(draft, group, f"Launching a new EC2 instance: {name}", cause, "InProgress", "")
+    cluster = _cluster(draft, template)
     member = Member(
         name,
         group.name,
@@ -201,12 +207,13 @@ def launch(draft: Draft, group: Group, cause: str, *, rebalancing: bool = False)
         template.version,
         template.type,
         template.image,
-        _cluster(template.user_data),
+        cluster,
         draft.now,
         draft.now,
-        joins=draft.catalog.joins(template.image),
+        joins=draft.catalog.joins(template.image) if cluster else "never",
         activity=activity,
         rebalancing=rebalancing,
+        spot=spot,
     )
     draft.members[name] = member
     tags = {key: value for key, (value, propagate) in group.tags.items() if propagate}
@@ -272,10 +279,32 @@ def _number(version: str) -> int:
     return int(version) if version.isdigit() else 0
 
 
-def _cluster(user_data: str) -> str:
-    """The cluster a host joins: named by its user data, else "default" (aws.md section 8)."""
-    found = CLUSTER_LINE.search(user_data)
-    return found[1] if found else "default"
+def choose(draft: Draft, group: Group, plain: str) -> tuple[str, bool]:
+    """(type, whether spot) of the next host. On demand goes by the order of the list, spot to the type the group has
+    least of: which one AWS takes is its own to say, that it spreads is known (autoscaling InstancesDistribution)."""
+    if not group.types:
+        return plain, False
+    live = [member for member in members_of(draft, group.name) if staying(member)]
+    base, percent = int(group.shares["OnDemandBaseCapacity"]), int(group.shares["OnDemandPercentageAboveBaseCapacity"])
+    total = len(live) + 1
+    due = min(total, base) + math.ceil(max(0, total - base) * percent / 100)
+    if sum(1 for member in live if not member.spot) < due:
+        return group.types[0], False
+    crowd = Counter(member.type for member in live)
+    return min(group.types, key=lambda one: (crowd[one], group.types.index(one))), True
+
+
+def _cluster(draft: Draft, template: Template) -> str | None:
+    """The cluster a host joins: named by its user data, else "default" (aws.md section 8). Bottlerocket takes settings
+    and does not come up with anything else; to Amazon Linux those say nothing."""
+    text = template.user_data
+    if not draft.catalog.reads_toml(template.image):
+        found = CLUSTER_LINE.search(text)
+        return found[1] if found else "default"
+    try:
+        return str(tomllib.loads(text).get("settings", {}).get("ecs", {}).get("cluster", "default"))
+    except (tomllib.TOMLDecodeError, AttributeError):
+        return None
 
 
 # ------------------------------------------------------------------------------------------------ activities

@@ -21,7 +21,7 @@ from moto.core.utils import camelcase_to_underscores
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.elbv2.responses import ELBV2Response
 
-from controller.sandbox import strict_ec2, strict_elb, strict_iam, tagging
+from controller.sandbox import strict_ec2, strict_elb, strict_iam, strict_ssm, tagging
 from controller.sandbox.api import ACTIONS
 from controller.sandbox.timings import Timings
 from controller.sandbox.world import Event, Json, World
@@ -91,6 +91,7 @@ def install() -> None:
     strict_ec2.install(current)
     strict_elb.install(current)
     strict_iam.install(current)
+    strict_ssm.install()
     tagging.install(current)
 
 

@@ -12,6 +12,7 @@ from moto.core.exceptions import ServiceException
 
 from controller.sandbox.strict_elb import groups_of
 from controller.sandbox.strict_iam import unknown_profile
+from controller.sandbox.strict_ssm import NAME as BOTTLEROCKET
 from controller.sandbox.timings import Timings
 from controller.sandbox.world import ApiError, TargetGroup, Template
 
@@ -68,6 +69,7 @@ class MotoCatalog:
             _decoded(data.get("UserData")),
             profile.get("Arn") or profile.get("Name") or "",
             tuple(groups),
+            data.get("KeyName") or "",
         )
 
     def _resolved(self, image: str) -> str:
@@ -78,9 +80,7 @@ class MotoCatalog:
         return str(versions[-1].value) if versions else image
 
     def capacity(self, instance_type: str) -> tuple[int, int]:
-        from moto.ec2.models.instance_types import INSTANCE_TYPES
-
-        facts: Mapping[str, Any] | None = INSTANCE_TYPES.get(instance_type)
+        facts = _facts(instance_type)
         if facts is None:
             return 2 * CPU_UNITS, 1900
         memory = int(facts["MemoryInfo"]["SizeInMiB"] * HIDDEN) - DAEMONS
@@ -125,10 +125,25 @@ class MotoCatalog:
     def joins(self, image: str) -> str:
         return self.moods.get(image, "yes")
 
+    def reads_toml(self, image: str) -> bool:
+        found = self.ec2.amis.get(image)
+        return found is not None and str(found.name).startswith(BOTTLEROCKET)
+
     def check_launch(self, template: Template) -> None:
-        """What RunInstances would refuse: an image, profile or security group that is not there (yet)."""
+        """What RunInstances would refuse: an image, profile, key or security group that is not there (yet), a type that
+        cannot run the image."""
         if template.image not in self.ec2.amis:
             raise ApiError("ValidationError", f"The image id '[{template.image}]' does not exist")
+        runs, built = _architectures(template.type), self.ec2.amis[template.image].architecture
+        if runs and built not in runs:
+            raise ApiError(
+                "ValidationError",
+                f"The architecture '{','.join(runs)}' of the specified instance type does not match the architecture "
+                f"'{built}' of the specified AMI. Specify an instance type and an AMI that have matching "
+                "architectures, and try again.",
+            )
+        if template.key_pair and template.key_pair not in self.ec2.key_pairs:
+            raise ApiError("ValidationError", f"The key pair '{template.key_pair}' does not exist")
         iam = get_backend("iam")[self.account]["aws"]
         if template.profile:
             problem = unknown_profile(iam, template.profile)
@@ -137,6 +152,18 @@ class MotoCatalog:
         for group in template.security_groups:
             if self.ec2.get_security_group_from_id(group) is None:
                 raise ApiError("ValidationError", f"The security group '{group}' does not exist")
+
+
+def _facts(instance_type: str) -> Mapping[str, Any] | None:
+    from moto.ec2.models.instance_types import INSTANCE_TYPES
+
+    found: Mapping[str, Any] | None = INSTANCE_TYPES.get(instance_type)
+    return found
+
+
+def _architectures(instance_type: str) -> list[str]:
+    facts = _facts(instance_type) or {}
+    return [str(one) for one in facts.get("ProcessorInfo", {}).get("SupportedArchitectures", [])]
 
 
 def _decoded(user_data: Any) -> str:

@@ -143,17 +143,27 @@ def _sick(draft: Draft, service: Service, task: Task) -> bool:
     return any(_state(draft, g, task, port) == "unhealthy" for g, port in life.registrations(draft, task))
 
 
-def _start(draft: Draft, service: Service, opened: Sequence[Task], leaving: Sequence[Task]) -> None:
+def waiting(draft: Draft, service: Service) -> int:
+    """How many tasks the scheduler would start now if there were room."""
+    opened = tasks_of(draft, service)
+    return _missing(draft, service, opened, _leaving(draft, service, opened))
+
+
+def _missing(draft: Draft, service: Service, opened: Sequence[Task], leaving: Sequence[Task]) -> int:
     primary = service.primary
     if primary.state == "FAILED" or (primary.retry_at and draft.now < primary.retry_at):
-        return
+        return 0
     good = sum(1 for task in opened if task.wanted == "RUNNING" and task not in leaving)
     _, most = bounds(service)
     # maximumPercent counts stopping tasks too: the worse of the two readings (aws.md 1.1)
-    room = min(service.desired - good, most - len(opened))
+    return max(0, min(service.desired - good, most - len(opened)))
+
+
+def _start(draft: Draft, service: Service, opened: Sequence[Task], leaving: Sequence[Task]) -> None:
+    primary = service.primary
     definition = draft.definitions[primary.task_definition]
     need = demand(definition)
-    for _ in range(max(0, room)):
+    for _ in range(_missing(draft, service, opened, leaving)):
         node = place(draft, service, need)
         if isinstance(node, str):
             words = (

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from controller.sandbox import agents, asg, ecs, targets, tasks
+from controller.sandbox import agents, asg, ecs, scaler, targets, tasks
 from controller.sandbox.timings import Timings
 from controller.sandbox.world import (
     AgentChanged,
@@ -34,6 +34,7 @@ def step(
     targets.advance(draft)
     agents.advance(draft)
     ecs.advance(draft)
+    scaler.advance(draft)
     asg.advance(draft)
     return draft.freeze(), tuple(draft.effects)
 

@@ -28,6 +28,7 @@ class Timings:
     managed_draining: timedelta = timedelta(seconds=10)  # until ECS reacts to a terminating host (1.6)
     throttle: timedelta = timedelta(seconds=20)  # first pause of a crash loop's back-off
     balancer: timedelta = timedelta(seconds=120)  # load balancer provisioning
+    scaling: timedelta = timedelta(seconds=60)  # between two datapoints of CapacityProviderReservation (1.7)
     iam: timedelta = timedelta(seconds=20)  # until a fresh role or profile is known everywhere
     lingering: timedelta = timedelta(seconds=60)  # network interfaces of a deleted load balancer
 

@@ -55,6 +55,10 @@ class Group:
     protect_new: bool = False
     deleting: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
+    types: tuple[str, ...] = ()  # a mixed instances policy's, in the order of preference
+    shares: Mapping[str, Any] = field(default_factory=dict)  # its InstancesDistribution
+    policies: Mapping[str, Json] = field(default_factory=dict)  # name -> scaling policy, as given
+    schedules: Mapping[str, Json] = field(default_factory=dict)  # name -> scheduled action
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ class Member:
     activity: str = ""
     rebalancing: bool = False  # launched to even out zones: an old one leaves only once this one serves
     joined: bool = False  # its agent registered once; a deregistered agent does not come back by itself
+    spot: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,8 @@ class Provider:
     protection: str = "DISABLED"
     tags: Mapping[str, str] = field(default_factory=dict)
     active: bool = True
+    looked: datetime | None = None  # when managed scaling looked last
+    low: int = 0  # how many times in a row it found too many hosts
 
     @property
     def group(self) -> str:
@@ -274,6 +281,7 @@ class Template:
     user_data: str
     profile: str = ""
     security_groups: tuple[str, ...] = ()
+    key_pair: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +309,10 @@ class Catalog(Protocol):
     def instance_runs(self, instance: str) -> bool: ...
     def joins(self, image: str) -> str:
         """Whether hosts of this machine image join their cluster: yes, late or never."""
+        ...
+
+    def reads_toml(self, image: str) -> bool:
+        """Whether hosts of this machine image (Bottlerocket's) take their settings in TOML, and no script."""
         ...
 
     def check_launch(self, template: Template) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from controller.base.keys import Tags
+from controller.spec.build_pools import DEFAULT_IMAGE as DEFAULT_IMAGE
+from controller.spec.build_pools import build_pool
+from controller.spec.durations import durations
 from controller.spec.types import (
     AccessLogs,
     Cluster,
@@ -15,42 +16,24 @@ from controller.spec.types import (
     Deployment,
     Gates,
     Health,
-    Image,
     Listener,
     LoadBalancer,
     Network,
     NoData,
-    Pool,
     Probe,
     Repository,
-    Rollout,
     Route,
     Service,
-    Size,
     Stack,
     Stickiness,
 )
 
-DEFAULT_IMAGE = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
-UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-LONGEST = 36500 * 86400  # a hundred years; every check says less, and no arithmetic overflows
-PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
-
 Json = Mapping[str, Any]
-
-
-def duration(text: str) -> timedelta:
-    """The length that ``1h30m`` spells.
-
-    >>> duration("1m30s")
-    datetime.timedelta(seconds=90)
-    """
-    return timedelta(seconds=min(LONGEST, sum(float(number) * UNITS[unit] for number, unit in PART.findall(text))))
 
 
 def build(data: Json, source: str, digest: str) -> Stack:
     """The stack that *data* describes. A mapping may lack all entries: what that means is for others to say."""
-    pools = tuple(_pool(name, one) for name, one in sorted(data["hosts"].items()))
+    pools = tuple(build_pool(name, one) for name, one in sorted(data["hosts"].items()))
     balancer = data.get("load_balancer")
     named = sorted((balancer or {}).get("listeners", {}).items())
     listeners = [name for name, one in named if not one.get("redirect")]
@@ -64,7 +47,7 @@ def build(data: Json, source: str, digest: str) -> Stack:
         pools=pools,
         services=tuple(_service(name, one, pools[0].name if pools else "", listeners[:1]) for name, one in services),
         repositories=tuple(
-            Repository(name=name, **{**(one or {}), **_durations(one or {}, "expire_untagged")})
+            Repository(name=name, **{**(one or {}), **durations(one or {}, "expire_untagged")})
             for name, one in sorted(data.get("registry", {}).items())
         ),
         gates=_gates(data.get("gates") or {}),
@@ -97,29 +80,8 @@ def _balancer(data: Json) -> LoadBalancer:
         listeners,
         access_logs=AccessLogs(**data["access_logs"]) if "access_logs" in data else None,
         **plain,
-        **_durations(data, "idle_timeout"),
+        **durations(data, "idle_timeout"),
     )
-
-
-def _pool(name: str, data: Json) -> Pool:
-    image, rollout = data.get("image", {}), dict(data.get("rollout") or {})
-    rollout |= _durations(rollout, "ready_timeout", "drain_timeout", "bake")
-    draining = data.get("managed_draining", True)
-    return Pool(
-        name=name,
-        instance_type=data["instance_type"],
-        image=Image(id=image) if isinstance(image, str) else _image(image),
-        size=Size(**data["size"]),
-        rollout=Rollout(**rollout),
-        user_data=data.get("user_data", ""),
-        security_groups=tuple(data.get("security_groups", ())),
-        managed_draining=draining if isinstance(draining, bool) else draining["enabled"],
-    )
-
-
-def _image(data: Json) -> Image:
-    chosen = {} if data.get("id") or data.get("ssm") else {"ssm": DEFAULT_IMAGE}
-    return Image(**{**data, **chosen})
 
 
 def _service(name: str, data: Json, pool: str, listeners: list[str]) -> Service:
@@ -139,7 +101,7 @@ def _service(name: str, data: Json, pool: str, listeners: list[str]) -> Service:
         deployment=Deployment(**(data.get("deployment") or {})),
         stickiness=_stickiness(data["stickiness"]) if "stickiness" in data else None,
         **plain,
-        **_durations(data, "deregistration_delay", "slow_start", "stop_timeout", "log_retention"),
+        **durations(data, "deregistration_delay", "slow_start", "stop_timeout", "log_retention"),
     )
 
 
@@ -149,11 +111,11 @@ def _route(data: Json, listeners: list[str]) -> Route:
 
 
 def _health(data: Json) -> Health:
-    return Health(**{**data, **_durations(data, "interval", "timeout", "grace")})
+    return Health(**{**data, **durations(data, "interval", "timeout", "grace")})
 
 
 def _stickiness(data: Json) -> Stickiness:
-    return Stickiness(**{**data, **_durations(data, "duration")})
+    return Stickiness(**{**data, **durations(data, "duration")})
 
 
 def _gates(data: Json) -> Gates:
@@ -161,13 +123,9 @@ def _gates(data: Json) -> Gates:
     return Gates(
         probe=Probe(**data["probe"]) if data.get("probe") else None,
         alarms=tuple(sorted(data.get("alarms", ()))),
-        no_data=NoData(**{**no_data, **_durations(no_data, "wait")}),
+        no_data=NoData(**{**no_data, **durations(no_data, "wait")}),
     )
 
 
 def _several(value: str | list[str] | None) -> tuple[str, ...]:
     return () if value is None else (value,) if isinstance(value, str) else tuple(value)
-
-
-def _durations(data: Json, *names: str) -> dict[str, Any]:
-    return {name: duration(data[name]) for name in names if name in data}

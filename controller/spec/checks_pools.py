@@ -6,6 +6,8 @@ from datetime import timedelta
 
 from controller.base.words import plural
 from controller.spec.check import Check, spell
+from controller.spec.checks_hosts import check_launch
+from controller.spec.checks_scaling import check_scaling
 from controller.spec.places import Path
 from controller.spec.types import Pool, Stack
 
@@ -21,6 +23,8 @@ def check_pool(pool: Pool, stack: Stack, one: Check) -> None:
         hint = f"desired from {size.min} to {size.max}" if size.min <= size.max else "raise max, or lower min"
         wrong = "desired" if size.min <= size.max else "max"
         one.fail((*path, "size", wrong), f"expected min <= desired <= max, got {numbers}", hint, ((*path, "size"),))
+    check_launch(pool, one)
+    check_scaling(pool, stack, one)
     _idle(pool, stack, one)
     _surge(pool, one)
     _times(pool, one)
@@ -37,7 +41,9 @@ def check_pool(pool: Pool, stack: Stack, one: Check) -> None:
 
 
 def _idle(pool: Pool, stack: Stack, one: Check) -> None:
-    """Hosts come from `desired`, not from the tasks that want them."""
+    """Hosts come from `desired`, not from the tasks that want them, unless ECS scales."""
+    if pool.scaling is not None:
+        return
     wanting = {s.name: s.desired for s in stack.services if s.pool == pool.name and s.desired}
     if pool.size.desired == 0 and wanting:
         tasks = plural(sum(wanting.values()), "task")

@@ -24,10 +24,6 @@ LATER = frozenset(
         "scaling",
         "blue_green",
         "vpc",
-        "step_scaling",
-        "schedule",
-        "spot",
-        "mixed_instances",
         "daemon",
     ]
 )  # promised by the format, and not there yet

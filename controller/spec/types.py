@@ -11,6 +11,10 @@ from datetime import timedelta
 from typing import Literal
 
 from controller.base.keys import Tags
+from controller.spec.pools import Image as Image
+from controller.spec.pools import Pool as Pool
+from controller.spec.pools import Rollout as Rollout
+from controller.spec.pools import Size as Size
 
 OnDestroy = Literal["retain", "delete"]
 Algorithm = Literal["round_robin", "least_outstanding_requests", "weighted_random"]
@@ -85,51 +89,6 @@ class LoadBalancer:
 @dataclass(frozen=True, slots=True)
 class Cluster:
     container_insights: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """A machine image: `id`, or the SSM parameter that names it. ``manual`` keeps what is live until asked."""
-
-    id: str | None = None
-    ssm: str | None = None
-    update: Literal["manual", "auto"] = "manual"
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    min: int
-    desired: int
-    max: int
-
-
-@dataclass(frozen=True, slots=True)
-class Rollout:
-    """How the hosts of a pool are replaced (DESIGN.md section 5)."""
-
-    strategy: Literal["rolling"] = "rolling"
-    max_surge: int = 1
-    max_unavailable: int = 0
-    ready_timeout: timedelta = timedelta(minutes=10)
-    drain_timeout: timedelta = timedelta(minutes=15)
-    bake: timedelta = timedelta(seconds=30)
-    allow_raise_max: bool = True
-    on_drain_timeout: Literal["halt", "force"] = "halt"
-    standalone: Literal["wait", "stop", "ignore"] = "wait"
-
-
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """One pool of hosts: a launch template, an auto scaling group and a capacity provider."""
-
-    name: str
-    instance_type: str
-    image: Image
-    size: Size
-    rollout: Rollout = Rollout()
-    user_data: str = ""  # shell lines run after the host joined its cluster's configuration
-    security_groups: tuple[str, ...] = ()  # extra security group ids
-    managed_draining: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from controller.modes.permissions import action, policy
 from controller.spec.load import load
 from tests.modes.stage import SPECS, Command, Stage
 
+RICH = SPECS.parent / "tests" / "resources" / "rich.yaml"
 ACTIONS = {
     f"{service}:{action(service, method).partition(':')[2]}": action(service, method)
     for service, methods in OPERATIONS.items()
@@ -52,6 +53,14 @@ def test_roles_are_bound_to_their_names_and_the_rest_to_the_region() -> None:
     assert set(by_name["ChangeRoles"]["Resource"]) > set(roles)
     assert [sid for sid, one in by_name.items() if one["Resource"] == "*" and "Condition" not in one] == ["Look"]
     assert by_name["Change"]["Condition"] == {"StringEquals": {"aws:RequestedRegion": "us-east-1"}}
+
+
+def test_rights_to_scale_come_with_what_scales() -> None:
+    """Hooks, policies and schedules are rights of the stacks that have some."""
+    plain, rich = (json.dumps(policy(load(str(one)).stack, "apply")) for one in (SPECS / "demo.yaml", RICH))
+
+    for right in ("PutScalingPolicy", "PutLifecycleHook", "PutScheduledUpdateGroupAction", "cloudwatch:PutMetricAlarm"):
+        assert (right in plain, right in rich) == (False, True), right
 
 
 def test_a_stack_without_a_load_balancer_needs_no_right_to_make_one(command: Command, stage: Stage) -> None:

@@ -11,14 +11,18 @@ from dataclasses import replace
 from typing import Any
 
 from controller.aws.client import Aws
+from controller.aws.mixes import Mix
 from controller.base.keys import NAME_TAG, Key
 from controller.engine.reconciler import Observed
 from controller.resources import internet_gateway
+from controller.resources.capacity_provider import ManagedScaling
+from controller.resources.launch_template import Volume
 from controller.resources.listener import Answer
 from controller.resources.listener_rule import Balancing, Forward, Stickiness
 from controller.resources.load_balancer import AccessLogs
 from controller.resources.repository import Lifecycle
 from controller.resources.role import Grant
+from controller.resources.scaling_policy import Tracking
 from controller.resources.security_group import EVERYTHING_OUT, Rule
 from controller.resources.target_group import HealthCheck
 from controller.spec.types import TLS_POLICY
@@ -28,12 +32,13 @@ Make = Callable[[World, Any], Any]
 
 SUBJECTS = {  # which resource of the rich stack is edited
     "auto_scaling_group": "main",
-    "capacity_provider": "main",
+    "capacity_provider": "edge",
     "cluster": "main",
     "cluster_capacity_providers": "main",
     "instance_profile": "hosts-main",
     "internet_gateway": "sample",
     "launch_template": "main",
+    "lifecycle_hook": "edge-warm",
     "listener": "admin",
     "listener_rule": "web",
     "load_balancer": "main",
@@ -41,6 +46,8 @@ SUBJECTS = {  # which resource of the rich stack is edited
     "repository": "shop",
     "role": "execution-web",
     "route_table": "public",
+    "scaling_policy": "main-cpu",
+    "scheduled_action": "spare-night",
     "security_group": "load-balancer",
     "service": "web",
     "subnet": "public-1",
@@ -137,12 +144,16 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "subnets": lambda _, desired: replace(desired, subnets=desired.subnets[:1]),
         "min": 2,
         "max": 5,
+        "mix": Mix(("t3.small", "t3.large"), 1, 20, "capacity-optimized"),
+        "protect_new": True,
+        "maintenance": (),
         "tags": TAGS,
     },
     "capacity_provider": {
         "group": "arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:1:autoScalingGroupName/x",
         "managed_draining": False,
-        "managed_scaling": True,
+        "managed_scaling": ManagedScaling(70, 2, 8, 60),
+        "termination_protection": False,
         "tags": TAGS,
     },
     "cluster": {"container_insights": True, "tags": TAGS},
@@ -158,9 +169,14 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "security_groups": _added("security_groups", _output(Key("security_group", "load-balancer"), "id")),
         "user_data": "#!/bin/bash\ntrue\n",
         "http_tokens": "optional",
-        "hop_limit": 2,
+        "hop_limit": 1,
+        "metadata_tags": False,
+        "volumes": (Volume("/dev/xvda", 40, "gp3", 4000, 250, True, ""),),
+        "ssh_key": "operators",
+        "monitoring": False,
         "tags": TAGS,
     },
+    "lifecycle_hook": {"on": "TERMINATING", "heartbeat": 60, "default": "ABANDON"},
     "listener": {
         "load_balancer": "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/x/1",
         "port": 8444,
@@ -215,6 +231,18 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "subnets": _added("subnets", _subnet),
         "vpc": "vpc-0",
         "tags": TAGS,
+    },
+    "scaling_policy": {
+        "tracking": Tracking("AWS/ECS CPUReservation Average ClusterName=rich", 55.5, False),
+        "steps": lambda _, desired: replace(desired, tracking="", steps=((None, 0.0, -1), (0.0, None, 3))),
+        "warmup": 30,
+    },
+    "scheduled_action": {
+        "schedule": "30 21 * * 1-5",
+        "timezone": "UTC",
+        "min": -1,
+        "max": 3,
+        "desired": 0,
     },
     "security_group": {
         "rules": (

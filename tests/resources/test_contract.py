@@ -76,6 +76,20 @@ def test_an_edit_is_reported_carried_out_and_touches_nothing_else(
         KINDS[kind].delete(world.aws, last[key])
 
 
+def test_parts_of_a_group_that_the_spec_lost_are_orphans_and_those_of_others_are_not(world: World) -> None:
+    """Hooks, policies and schedules carry no tags: the group is marked to have some, and their names say whose."""
+    place: Any = {"AutoScalingGroupName": "rich-edge", "LifecycleHookName": "audit"}
+    world.aws.autoscaling.put_lifecycle_hook(**place, LifecycleTransition="autoscaling:EC2_INSTANCE_TERMINATING")
+    parts = {key for key in world.desired() if key.kind in {"lifecycle_hook", "scaling_policy", "scheduled_action"}}
+    pools = tuple(replace(one, scaling_policies=(), lifecycle_hooks=()) for one in world.stack.pools)
+
+    plan = World(world.sim, replace(world.stack, pools=pools)).tick().plan
+
+    assert len(parts) == 7
+    assert set(plan.orphans) == parts
+    world.aws.autoscaling.delete_lifecycle_hook(**place)
+
+
 def test_an_edit_that_aws_cannot_make_in_place_replaces(world: World, live: Live, wanted: dict[Key, Any]) -> None:
     for kind in MADE:
         key = Key(kind, SUBJECTS[kind])

@@ -36,6 +36,7 @@ def fleet_of(world: World, policy: Policy) -> Fleet:
         suspended=tuple(sorted(world.suspended)),
         suspended_by_us=ours,
         spec_max=world.spec_max,
+        elastic=world.elastic,
         alarms=("shop-5xx",) if world.alarm else (),
         no_data=() if world.no_data is None else ("shop-p99",),
         no_data_since=() if world.no_data is None else (("shop-p99", moment(world.no_data)),),

@@ -244,7 +244,8 @@ def _unwanted(world: World, box: Box) -> None:
     """Tasks move once (rule 4): a host of the wanted version goes only as a surplus, or to even out the zones."""
     live = [one.zone for one in world.boxes if not one.leaving]
     lopsided = max(live.count(zone) for zone in world.zones) - min(live.count(zone) for zone in world.zones) > 1
-    surplus = len(live) > max(world.size, world.min) or lopsided
+    most = max(world.spec_max if world.elastic else world.size, world.min)
+    surplus = len(live) > most or lopsided
     kept = box.generation == world.generation and not world.lost(box) and not _given_up(world, box)
     stays = kept and (old(world) or not surplus)
     require(not stays, f"{box.id} runs the wanted version and is no surplus")
@@ -278,7 +279,7 @@ def _resume(world: World, policy: Policy, move: Resume) -> None:
     live = [box.zone for box in world.boxes if not box.leaving]
     crowd = [live.count(zone) for zone in world.zones]
     above = world.min <= world.size and (policy.allow_raise_max or world.size < world.max)
-    able = policy.max_unavailable or (policy.max_surge and above)
+    able = not world.elastic and (policy.max_unavailable or (policy.max_surge and above))
     require(not able or max(crowd) - min(crowd) <= 1, f"AZRebalance resumed with zones {crowd}")
     world.suspended.discard("AZRebalance")
 

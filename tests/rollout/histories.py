@@ -102,9 +102,18 @@ def setting(seed: int) -> Play:
     return Play(world, policy, sorted(script))
 
 
-def history(seed: int, choose: Decide = decide) -> Play:
+def elastic(play: Play, seed: int) -> Play:
+    """The same pool where somebody else owns desired, and moves it again and again."""
+    dice = random.Random(seed + 2)
+    play.world.elastic = True
+    play.world.spec_max = play.world.max = play.world.size + 3
+    play.script = sorted([*play.script, *((dice.randint(0, 250), "desired") for _ in range(dice.randint(1, 6)))])
+    return play
+
+
+def history(seed: int, choose: Decide = decide, *, scaled: bool = False) -> Play:
     """Play the history of *seed* to its end. Raises Broken when a promise is not kept."""
-    play = setting(seed)
+    play = elastic(setting(seed), seed) if scaled else setting(seed)
     dice = random.Random(seed + 1)
     crashing = dice.random() < 0.4
     try:
@@ -122,6 +131,9 @@ def history(seed: int, choose: Decide = decide) -> Play:
 def one_pass(play: Play, choose: Decide, dice: random.Random, *, crash: bool) -> bool:
     """Decide once, act (dying half-way in a *crash*), let time pass. True when the history is over."""
     world = play.world
+    if world.elastic:
+        roll = roll_of(world)
+        world.size = min(roll.desired if roll else world.desired, world.spec_max)
     fleet = fleet_of(world, play.policy)
     moves = choose(fleet, play.policy, moment(world.now))
     play.log.append((world.now, moves))
@@ -244,6 +256,10 @@ def _happen(play: Play, what: str, dice: random.Random) -> None:
                 service.deploying = service.deploying and service in left
             if any(service.deploying for service in world.services):
                 play.script.append((later, "deployed"))
+        case "desired" if world.elastic:  # within the bounds, and never below what tasks need
+            step = dice.choice([-1, 1])
+            if world.min <= world.desired + step <= world.max and enough(play, world.desired + step):
+                world.desired += step
         case "desired":
             world.desired = max(world.min, min(world.max, world.desired + dice.choice([-1, 1])))
         case "minimum":  # a person raises MinSize: the record of a roll hides it from the spec
@@ -275,13 +291,19 @@ def _happen(play: Play, what: str, dice: random.Random) -> None:
 def resize(play: Play, dice: random.Random, step: int) -> None:
     """The spec's size changes, sometimes below the MinSize of before, in the same change."""
     world = play.world
-    least = 1 + play.policy.max_unavailable if world.services else play.policy.max_unavailable
-    least = max(least, 2 + max((one.desired for one in world.services if one.static), default=-2))
-    if world.size + step < least or not roomy(play, world.size + step, 0):
+    if not enough(play, world.size + step):
         return
     world.size += step
     world.spec_min = dice.choice([0, min(world.size, 1), world.size])
     world.spec_max = max(world.size, world.spec_max + dice.choice([-1, 0, 1]))
+
+
+def enough(play: Play, size: int) -> bool:
+    """Whether so many hosts do for the services, and for a roll of them."""
+    services = play.world.services
+    least = 1 + play.policy.max_unavailable if services else play.policy.max_unavailable
+    least = max(least, 2 + max((one.desired for one in services if one.static), default=-2))
+    return size >= least and roomy(play, size, 0)
 
 
 def roomy(play: Play, size: int, more: int) -> bool:
@@ -297,7 +319,8 @@ def settled(play: Play) -> None:
     live = [box for box in world.boxes if not box.leaving]
     wrong = [box.id for box in live if box.generation != world.generation]
     require(not wrong, f"done with old hosts {wrong}")
-    require(len(live) == world.size == world.desired, f"done with {len(live)} hosts, desired {world.desired}")
+    wanted = world.desired if world.elastic else world.size
+    require(len(live) == wanted == world.desired, f"done with {len(live)} hosts, desired {world.desired}")
     bounds, spec = (world.min, world.max), (world.spec_min, world.spec_max)
     require(bounds == spec, f"done with bounds {bounds}, the spec says {spec}")
     require(not world.tags, f"done with {world.tags}")

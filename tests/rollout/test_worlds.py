@@ -29,6 +29,14 @@ def test_every_history_keeps_the_promises_and_ends(first: int) -> None:
         history(seed)
 
 
+@pytest.mark.histories
+@pytest.mark.parametrize("first", range(FIRST, FIRST + HISTORIES // 4, CHUNK))
+def test_every_history_keeps_them_while_somebody_else_scales(first: int) -> None:
+    """Managed scaling moves desired in the middle of everything: the floor is what it was when the roll began."""
+    for seed in range(first, min(first + CHUNK, FIRST + HISTORIES // 4)):
+        history(seed, scaled=True)
+
+
 def test_histories_cover_what_can_happen() -> None:
     """The dice reach every event and every policy that matters, or the histories above prove little."""
     plays = [setting(seed) for seed in range(400)]

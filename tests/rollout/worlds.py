@@ -115,6 +115,7 @@ class World:
         self.tags: dict[str, str] = {}
         self.suspended: set[str] = set()
         self.leftovers: list[str] = []
+        self.elastic = False  # somebody else owns desired: `size` is what that is, and during a roll what it was
         self.alarm = False
         self.no_data: int | None = None
         self.stubborn: dict[int, str] = {}  # generation -> "never" | "late": how its hosts boot

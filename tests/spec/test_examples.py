@@ -104,8 +104,6 @@ def test_the_example_of_the_design_loads_whole(loads: Callable[..., Loaded]) -> 
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        pytest.param("    # scaling: {target_capacity: 80}", "20:5: hosts.main.scaling: is not supported yet",
-                     id="hosts"),
         pytest.param("    # scaling: {min: 4, max: 12, target_cpu: 60}",
                      "37:5: services.web.scaling: is not supported yet", id="services"),
     ],

@@ -46,6 +46,29 @@ class GroupReads(Base):
 
         return self.once(("instance_refreshes", group), ask)
 
+    def lifecycle_hooks(self, group: str) -> list[Item]:
+        """The lifecycle hooks of one group, ECS's and others' included (the call has no pages)."""
+
+        def ask() -> list[Item]:
+            answer = self.aws.autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=group)
+            return cast("list[Item]", answer["LifecycleHooks"])
+
+        return self.once(("lifecycle_hooks", group), ask)
+
+    def scaling_policies(self, group: str) -> list[Item]:
+        """The scaling policies of one group, ECS's and others' included."""
+        call = self.aws.autoscaling.describe_policies
+        return self.once(
+            ("scaling_policies", group), lambda: pages(call, "ScalingPolicies", AutoScalingGroupName=group)
+        )
+
+    def scheduled_actions(self, group: str) -> list[Item]:
+        """The scheduled actions of one group, others' included."""
+        call = self.aws.autoscaling.describe_scheduled_actions
+        return self.once(
+            ("scheduled_actions", group), lambda: pages(call, "ScheduledUpdateGroupActions", AutoScalingGroupName=group)
+        )
+
     def alarms(self, names: Sequence[str]) -> dict[str, Item]:
         """The wanted alarms by name; a missing one is not there."""
 
