@@ -17,13 +17,14 @@ from controller.aws.reads import DESCRIBE_TASKS_MAX, keyed
 from controller.base.errors import Gone, NotYet, Refused, Stale
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
+from controller.spec import network
 from controller.spec.names import CONTAINER, live_name
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
     from controller.aws.reads import Reads
+    from controller.spec.types import Fargate, Stack
     from controller.spec.types import Service as Spec
-    from controller.spec.types import Stack
 
 SPREAD = (("spread", "attribute:ecs.availability-zone"), ("spread", "instanceId"))
 NEWEST = "1.4.0"  # the platform version of Fargate that LATEST means; services read back with either
@@ -107,7 +108,7 @@ class ServiceKind:
                 for one in service.shares
             ),
             platform="" if fargate is None else _platform(fargate.platform),
-            subnets=_subnets(stack) if service.own_address else (),
+            subnets=_subnets(stack, fargate) if service.own_address else (),
             security_groups=(Ref(Key("security_group", f"tasks-{service.name}")),) if service.own_address else (),
             public_ip=fargate is not None and fargate.addressed,
             target_group=Ref(Key("target_group", f"{service.name}-blue"), "arn") if routed else "",
@@ -210,20 +211,20 @@ def parse_service(item: Mapping[str, Any]) -> Observed[Service]:
     breaks = (bool(breaker.get("enable")), bool(breaker.get("rollback")))
     watched = tuple(sorted(alarms.get("alarmNames", []))) if alarms.get("enable") else ()
     balancers = item.get("loadBalancers", [])
-    network = item.get("networkConfiguration", {}).get("awsvpcConfiguration", {})
+    placed = item.get("networkConfiguration", {}).get("awsvpcConfiguration", {})
     daemon = item.get("schedulingStrategy") == "DAEMON"
     capacity = _capacity(item)
     serverless = any(str(one.provider).startswith("FARGATE") for one in capacity)
     as_desired = Service(
         cluster=item["clusterArn"].rsplit("/", 1)[-1],
         scheduling=item.get("schedulingStrategy", "REPLICA"),
-        own_address=bool(network),
+        own_address=bool(placed),
         task_definition=item["taskDefinition"],
         capacity=capacity,
         platform=_platform(item.get("platformVersion", "LATEST")) if serverless else "",
-        subnets=tuple(sorted(network.get("subnets", []))),
-        security_groups=tuple(sorted(network.get("securityGroups", []))),
-        public_ip=network.get("assignPublicIp") == "ENABLED",
+        subnets=tuple(sorted(placed.get("subnets", []))),
+        security_groups=tuple(sorted(placed.get("securityGroups", []))),
+        public_ip=placed.get("assignPublicIp") == "ENABLED",
         target_group=",".join(one.get("targetGroupArn", "") for one in balancers),
         port=int(balancers[0].get("containerPort", 0)) if balancers else 0,
         desired=None if daemon else int(item["desiredCount"]),
@@ -332,9 +333,11 @@ def _interfaces(desired: Service) -> Any:
     }
 
 
-def _subnets(stack: Stack) -> tuple[Ref, ...]:
-    """Where tasks with addresses of their own get them."""
-    return tuple(Ref(Key("subnet", f"public-{place + 1}")) for place in range(len(stack.network.public_subnets)))
+def _subnets(stack: Stack, fargate: Fargate | None) -> tuple[Ref, ...]:
+    """Where tasks with addresses of their own get them: on hosts, where those live."""
+    if fargate is None:
+        return network.host_subnets(stack)
+    return network.private_subnets(stack) if fargate.subnets == "private" else network.public_subnets(stack)
 
 
 def _platform(version: str) -> str:

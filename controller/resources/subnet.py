@@ -125,12 +125,14 @@ def parse_subnet(item: Mapping[str, Any], live: Mapping[str, str], notes: tuple[
 
 # ------------------------------------------------------------------------------------------------ somebody else's
 def _existing(stack: Stack) -> Iterable[tuple[Key, ExistingSubnet]]:
-    balanced, hosts = stack.load_balancer is not None, network.host_subnets(stack)
+    balancer, hosts = stack.load_balancer, network.host_subnets(stack)
+    outward = balancer is not None and balancer.scheme == "internet-facing"
     for side, ids in (("public", stack.network.public_subnets), ("private", stack.network.private_subnets)):
         for place, ident in enumerate(ids):
             ref = network.subnet(side, place)
-            front = balanced and side == "public"
-            yield ref.key, ExistingSubnet(ident, stack.network.vpc, f"{side}_subnets", front, front, ref in hosts)
+            front = side == "public" and balancer is not None
+            open_ = front and outward
+            yield ref.key, ExistingSubnet(ident, stack.network.vpc, f"{side}_subnets", front, open_, ref in hosts)
 
 
 def look_at(reads: Reads, used: Mapping[Key, ExistingSubnet]) -> dict[Key, Observed[ExistingSubnet]]:

@@ -31,7 +31,7 @@ def check_compute(stack: Stack, service: Service, one: Check) -> tuple[Pool, ...
     pools = {pool.name: pool for pool in stack.pools}
     _where(service, pools, one, path)
     if service.fargate is not None:
-        _fargate(service, one, path)
+        _fargate(stack, service, one, path)
     else:
         _on_hosts(service, one, path)
     _count(service, one, path)
@@ -115,7 +115,7 @@ def _scaling(service: Service, one: Check, path: Path) -> None:
 
 
 # ------------------------------------------------------------------------------------------------ Fargate
-def _fargate(service: Service, one: Check, path: Path) -> None:
+def _fargate(stack: Stack, service: Service, one: Check, path: Path) -> None:
     if service.network_mode != "awsvpc":
         one.fail((*path, "network_mode"), f"{service.network_mode}, but tasks on Fargate have addresses of their own",
                  "awsvpc, or leave it out", ((*path, "fargate"),))  # fmt: skip
@@ -130,10 +130,10 @@ def _fargate(service: Service, one: Check, path: Path) -> None:
             one.fail((*path, "volumes", volume.name, "host_path"), "there is no host on Fargate",
                      "leave it out: the volume then lives as long as the task")  # fmt: skip
     assert service.fargate is not None
-    if service.fargate.subnets == "private":
+    if service.fargate.subnets == "private" and not stack.network.private_subnets:
         one.fail((*path, "fargate", "subnets"), "the network has no private subnets", "public",
                  (("network",),))  # fmt: skip
-    elif not service.fargate.addressed:
+    elif service.fargate.subnets == "public" and not service.fargate.addressed:
         one.warn((*path, "fargate", "public_ip"), "without a public address its tasks reach nothing outside the VPC, "
                  "and pull no image unless endpoints let them")  # fmt: skip
     _size(service, one, path)
