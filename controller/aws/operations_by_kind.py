@@ -149,7 +149,9 @@ BY_KIND: Mapping[str, Calls] = {
         "resourcegroupstaggingapi": "get_resources",
     },
     "service_scaling_policy": {
-        "applicationautoscaling": "delete_scaling_policy describe_scaling_policies put_scaling_policy",
+        "applicationautoscaling": (
+            "delete_scaling_policy describe_scalable_targets describe_scaling_policies put_scaling_policy"
+        ),
         "ecs": "describe_services",
         "resourcegroupstaggingapi": "get_resources",
     },

@@ -34,8 +34,9 @@ class ScalableTarget:
     max: int
     suspended: str
     within: bool
+    cluster: str | Ref = spec(compare=False)
     service: str | Ref = spec(compare=False)
-    name: str = spec(compare=False)  # as Application Auto Scaling calls it: service/<cluster>/<service>
+    name: str = spec(compare=False)  # of the service at birth: that there is one is a reason to ask at all
 
 
 class ScalableTargetKind:
@@ -44,35 +45,32 @@ class ScalableTargetKind:
     data = False
 
     def declare(self, stack: Stack) -> Iterable[tuple[Key, ScalableTarget]]:
-        cluster = live_name(stack, Key("cluster", "main"))
+        cluster = Ref(Key("cluster", "main"), "name")
         for service in stack.services:
             if service.scaling is not None:
-                name = f"service/{cluster}/{live_name(stack, Key('service', service.name))}"
-                scaling, arn = service.scaling, Ref(Key("service", service.name), "arn")
-                yield Key(self.kind, service.name), ScalableTarget(scaling.min, scaling.max, "", True, arn, name)
+                key, scaling = Key("service", service.name), service.scaling
+                name = live_name(stack, key)
+                target = ScalableTarget(scaling.min, scaling.max, "", True, cluster, Ref(key, "name"), name)
+                yield Key(self.kind, service.name), target
 
     def observe(
         self, reads: Reads, wanted: Mapping[Key, ScalableTarget], owner: str
     ) -> Mapping[Key, Observed[ScalableTarget]]:
         targets = reads.scalable_targets()
         services = {item["serviceName"]: item for item in reads.services() if item["status"] == "ACTIVE"}
-        known = {desired.name: key for key, desired in wanted.items()}
         found = {}
-        for item in targets:
+        for item in sorted(targets, key=lambda one: str(one["ResourceId"])):
             service = services.get(item["ResourceId"].rsplit("/", 1)[-1])
-            if service is None:
-                continue
-            born = key_of(tags.read(service.get("tags")), "service")
-            key = known.get(item["ResourceId"]) or (Key(self.kind, born.name) if born is not None else None)
-            if key is not None:
-                found[key] = parse_target(item, service)
+            born = key_of(tags.read(service.get("tags")), "service") if service is not None else None
+            if service is not None and born is not None:
+                found[Key(self.kind, born.name)] = parse_target(item, service)
         return found
 
     def create(self, aws: Aws, key: Key, desired: ScalableTarget) -> Mapping[str, str]:
         """Registering is an upsert (aws.md 3.5)."""
         aws.applicationautoscaling.register_scalable_target(
             ServiceNamespace="ecs",
-            ResourceId=desired.name,
+            ResourceId=(resource := f"service/{desired.cluster}/{desired.service}"),
             ScalableDimension=DIMENSION,
             MinCapacity=desired.min,
             MaxCapacity=desired.max,
@@ -82,7 +80,7 @@ class ScalableTargetKind:
                 "ScheduledScalingSuspended": False,
             },
         )
-        return {"id": desired.name}
+        return {"id": resource}
 
     def update(
         self, aws: Aws, observed: Observed[ScalableTarget], desired: ScalableTarget, changes: tuple[Change, ...]
@@ -92,7 +90,7 @@ class ScalableTargetKind:
 
     def delete(self, aws: Aws, observed: Observed[ScalableTarget]) -> None:
         aws.applicationautoscaling.deregister_scalable_target(
-            ServiceNamespace="ecs", ResourceId=observed.as_desired.name, ScalableDimension=DIMENSION
+            ServiceNamespace="ecs", ResourceId=observed.outputs["id"], ScalableDimension=DIMENSION
         )
 
 
@@ -101,7 +99,8 @@ def parse_target(item: Mapping[str, Any], service: Mapping[str, Any]) -> Observe
     state = item.get("SuspendedState") or {}
     off = sorted(name.removesuffix("Suspended") for name, value in state.items() if value is True)
     within = least <= int(service["desiredCount"]) <= most
-    as_desired = ScalableTarget(least, most, ", ".join(off), within, service["serviceArn"], item["ResourceId"])
+    _, cluster, name = item["ResourceId"].split("/")
+    as_desired = ScalableTarget(least, most, ", ".join(off), within, cluster, name, name)
     owner = tags.read(service.get("tags")).get(OWNER_TAG)
     return Observed(as_desired, {"id": item["ResourceId"]}, owner)
 

@@ -42,7 +42,7 @@ def _masks(live: Mapping[Key, Observed[Any]]) -> dict[str, str]:
     masks = {}
     for key, one in sorted(live.items()):
         for name, value in one.outputs.items():
-            if name in {"id", "arn", "version", "dns_name", "uri", "stream_arn"} and len(value) > 3:
+            if name in {"id", "arn", "version", "dns_name", "uri", "stream_arn", "label"} and len(value) > 3:
                 masks[value] = f"<{key} {name}>"
     return dict(sorted(masks.items(), key=lambda pair: -len(pair[0])))
 

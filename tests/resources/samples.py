@@ -129,7 +129,9 @@ def _suspended(world: World, desired: Any) -> Any:
     """Somebody switched scaling in off; the spec knows no such thing."""
     state: Any = {"DynamicScalingInSuspended": True}
     call = world.aws.applicationautoscaling.register_scalable_target
-    call(ServiceNamespace="ecs", ResourceId=desired.name, ScalableDimension=DIMENSION, SuspendedState=state)
+    call(
+        ServiceNamespace="ecs", ResourceId="service/rich/rich-admin", ScalableDimension=DIMENSION, SuspendedState=state
+    )
     return desired
 
 

@@ -12,7 +12,7 @@ change them.
 from __future__ import annotations
 
 from controller.aws.reads.ec2 import VERSION_MARK, Ec2Reads
-from controller.aws.reads.ecs import DESCRIBE_TASKS_MAX, EcsReads
+from controller.aws.reads.ecs import DESCRIBE_TASKS_MAX
 from controller.aws.reads.elbv2 import ElbReads
 from controller.aws.reads.groups import GroupReads
 from controller.aws.reads.named import NamedReads
@@ -22,5 +22,5 @@ from controller.aws.reads.scaling import ScalingReads
 __all__ = ["DESCRIBE_TASKS_MAX", "VERSION_MARK", "Reads", "apart", "keyed"]
 
 
-class Reads(Ec2Reads, GroupReads, EcsReads, ElbReads, NamedReads, ScalingReads):
+class Reads(Ec2Reads, GroupReads, ScalingReads, ElbReads, NamedReads):
     """One pass's view of AWS. Make a new one for every pass."""

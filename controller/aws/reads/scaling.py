@@ -6,12 +6,13 @@ from functools import partial
 from typing import Any
 
 from controller.aws.client import pages
-from controller.aws.reads.base import Base, Item
+from controller.aws.reads.base import Item
+from controller.aws.reads.ecs import EcsReads
 
 NAMES_MAX = 50  # resource ids per call (aws.md 6.3)
 
 
-class ScalingReads(Base):
+class ScalingReads(EcsReads):
     """Application Auto Scaling."""
 
     def scalable_targets(self) -> list[Item]:
@@ -20,8 +21,8 @@ class ScalingReads(Base):
         def ask() -> list[Item]:
             if not self.wanted("scalable_target") and (self.destroying or not self.thorough):
                 return []
-            cluster, found = next(iter(self.wanted("cluster")), ""), []
-            names = [f"service/{cluster}/{name}" for name in self.wanted("service")]
+            services = [item["serviceArn"].split(":service/")[-1] for item in self.services()]
+            names, found = [f"service/{one}" for one in services], []
             call: Any = self.aws.applicationautoscaling.describe_scalable_targets
             for start in range(0, len(names), NAMES_MAX):
                 part = names[start : start + NAMES_MAX]
@@ -31,12 +32,12 @@ class ScalingReads(Base):
         return self.once("scalable_targets", ask)
 
     def service_scaling_policies(self) -> list[Item]:
-        """Every policy on the targets that the spec asks for; by name alone those it has no more would not be found."""
+        """Every policy on those targets; asked for by name, those that a spec has no more would not be found."""
 
         def ask() -> list[Item]:
             call: Any = self.aws.applicationautoscaling.describe_scaling_policies
-            names = self.wanted("scalable_target")
             one = partial(pages, call, "ScalingPolicies", ServiceNamespace="ecs")
-            return [item for part in self.spread([partial(one, ResourceId=name) for name in names]) for item in part]
+            calls = [partial(one, ResourceId=item["ResourceId"]) for item in self.scalable_targets()]
+            return [item for part in self.spread(calls) for item in part]
 
         return self.once("service_scaling_policies", ask)
