@@ -93,7 +93,7 @@ def test_a_person_drains_an_old_host_of_a_roll(stage: Simulation, other: Stack) 
 
 
 def test_protection_that_somebody_switched_on_is_put_back_and_a_roll_leaves_none(stage: Simulation) -> None:
-    """What new hosts get is the spec's (`termination_protection`): by hand it is drift, also in the middle of a roll."""
+    """What new hosts get is the spec's (`termination_protection`): by hand it is drift."""
     stack = stage.stack(f"hosts.main.instance_type={next(t for t in TYPES if t != instance_type(stage))}")
     stage.aws.autoscaling.update_auto_scaling_group(
         AutoScalingGroupName="demo-main", NewInstancesProtectedFromScaleIn=True
