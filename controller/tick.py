@@ -86,7 +86,7 @@ def tick(
         acts = act(doomed) if callable(act) else act
         return _execute(aws, Tick(now, doomed, fleets=fleets), act=acts and not doomed.problems)
     todo = plan(desired, live, KINDS, stack.name, options.scope)
-    states = sight.services(reads, stack, _wanted(todo))
+    states = sight.services(reads, stack, _wanted(todo), _names(stack, todo))
     changing = {s.key.name for s in todo.pending if s.risk == "host_roll"}
     rolling = {name for name in changing if Key(GROUP, name) not in todo.left_out}
     inside = tuple(fleet for fleet in fleets if Key(GROUP, fleet.pool) not in todo.left_out)
@@ -135,6 +135,12 @@ def _wanted(todo: Plan) -> dict[str, str]:
         for step in todo.steps
         if step.key.kind == "task_definition" and step.action == "none" and step.observed is not None
     }
+
+
+def _names(stack: Stack, todo: Plan) -> dict[str, str]:
+    """The live name of each service, by logical name."""
+    keys = [Key("service", service.name) for service in stack.services]
+    return {key.name: todo.live_name(key, live_name(stack, key)) for key in keys}
 
 
 def _holds(

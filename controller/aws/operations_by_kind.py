@@ -145,7 +145,11 @@ BY_KIND: Mapping[str, Calls] = {
         ),
     },
     "service": {
-        "ecs": "create_service delete_service describe_services describe_tasks list_tasks tag_resource update_service",
+        "ecs": (
+            "create_service delete_service describe_services describe_tasks list_services list_tasks tag_resource "
+            "update_service"
+        ),
+        "elbv2": "describe_target_groups",
         "resourcegroupstaggingapi": "get_resources",
     },
     "service_scaling_policy": {

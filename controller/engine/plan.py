@@ -61,6 +61,11 @@ class Plan:
     notes: tuple[str, ...] = ()
     left_out: frozenset[Key] = frozenset()
 
+    def live_name(self, key: Key, born: str) -> str:
+        """The name of what stands for *key* now: *born* until a successor of another name has taken over."""
+        have = next((step.observed for step in self.steps if step.key == key and step.observed is not None), None)
+        return getattr(have.as_desired, "name", born) if have is not None else born
+
     @property
     def pending(self) -> tuple[Step, ...]:
         """The steps that act."""

@@ -132,7 +132,8 @@ def _pool(fleet: Fleet, seen: Tick, stack: Stack) -> dict[str, Any]:
 def _services(seen: Tick, stack: Stack) -> list[tuple[str, Service | None]]:
     """The spec's services by logical name with what is live of each."""
     live = {one.name: one for one in (*seen.bare, *(one for fleet in seen.fleets for one in fleet.services))}
-    return [(one.name, live.get(live_name(stack, Key("service", one.name)))) for one in stack.services]
+    keys = [Key("service", one.name) for one in stack.services]
+    return [(key.name, live.get(seen.plan.live_name(key, live_name(stack, key)))) for key in keys]
 
 
 def _service(name: str, live: Service | None, seen: Tick) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.aws.client import pages
-from controller.aws.reads import DESCRIBE_TASKS_MAX, keyed
+from controller.aws.reads import DESCRIBE_SERVICES_MAX, DESCRIBE_TASKS_MAX, keyed
 from controller.base.errors import Gone, NotYet, Refused, Stale
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import network
 from controller.spec.names import CONTAINER, live_name
@@ -192,6 +192,16 @@ class ServiceKind:
             aws.ecs.tag_resource(resourceArn=observed.outputs["arn"], tags=tags.camel(desired.tags))
         return {}
 
+    def still_serves(self, aws: Aws, observed: Observed[Service]) -> str:
+        """Its successor runs what it shall, and no rule leads to its own target groups any more."""
+        cluster, name = str(observed.as_desired.cluster), observed.as_desired.name
+        if waits := _settling(aws, cluster, name, dict(observed.as_desired.tags).get(NAME_TAG, "")):
+            return waits
+        groups: Any = [arn for arn in str(observed.as_desired.target_group).split(",") if arn]
+        found = aws.elbv2.describe_target_groups(TargetGroupArns=groups)["TargetGroups"] if groups else []
+        led = [one["TargetGroupName"] for one in found if one["LoadBalancerArns"]]
+        return f"{', '.join(led)} still gets its requests" if led else ""
+
     def delete(self, aws: Aws, observed: Observed[Service]) -> None:
         """Delete it and wait until its tasks have stopped: until then they answer requests and hold target groups."""
         cluster, name = str(observed.as_desired.cluster), observed.as_desired.name
@@ -202,6 +212,21 @@ class ServiceKind:
             pass
         if left := sum(1 for task in _tasks(aws, cluster) if _open(task, name)):
             raise NotYet(f"service {name}: {left} tasks are stopping")
+
+
+def _settling(aws: Aws, cluster: str, name: str, born: str) -> str:
+    """Why what was born with the same key as service *name* has not taken over yet; "" when it has."""
+    arns = pages(aws.ecs.list_services, "serviceArns", "nextToken", cluster=cluster)
+    for start in range(0, len(arns), DESCRIBE_SERVICES_MAX):
+        part: Any = arns[start : start + DESCRIBE_SERVICES_MAX]
+        for item in aws.ecs.describe_services(cluster=cluster, services=part, include=["TAGS"])["services"]:
+            if item["serviceName"] == name or tags.read(item.get("tags")).get(NAME_TAG) != born:
+                continue
+            running, desired = item["runningCount"], item["desiredCount"]
+            if item["status"] == "ACTIVE" and len(item["deployments"]) == 1 and running == desired:
+                return ""
+            return f"{item['serviceName']} runs {running} of {desired} tasks"
+    return "no successor is there"
 
 
 def parse_service(item: Mapping[str, Any]) -> Observed[Service]:

@@ -30,6 +30,7 @@ from controller.base.keys import (
     ROLL_TAG,
     SUSPENDED_TAG,
     Key,
+    key_of,
 )
 from controller.rollout.counts import given_up
 from controller.rollout.drained import lost_agents
@@ -37,6 +38,7 @@ from controller.rollout.model import Fleet, Host, Policy, Probe, Resources, Serv
 from controller.rollout.verdict import Deployment, PastDeployment, ServiceState
 from controller.spec.names import live_name
 from controller.spec.types import Listener, Pool, Stack
+from controller.spec.types import Service as Spec
 
 Item = dict[str, Any]
 REFRESHING = {"Pending", "InProgress", "Baking", "Cancelling", "RollbackInProgress"}
@@ -60,7 +62,9 @@ def observe(reads: Reads, stack: Stack, pool: Pool, now: datetime) -> Fleet | No
         return None
     tags = _tags(group)
     roll = RollCrumb.parse(tags.get(ROLL_TAG))
-    static = {live_name(stack, Key("service", one.name)): one.static_ports for one in stack.services}
+    static = {
+        item["serviceName"]: one.static_ports for item in reads.services() if (one := spec_of(item, stack)) is not None
+    }
     hosts = parse_hosts(group, reads, static)
     if any(one.own_address and pool.name in one.pools for one in stack.services):
         hosts = _with_interfaces(hosts, reads)
@@ -96,12 +100,15 @@ def live_services(reads: Reads, stack: Stack) -> tuple[Service, ...]:
     return tuple(parse_service(item, reads, stack) for item in reads.services() if item["status"] == "ACTIVE")
 
 
-def services(reads: Reads, stack: Stack, wanted: Mapping[str, str]) -> dict[str, ServiceState]:
+def services(
+    reads: Reads, stack: Stack, wanted: Mapping[str, str], names: Mapping[str, str]
+) -> dict[str, ServiceState]:
     """The deployments of our services by logical name; history only where the wanted definition does not run.
 
     wanted   logical name -> task definition arn that should run, where it is known
+    names    logical name -> live name
     """
-    logical = {live_name(stack, Key("service", service.name)): service for service in stack.services}
+    logical = {names[service.name]: service for service in stack.services}
     found = {}
     for item in reads.services():
         service = logical.get(item["serviceName"])
@@ -269,6 +276,13 @@ def _addresses(item: Item) -> tuple[str, ...]:
     return tuple(sorted(one["value"] for one in details if one["name"] == "privateIPv4Address"))
 
 
+def spec_of(item: Item, stack: Stack) -> Spec | None:
+    """What the spec says of a live service: by the key it was born with, whatever its name, else by that name."""
+    born = key_of({tag["key"]: tag["value"] for tag in item.get("tags", [])}, "service")
+    named = (one for one in stack.services if live_name(stack, Key("service", one.name)) == item["serviceName"])
+    return next((one for one in stack.services if born is not None and one.name == born.name), next(named, None))
+
+
 def parse_service(item: Item, reads: Reads, stack: Stack) -> Service:
     """One DescribeServices entry with the healthy targets of its target groups."""
     config = item.get("deploymentConfiguration", {})
@@ -276,7 +290,7 @@ def parse_service(item: Item, reads: Reads, stack: Stack) -> Service:
     groups = [one["targetGroupArn"] for one in item.get("loadBalancers", []) if one.get("targetGroupArn")]
     health = reads.target_health()
     healthy = sum(1 for arn in groups for one in health.get(arn, []) if one["TargetHealth"]["State"] == "healthy")
-    spec = next((s for s in stack.services if live_name(stack, Key("service", s.name)) == item["serviceName"]), None)
+    spec = spec_of(item, stack)
     deployments = item.get("deployments", [])
     return Service(
         name=item["serviceName"],
