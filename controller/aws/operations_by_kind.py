@@ -149,7 +149,7 @@ BY_KIND: Mapping[str, Calls] = {
             "create_service delete_service describe_services describe_tasks list_services list_tasks tag_resource "
             "update_service"
         ),
-        "elbv2": "describe_target_groups",
+        "elbv2": "describe_listeners describe_rules describe_target_groups",
         "resourcegroupstaggingapi": "get_resources",
     },
     "service_scaling_policy": {

@@ -149,7 +149,7 @@ class ListenerRuleKind:
         differing = observed.as_desired.groups if "balancing" in fields else ()
         if "forwards" in fields:
             live = observed.as_desired.forwards
-            now, waits = staged(live, desired.forwards, _healthy(aws, live, desired.forwards))
+            now, waits = staged(live, desired.forwards, *_targets(aws, live, desired.forwards))
             if set(now) != set(live) or differing:
                 request["Actions"] = _actions(now, desired.balancing)
         if desired.balancing.stickiness is None:  # before the rule may have several groups again
@@ -311,12 +311,14 @@ def _conditions(desired: ListenerRule) -> list[Any]:
 
 
 def staged(
-    live: tuple[Forward, ...], wanted: tuple[Forward, ...], healthy: Mapping[str, int]
+    live: tuple[Forward, ...], wanted: tuple[Forward, ...], healthy: Mapping[str, int], left: Mapping[str, int]
 ) -> tuple[tuple[Forward, ...], str]:
     """The forwards to set now on the way from *live* to *wanted*, and what the rest of the way waits for. Pure.
 
     A group that takes over from another is added with weight 0 first, so that its targets are checked (aws.md 2.1). All
-    traffic moves to it in one call, once it has as many healthy targets as the busiest one had.
+    traffic moves to it in one call, once it has as many healthy targets as the busiest one had. The other one stays
+    with weight 0 while it has targets *left*: a group that no rule uses has no deregistration delay, and what is in
+    flight there would be cut off.
     """
     serving = {str(one.group) for one in live if one.weight}
     new = sorted(str(one.group) for one in wanted if one.weight and str(one.group) not in serving)
@@ -324,22 +326,31 @@ def staged(
     present = {str(one.group) for one in live}
     late = [group for group in new if group not in present or healthy.get(group, 0) < enough]
     if not (late and serving):
-        return wanted, ""
+        asked = {str(one.group) for one in wanted}
+        draining = [one for one in live if str(one.group) not in asked and left.get(str(one.group))]
+        if not draining:
+            return wanted, ""
+        name, count = str(draining[0].group).rsplit("/", 2)[-2], left[str(draining[0].group)]
+        kept = tuple(Forward(one.group, 0) for one in draining)
+        return wanted + kept, f"{name} is let go when its last target is gone ({count} now)"
     added = tuple(Forward(one.group, 0) for one in wanted if str(one.group) not in present)
     name, ready = late[0].rsplit("/", 2)[-2], healthy.get(late[0], 0)
     return live + added, f"traffic moves to {name} when it has {plural(enough, 'healthy target')} ({ready} now)"
 
 
-def _healthy(aws: Aws, live: tuple[Forward, ...], wanted: tuple[Forward, ...]) -> dict[str, int]:
-    """How many healthy targets each group has that serves, or is to serve; nothing where no other is to serve."""
+def _targets(aws: Aws, live: tuple[Forward, ...], wanted: tuple[Forward, ...]) -> tuple[dict[str, int], dict[str, int]]:
+    """How many healthy targets, and how many at all, each group has; nothing where the same groups serve as before."""
     serves, shall = ({str(one.group) for one in some if one.weight} for some in (live, wanted))
-    if shall <= serves:
-        return {}
-    found = {}
-    for group in sorted(serves | shall):
-        health = aws.elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
-        found[group] = sum(one["TargetHealth"]["State"] == "healthy" for one in health)
-    return found
+    gone = {str(one.group) for one in live} - {str(one.group) for one in wanted}
+    asked = sorted(gone | (set() if shall <= serves else serves | shall))
+    states = {
+        group: [
+            one["TargetHealth"]["State"]
+            for one in aws.elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+        ]
+        for group in asked
+    }
+    return {group: found.count("healthy") for group, found in states.items()}, {g: len(s) for g, s in states.items()}
 
 
 def _actions(forwards: tuple[Forward, ...], balancing: Balancing) -> list[Any]:

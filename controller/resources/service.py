@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.aws.client import pages
+from controller.aws.forwarding import led_to
 from controller.aws.reads import DESCRIBE_SERVICES_MAX, DESCRIBE_TASKS_MAX, keyed
 from controller.base.errors import Gone, NotYet, Refused, Stale
 from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
@@ -197,10 +198,8 @@ class ServiceKind:
         cluster, name = str(observed.as_desired.cluster), observed.as_desired.name
         if waits := _settling(aws, cluster, name, dict(observed.as_desired.tags).get(NAME_TAG, "")):
             return waits
-        groups: Any = [arn for arn in str(observed.as_desired.target_group).split(",") if arn]
-        found = aws.elbv2.describe_target_groups(TargetGroupArns=groups)["TargetGroups"] if groups else []
-        led = [one["TargetGroupName"] for one in found if one["LoadBalancerArns"]]
-        return f"{', '.join(led)} still gets its requests" if led else ""
+        led = led_to(aws, [arn for arn in str(observed.as_desired.target_group).split(",") if arn])
+        return f"{led[0].rsplit('/', 2)[-2]} still gets requests" if led else ""
 
     def delete(self, aws: Aws, observed: Observed[Service]) -> None:
         """Delete it and wait until its tasks have stopped: until then they answer requests and hold target groups."""

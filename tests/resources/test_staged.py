@@ -32,6 +32,15 @@ def forwards(**weights: int) -> tuple[Forward, ...]:
             forwards(next=100, green=0), "", id="all of it at once, and the old one is out",
         ),
         pytest.param(
+            forwards(blue=100, green=0, next=0), forwards(next=100, green=0), {BLUE: 4, NEXT: 4, "left": 5},
+            forwards(next=100, green=0, blue=0), "blue is let go when its last target is gone (5 now)",
+            id="but while it has targets it stays with weight 0: out of use they would not drain",
+        ),
+        pytest.param(
+            forwards(next=100, green=0, blue=0), forwards(next=100, green=0), {"left": 1},
+            forwards(next=100, green=0, blue=0), "blue is let go when its last target is gone (1 now)", id="to the last one",
+        ),
+        pytest.param(
             forwards(blue=100, green=0), forwards(next=100, green=0), {BLUE: 0},
             forwards(blue=100, green=0, next=0), "traffic moves to next when it has 0 healthy targets (0 now)",
             id="an empty one, too, is replaced by one that is attached",
@@ -53,7 +62,9 @@ def test_traffic_moves_in_stages(
     now: tuple[Forward, ...],
     waits: str,
 ) -> None:
-    assert staged(live, wanted, healthy) == (now, waits)
+    left = {BLUE: healthy.pop("left", 0)}
+
+    assert staged(live, wanted, healthy, left) == (now, waits)
 
 
 @pytest.mark.parametrize(
