@@ -38,7 +38,7 @@ def forwards(**weights: int) -> tuple[Forward, ...]:
         ),
         pytest.param(
             forwards(next=100, green=0, blue=0), forwards(next=100, green=0), {"left": 1},
-            forwards(next=100, green=0, blue=0), "blue is let go when its last target is gone (1 now)", id="to the last one",
+            forwards(next=100, green=0, blue=0), "blue is let go when its last target is gone (1 now)", id="to the end",
         ),
         pytest.param(
             forwards(blue=100, green=0), forwards(next=100, green=0), {BLUE: 0},
