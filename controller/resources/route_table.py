@@ -99,9 +99,12 @@ class RouteTableKind:
         table = observed.outputs["id"]
         live = aws.ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]
         held = {one["SubnetId"]: one for one in live.get("Associations", []) if one.get("SubnetId")}
-        owner: Any = [{"Name": f"tag:{OWNER_TAG}", "Values": [observed.owner or ""]}]
-        ours = {one["SubnetId"] for one in aws.ec2.describe_subnets(Filters=owner)["Subnets"]}
-        if foreign := sorted(held.keys() - ours):
+        asked: Any = [{"Name": "subnet-id", "Values": sorted(held)}]  # one that is gone by now is nobody's
+        there = aws.ec2.describe_subnets(Filters=asked)["Subnets"] if held else []
+        foreign = sorted(
+            one["SubnetId"] for one in there if tags.read(one.get("Tags")).get(OWNER_TAG) != observed.owner
+        )
+        if foreign:
             raise Refused(f"{table} still routes for {', '.join(foreign)}, which others made: it is left alone")
         for association in held.values():
             aws.ec2.disassociate_route_table(AssociationId=association["RouteTableAssociationId"])

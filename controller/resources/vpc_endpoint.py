@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 PLACES = {"Interface": "Subnet", "Gateway": "RouteTable"}  # as in SubnetIds
 LIVING = ("pending", "available")
+ONE_A_ZONE = "DuplicateSubnetsInSameZone"
 LOOK_AGAIN = timedelta(seconds=5)
 TRIES_MAX = 3  # tokens, as for NAT gateways
 
@@ -104,7 +105,12 @@ class VpcEndpointKind:
         if "private_dns" in fields:
             request["PrivateDnsEnabled"] = desired.private_dns
         if request := {name: value for name, value in request.items() if value != []}:
-            aws.ec2.modify_vpc_endpoint(VpcEndpointId=ident, **request)
+            try:
+                aws.ec2.modify_vpc_endpoint(VpcEndpointId=ident, **request)
+            except Refused as refusal:
+                if refusal.code != ONE_A_ZONE:
+                    raise
+                _move(aws, ident, request["AddSubnetIds"], request["RemoveSubnetIds"])
         if "tags" in fields:
             aws.ec2.create_tags(Resources=[ident], Tags=tags.pascal(desired.tags))
         return {}
@@ -118,6 +124,22 @@ class VpcEndpointKind:
             for one in aws.ec2.delete_vpc_endpoints(VpcEndpointIds=[ident])["Unsuccessful"]:
                 raise _refusal(ident, one.get("Error", {}))
         raise NotYet(f"{ident} is being deleted", LOOK_AGAIN)
+
+
+def _move(aws: Aws, ident: str, new: Sequence[str], old: Sequence[str]) -> None:
+    """One step from the *old* subnets to the *new*: a zone has one interface at a time, so its old one goes first, and
+    the other zones answer meanwhile. Raises NotYet: the next look tells which step is next."""
+    waits = NotYet(f"{ident} moves to other subnets, one zone at a time", LOOK_AGAIN)
+    for subnet in new:
+        try:
+            aws.ec2.modify_vpc_endpoint(VpcEndpointId=ident, AddSubnetIds=[subnet])
+        except Refused as refusal:
+            if refusal.code != ONE_A_ZONE:
+                raise
+        else:
+            raise waits
+    aws.ec2.modify_vpc_endpoint(VpcEndpointId=ident, RemoveSubnetIds=list(old[:1]))
+    raise waits
 
 
 def parse_endpoint(
