@@ -87,4 +87,4 @@ def test_sticky_clients_of_an_https_service_are_moved_and_none_fails(
     assert (report["failed"], report["sent"] > 100) == (0, True), report
     for one in visitors:
         assert [met for met in one.met if met.startswith(("failed", "status"))] == []
-        assert 1 <= one.moves <= 3, one.met
+        assert 1 <= one.moves <= len(one.met) // 5, one.met  # without cookies every other visit meets another task
