@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from controller.aws.client import Aws, pages
+from controller.aws.client import Aws
 from controller.aws.groups import empty
-from controller.base.errors import Gone
+from controller.aws.tasks import open_tasks
 from controller.spec.types import FARGATE, FARGATE_SPOT
-
-DESCRIBE_TASKS_MAX = 100
 
 
 def detach(aws: Aws, cluster: str, providers: Collection[str]) -> None:
@@ -37,14 +35,8 @@ def detach(aws: Aws, cluster: str, providers: Collection[str]) -> None:
 
 
 def tasks_on(aws: Aws, cluster: str, provider: str) -> int:
-    """How many tasks of services run, or are to run, on the hosts of *provider*."""
-    request: Any = {"cluster": cluster, "desiredStatus": "RUNNING"}
-    try:
-        arns: list[Any] = pages(aws.ecs.list_tasks, "taskArns", "nextToken", **request)
-        parts = [arns[start : start + DESCRIBE_TASKS_MAX] for start in range(0, len(arns), DESCRIBE_TASKS_MAX)]
-        tasks = [task for part in parts for task in aws.ecs.describe_tasks(cluster=cluster, tasks=part)["tasks"]]
-    except Gone:
-        return 0
+    """How many tasks of services are on the hosts of *provider*, those that are stopping included."""
     return sum(
-        task.get("capacityProviderName") == provider and task.get("group", "").startswith("service:") for task in tasks
+        task.get("capacityProviderName") == provider and task.get("group", "").startswith("service:")
+        for task in open_tasks(aws, cluster)
     )

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from controller.aws import tags
 from controller.aws.client import pages
 from controller.aws.forwarding import led_to
-from controller.aws.reads import DESCRIBE_SERVICES_MAX, DESCRIBE_TASKS_MAX, keyed
+from controller.aws.reads import DESCRIBE_SERVICES_MAX, keyed
+from controller.aws.tasks import open_tasks
 from controller.base.errors import Gone, NotYet, Refused, Stale
 from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
@@ -209,7 +210,7 @@ class ServiceKind:
                 aws.ecs.delete_service(cluster=cluster, service=name, force=True)
         except Gone:
             pass
-        if left := sum(1 for task in _tasks(aws, cluster) if _open(task, name)):
+        if left := sum(_open(task, name) for task in open_tasks(aws, cluster)):
             raise NotYet(f"service {name}: {left} tasks are stopping")
 
 
@@ -280,21 +281,6 @@ def _capacity(item: Mapping[str, Any]) -> tuple[Share, ...]:
 
 def _open(task: Mapping[str, Any], service: str) -> bool:
     return bool(task.get("group") == f"service:{service}" and task["lastStatus"] != "STOPPED")
-
-
-def _tasks(aws: Aws, cluster: str) -> list[dict[str, Any]]:
-    """Every task that ECS still shows; nothing lists those of a service that is gone."""
-    found: list[dict[str, Any]] = []
-    try:
-        for status in ("RUNNING", "STOPPED"):
-            listed: Any = {"cluster": cluster, "desiredStatus": status}
-            arns = pages(aws.ecs.list_tasks, "taskArns", "nextToken", **listed)
-            for start in range(0, len(arns), DESCRIBE_TASKS_MAX):
-                part: Any = arns[start : start + DESCRIBE_TASKS_MAX]
-                found += aws.ecs.describe_tasks(cluster=cluster, tasks=part)["tasks"]  # type: ignore[arg-type]
-    except Gone:
-        return []
-    return found
 
 
 def _settings(desired: Service) -> tuple[tuple[set[str], str, Any], ...]:

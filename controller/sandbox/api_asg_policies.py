@@ -4,9 +4,10 @@ on them here: there are no metrics, and no schedule comes due. ECS managed scali
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 from controller.sandbox.api_asg_shapes import group_of, paged, validation
 from controller.sandbox.world import Draft, Group, Json
@@ -54,11 +55,16 @@ def describe_policies(draft: Draft, params: Json) -> Json:
 
 def delete_policy(draft: Draft, params: Json) -> Json:
     group, name = group_of(draft, params), params["PolicyName"]
-    if name not in group.policies:
-        raise validation(f"Policy not found - ScalingPolicy {name} not found")
-    left = {key: one for key, one in group.policies.items() if key != name}
+    left = _without(group.policies, name, f"Policy not found - ScalingPolicy {name} not found")
     draft.groups[group.name] = replace(group, policies=left)
     return {}
+
+
+def _without(table: Mapping[str, Any], name: str, words: str) -> Json:
+    """*table* less *name*; refused with *words* when it is not in it."""
+    if name not in table:
+        raise validation(words)
+    return {key: one for key, one in table.items() if key != name}
 
 
 def _tracking(given: Json) -> None:
@@ -177,9 +183,7 @@ def describe_scheduled_actions(draft: Draft, params: Json) -> Json:
 
 def delete_scheduled_action(draft: Draft, params: Json) -> Json:
     group, name = group_of(draft, params), params["ScheduledActionName"]
-    if name not in group.schedules:
-        raise validation(f"Scheduled action name not found - Scheduled action {name} not found")
-    left = {key: one for key, one in group.schedules.items() if key != name}
+    left = _without(group.schedules, name, f"Scheduled action name not found - Scheduled action {name} not found")
     draft.groups[group.name] = replace(group, schedules=left)
     return {}
 

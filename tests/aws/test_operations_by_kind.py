@@ -14,7 +14,7 @@ from controller.resources import RECONCILERS
 from tests.aws.test_operations import called
 
 ROOT = Path(__file__).parents[2] / "controller"
-SHARED = {"forwarding", "groups", "providers"}  # modules of `aws/` that make calls for several kinds
+SHARED = {"forwarding", "groups", "providers", "tasks"}  # modules of `aws/` that make calls for several kinds
 Pairs = set[tuple[str, str]]
 
 
