@@ -41,7 +41,8 @@ class LoadBalancer:
     deletion_protection: bool = spec()
     drop_invalid_headers: bool = spec()
     access_logs: AccessLogs = spec()
-    scheme: str = spec(immutable=True)
+    scheme: str = spec(forever="clients know its DNS name, and its target groups can belong to no second one: build "
+                       "another stack beside it and move over")  # fmt: skip
     name: str = spec(compare=False)
     tags: Tags = spec(subset=True, risk="cosmetic")
     after: tuple[str | Ref, ...] = spec(compare=False, default=())  # the way in: clients reach it over it

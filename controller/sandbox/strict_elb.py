@@ -43,6 +43,7 @@ LOAD_BALANCER_DEFAULTS = {
     "zonal_shift.config.enabled": "false",
 }
 WEIGHT_MAX = 999
+BALANCER = re.compile(r"/app/[^/]+/[^/]+")  # in its arn, and in those of its listeners and rules
 
 
 def install(current: Callable[[], Backing]) -> None:
@@ -248,7 +249,23 @@ def _listeners() -> None:
 
 
 def _weights_of(parameter: str) -> Callable[[Any], None]:
-    return lambda self: _check_weights(self.elbv2_backend, self._get_param(parameter, []))
+    def checked(self: Any) -> None:
+        actions = self._get_param(parameter, [])
+        _check_weights(self.elbv2_backend, actions)
+        arns = (self._get_param(name) for name in ("RuleArn", "ListenerArn", "LoadBalancerArn"))
+        _of_one_balancer(self.elbv2_backend, actions, next(arn for arn in arns if arn))
+
+    return checked
+
+
+def _of_one_balancer(backend: Any, actions: list[dict[str, Any]], arn: str) -> None:
+    """A target group belongs to one load balancer (aws.md 2.4). *arn*: of the balancer, or of what hangs on it."""
+    here = BALANCER.search(arn)
+    known = references(backend)
+    for group in (group for action in actions for group, _ in groups_of(action)):
+        if here is not None and any(not other.endswith(here[0]) for other in known.get(group, ())):
+            words = f"The following target groups cannot be associated with more than one load balancer: {group}"
+            raise ApiError("TargetGroupAssociationLimit", words)
 
 
 def _port_is_free(self: Any) -> None:

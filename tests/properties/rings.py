@@ -22,7 +22,7 @@ from controller.sandbox.simulated import Simulated
 from controller.spec.load import load
 from controller.spec.types import Stack
 from tests.properties.picture import picture
-from tests.properties.specs import CERTIFICATES, LOGS, Json, stacks
+from tests.properties.specs import CERTIFICATES, LOGS, SCHEMES, Json, stacks
 from tests.resources.stacks import World, certify, converge, let_write
 
 PAUSE = timedelta(seconds=12)  # between passes: they are what such a test costs
@@ -43,7 +43,7 @@ def play(part: int) -> None:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.lists(stacks().map(loaded).filter(bool), min_size=RING, max_size=RING))
+    @given(SCHEMES.flatmap(lambda one: st.lists(stacks(one).map(loaded).filter(bool), min_size=RING, max_size=RING)))
     def ring(specs: list[Stack]) -> None:
         pictures = []
         for stack in specs:

@@ -1,7 +1,8 @@
 """Specs at random: every field of the schema, in combinations that may be applied.
 
 Names come from short lists, so that two specs of one pair share some resources and differ in others. What cannot change
-from one spec to the next (the range of the network) is the same in all of them. Hosts are large enough for their tasks.
+from one spec to the next (the range of the network, where clients find it) is the same in all of one ring. Hosts are
+large enough for their tasks.
 """
 
 from __future__ import annotations
@@ -38,9 +39,12 @@ def seconds(low: int, high: int) -> st.SearchStrategy[str]:
     return st.integers(low, high).map(lambda count: f"{count}s")
 
 
+SCHEMES = st.sampled_from(["internet-facing", "internal", None])
+
+
 @st.composite
-def stacks(draw: Draw) -> Json:
-    """One spec as a document."""
+def stacks(draw: Draw, scheme: str | None) -> Json:
+    """One spec as a document. *scheme*: of its load balancer, if it has one."""
     registry = draw(registries())
     pools = draw(st.lists(st.sampled_from(["main", "spare"]), min_size=1, max_size=2, unique=True))
     listeners = draw(st.lists(st.sampled_from(["http", "admin"]), max_size=2, unique=True))
@@ -56,7 +60,7 @@ def stacks(draw: Draw) -> Json:
         tags=maybe(draw, st.dictionaries(st.sampled_from(["team", "cost-centre"]), st.sampled_from(["a", "b"]))),
         network=draw(networks()),
         registry=registry or None,
-        load_balancer=draw(balancers(sorted(listeners))) if listeners else None,
+        load_balancer=draw(balancers(sorted(listeners), scheme)) if listeners else None,
         cluster=maybe(draw, st.fixed_dictionaries({"container_insights": st.booleans()})),
         hosts={name: draw(pools_of()) for name in sorted(pools)},
         services=services or None,
@@ -93,7 +97,7 @@ def registries(draw: Draw) -> Json:
 
 
 @st.composite
-def balancers(draw: Draw, listeners: list[str]) -> Json:
+def balancers(draw: Draw, listeners: list[str], scheme: str | None) -> Json:
     ports = {"http": 80, "admin": draw(st.sampled_from([8080, 8443]))}
     shown = {name: {"port": ports[name], **(maybe(draw, secured()) or {})} for name in listeners}
     if len(listeners) == 2 and draw(st.booleans()):
@@ -103,7 +107,7 @@ def balancers(draw: Draw, listeners: list[str]) -> Json:
             draw, st.lists(st.sampled_from(["0.0.0.0/0", "10.0.0.0/8", "192.168.1.7/32"]), min_size=1, unique=True)
         ),
         listeners=shown,
-        scheme=maybe(draw, st.sampled_from(["internet-facing", "internal"])),
+        scheme=scheme,
         deletion_protection=maybe(draw, st.just(False)),  # what is protected is never pruned
         access_logs=maybe(draw, st.sampled_from([{"bucket": LOGS}, {"bucket": LOGS, "prefix": "a/b"}])),
         drop_invalid_headers=maybe(draw, st.booleans()),

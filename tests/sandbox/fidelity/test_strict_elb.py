@@ -191,6 +191,25 @@ def test_a_target_group_shows_the_load_balancers_that_use_it(stack: Stack) -> No
     assert (used(stack.target_group), used(green)) == ([], [stack.balancer])
 
 
+def test_a_target_group_belongs_to_one_load_balancer(stack: Stack) -> None:
+    """aws.md 2.4; with any weight, as an action of a listener or of a rule."""
+    stack.front()
+    elb = stack.aws.elbv2
+    other = elb.create_load_balancer(Name="other", Subnets=stack.subnets)["LoadBalancers"][0]["LoadBalancerArn"]
+    answer: Any = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
+    forward: Any = {"Type": "forward", "TargetGroupArn": stack.target_group}
+    listener = elb.create_listener(LoadBalancerArn=other, Port=80, Protocol="HTTP", DefaultActions=[answer])
+    listener = listener["Listeners"][0]["ListenerArn"]
+    path: Any = [{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/a"]}}]
+    code = "TargetGroupAssociationLimit"
+
+    refused(code, elb.create_rule, ListenerArn=listener, Priority=1, Conditions=path, Actions=[forward])
+    refused(code, elb.modify_listener, ListenerArn=listener, DefaultActions=[forward])
+    elb.modify_listener(ListenerArn=stack.listener, DefaultActions=[answer])
+
+    elb.create_rule(ListenerArn=listener, Priority=1, Conditions=path, Actions=[forward])
+
+
 def test_a_port_has_one_listener(stack: Stack) -> None:
     """DuplicateListener, made or moved there (aws.md 5.2); moved, it keeps what was not named (2.4)."""
     stack.front()
