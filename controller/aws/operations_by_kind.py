@@ -191,7 +191,7 @@ BY_KIND: Mapping[str, Calls] = {
         "resourcegroupstaggingapi": "get_resources",
     },
 }
-WATCH: Calls = {  # how hosts, tasks and deployments stand (`rollout/sight.py`, `rollout/outlook.py`)
+WATCH: Calls = {  # how hosts, tasks and deployments stand (`rollout/{sight,members,outlook}.py`)
     "autoscaling": "describe_auto_scaling_groups describe_instance_refreshes describe_scaling_activities",
     "cloudwatch": "describe_alarms",
     "ec2": "describe_instance_types describe_instances",

@@ -12,8 +12,8 @@ from controller.base.keys import Key
 from controller.engine.plan import Plan, Step
 from controller.rollout.fit import Need, deploy_misfit, needs_of, pool_misfit
 from controller.rollout.forecast import Forecast, forecast, stated
+from controller.rollout.members import interfaces_of
 from controller.rollout.model import Fleet, Resources, Service, policy_of
-from controller.rollout.sight import interfaces_of
 from controller.spec.names import live_name
 from controller.spec.types import Pool, Stack
 from controller.spec.types import Service as Spec

@@ -6,35 +6,28 @@ something is to be rolled.
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import ssl
 import urllib.request
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from controller.aws.mixes import mix_of, template_of
 from controller.aws.reads import Reads
-from controller.base.crumbs import AwayCrumb, BaselineCrumb, HaltCrumb, RollCrumb, moment_or_none
+from controller.base.crumbs import BaselineCrumb, HaltCrumb, RollCrumb
 from controller.base.keys import (
-    AWAY_TAG,
     BASELINE_TAG,
-    CORDONED_TAG,
     HALTED_TAG,
-    NOT_READY,
     OWNER_TAG,
     PAUSED_TAG,
-    READY_TAG,
     ROLL_TAG,
     SUSPENDED_TAG,
     Key,
     key_of,
 )
-from controller.rollout.counts import given_up
-from controller.rollout.drained import lost_agents
-from controller.rollout.model import Fleet, Host, Policy, Probe, Resources, Service, Target, Task, policy_of
+from controller.rollout.members import judged, parse_generation, parse_hosts, tags_of, with_interfaces
+from controller.rollout.model import Fleet, Probe, Service, policy_of
 from controller.rollout.verdict import Deployment, PastDeployment, ServiceState
 from controller.spec.names import live_name
 from controller.spec.types import Listener, Pool, Stack
@@ -58,16 +51,16 @@ def observe(reads: Reads, stack: Stack, pool: Pool, now: datetime) -> Fleet | No
     """The pool as it is now; None while it has no group of ours."""
     name = live_name(stack, Key("auto_scaling_group", pool.name))
     group = next((item for item in reads.groups() if item["AutoScalingGroupName"] == name), None)
-    if group is None or _tags(group).get(OWNER_TAG) != stack.name or group.get("Status"):
+    if group is None or tags_of(group).get(OWNER_TAG) != stack.name or group.get("Status"):
         return None
-    tags = _tags(group)
+    tags = tags_of(group)
     roll = RollCrumb.parse(tags.get(ROLL_TAG))
     static = {
         item["serviceName"]: one.static_ports for item in reads.services() if (one := spec_of(item, stack)) is not None
     }
     hosts = parse_hosts(group, reads, static)
     if any(one.own_address and pool.name in one.pools for one in stack.services):
-        hosts = _with_interfaces(hosts, reads)
+        hosts = with_interfaces(hosts, reads)
     hosts = judged(hosts, roll, policy_of(stack, pool.name), now)
     fleet = Fleet(
         pool=pool.name,
@@ -127,153 +120,6 @@ def size_of(pool: Pool, desired: int, roll: RollCrumb | None) -> int:
     if not pool.elastic:
         return pool.size.desired
     return min(roll.desired if roll is not None else desired, pool.most)
-
-
-def _types(group: Item) -> tuple[str, ...]:
-    """The types a group mixes; none where its template says the one."""
-    mix = mix_of(group)
-    return mix.types if mix is not None else ()
-
-
-def parse_generation(group: Item) -> str:
-    """What makes a host current, in a word: template, version, and where types are mixed which ones, in any order."""
-    template, version = template_of(group)
-    types = _types(group)
-    mixed = f"+{hashlib.sha256(','.join(sorted(types)).encode()).hexdigest()[:6]}" if types else ""
-    return f"{template}/{version}{mixed}"
-
-
-def parse_hosts(
-    group: Item, reads: Reads, static_ports: Mapping[str, tuple[int, ...]] | None = None
-) -> tuple[Host, ...]:
-    """The group's members, joined with EC2, ECS and target health by instance id.
-
-    *static_ports*: those that the tasks of a service (live name) take of their host
-    """
-    static_ports = static_ports or {}
-    machines = {item["InstanceId"]: item for item in reads.instances()}
-    if untagged := sorted({m["InstanceId"] for m in group["Instances"]} - machines.keys()):
-        machines |= {item["InstanceId"]: item for item in reads.instances_by_id(untagged)}
-    nodes = {item.get("ec2InstanceId"): item for item in reads.container_instances()}
-    daemons = {one["serviceName"] for one in reads.services() if one.get("schedulingStrategy") == "DAEMON"}
-    by_node: dict[str, list[Task]] = {}
-    for item in reads.tasks():
-        task = parse_task(item, static_ports, daemons)
-        by_node.setdefault(item.get("containerInstanceArn", ""), []).append(task)
-    homes = _homes(nodes, by_node)
-    targets: dict[str, list[Target]] = {}
-    for arn, found in reads.target_health().items():
-        for one in found:
-            target = parse_target(arn, one, homes)
-            targets.setdefault(target.host, []).append(target)
-    wanted = (template_of(group), _types(group))
-    return tuple(
-        _host(member, wanted, machines.get(member["InstanceId"], {}), nodes.get(member["InstanceId"]), by_node, targets)
-        for member in sorted(group["Instances"], key=lambda m: str(m["InstanceId"]))
-    )
-
-
-def _homes(nodes: Mapping[str | None, Item], by_node: Mapping[str, list[Task]]) -> dict[str, str]:
-    """Address of a task -> the host it is, or was, on. An address that was given out again is the running task's."""
-    found = [
-        (not task.stopped, address, str(host))
-        for host, node in nodes.items()
-        for task in by_node.get(node["containerInstanceArn"], ())
-        for address in task.addresses
-    ]
-    return {address: host for _, address, host in sorted(found)}
-
-
-def parse_target(group: str, item: Item, homes: Mapping[str, str]) -> Target:
-    """One DescribeTargetHealth entry; of a task's address, with its host where that is known (Fargate has none)."""
-    ident, port, state = item["Target"]["Id"], int(item["Target"].get("Port", 0)), item["TargetHealth"]["State"]
-    if ident in homes:
-        return Target(group, homes[ident], port, state, address=ident)
-    return Target(group, ident, port, state)
-
-
-def judged(hosts: tuple[Host, ...], roll: RollCrumb | None, policy: Policy, now: datetime) -> tuple[Host, ...]:
-    """*hosts*, those that are given up not current any more: they are replaced like old ones."""
-    lost = {host.id for host in lost_agents(hosts, now)}
-    return tuple(replace(h, current=h.current and not given_up(h, roll, lost, policy, now)) for h in hosts)
-
-
-def _host(
-    member: Item,
-    wanted: tuple[tuple[str, str], tuple[str, ...]],
-    machine: Item,
-    node: Item | None,
-    by_node: Mapping[str, list[Task]],
-    targets: Mapping[str, list[Target]],
-) -> Host:
-    tags = _tags(machine)
-    template = member.get("LaunchTemplate") or {}
-    version = str(template.get("Version", ""))
-    mine = (str(template.get("LaunchTemplateId", "")), version)
-    kind = str(member.get("InstanceType") or machine.get("InstanceType") or "")
-    launches, types = wanted
-    dead = machine.get("State", {}).get("Name") not in {None, "pending", "running"}
-    return Host(
-        id=member["InstanceId"],
-        zone=member["AvailabilityZone"],
-        current=mine == launches and (not types or kind in types),
-        lifecycle=member["LifecycleState"],
-        healthy=member.get("HealthStatus", "Healthy").lower() == "healthy" and not dead,
-        dead=dead,
-        instance_type=kind,
-        version=version,
-        launched_at=machine.get("LaunchTime"),
-        container_instance=node["containerInstanceArn"] if node else None,
-        agent_status=node["status"] if node else None,
-        agent_connected=bool(node and node.get("agentConnected")),
-        ready_since=moment_or_none(tags.get(READY_TAG)),
-        unready=tags.get(READY_TAG) == NOT_READY,
-        cordoned_at=moment_or_none(tags.get(CORDONED_TAG)),
-        away=AwayCrumb.parse(tags.get(AWAY_TAG)),
-        protected=bool(member.get("ProtectedFromScaleIn")),
-        tasks=tuple(by_node.get(node["containerInstanceArn"], ())) if node else (),
-        targets=tuple(targets.get(member["InstanceId"], ())),
-        registered=_resources(node, "registeredResources"),
-        free=_resources(node, "remainingResources"),
-    )
-
-
-def parse_task(
-    item: Item, static_ports: Mapping[str, tuple[int, ...]] | None = None, daemons: Collection[str] = ()
-) -> Task:
-    """One DescribeTasks entry. What a task reserves stands on its containers, or on the task itself.
-
-    *daemons*: services (live names) that have one task per host
-    """
-    group = str(item.get("group", ""))
-    service = group.removeprefix("service:") if group.startswith("service:") else None
-    containers = item.get("containers", [])
-    bindings = [binding for one in containers for binding in one.get("networkBindings", [])]
-    return Task(
-        arn=item["taskArn"],
-        service=service,
-        last_status=item["lastStatus"],
-        desired_status=item.get("desiredStatus", "RUNNING"),
-        daemon=service in daemons,
-        started_by=item.get("startedBy", ""),
-        created_at=item.get("createdAt"),
-        cpu=sum(int(one.get("cpu") or 0) for one in containers) or int(item.get("cpu") or 0),
-        memory=sum(_set_aside(one) for one in containers) or int(item.get("memory") or 0),
-        ports=tuple(sorted(int(b["hostPort"]) for b in bindings if b.get("hostPort"))),
-        static_ports=(static_ports or {}).get(service or "", ()),
-        addresses=_addresses(item),
-    )
-
-
-def _set_aside(container: Item) -> int:
-    """MiB a container takes of its host: the soft limit where it has one."""
-    return int(container.get("memoryReservation") or container.get("memory") or 0)
-
-
-def _addresses(item: Item) -> tuple[str, ...]:
-    """The private addresses of a task's own network interfaces; they stay on it when it has stopped."""
-    details = [one for attachment in item.get("attachments", []) for one in attachment.get("details", [])]
-    return tuple(sorted(one["value"] for one in details if one["name"] == "privateIPv4Address"))
 
 
 def spec_of(item: Item, stack: Stack) -> Spec | None:
@@ -451,34 +297,3 @@ def _attached(group: Item, reads: Reads) -> tuple[str, ...]:
     ours = {one["TargetGroupArn"] for one in reads.target_groups()}
     others = [arn for arn in group.get("TargetGroupARNs", []) if arn not in ours]
     return tuple(sorted(arn.split("/")[-2] if "/" in arn else arn for arn in others))
-
-
-def _with_interfaces(hosts: tuple[Host, ...], reads: Reads) -> tuple[Host, ...]:
-    """*hosts* with the network interfaces their types have for tasks, and how many of those are free."""
-    most = interfaces_of(reads, {host.instance_type for host in hosts})
-    found = []
-    for host in hosts:
-        room = most.get(host.instance_type, 0)
-        taken = sum(1 for task in host.tasks if task.addresses and not task.stopped)
-        free, registered = replace(host.free, interfaces=room - taken), replace(host.registered, interfaces=room)
-        found.append(replace(host, free=free, registered=registered))
-    return tuple(found)
-
-
-def interfaces_of(reads: Reads, types: Iterable[str]) -> dict[str, int]:
-    """Network interfaces for tasks by instance type: the host keeps its first (aws.md 4.3)."""
-    items = reads.instance_types(types)
-    return {name: int(one["NetworkInfo"]["MaximumNetworkInterfaces"]) - 1 for name, one in items.items()}
-
-
-def _resources(node: Item | None, member: str) -> Resources:
-    if node is None:
-        return Resources()
-    amounts = {
-        item["name"]: int(item.get("integerValue", 0)) for item in node.get(member, []) if item["type"] == "INTEGER"
-    }
-    return Resources(amounts.get("CPU", 0), amounts.get("MEMORY", 0))
-
-
-def _tags(item: Item) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in item.get("Tags", [])}

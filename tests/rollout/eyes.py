@@ -6,8 +6,8 @@ from functools import cache
 
 from controller.base.crumbs import AwayCrumb, BaselineCrumb, HaltCrumb, RollCrumb, moment_or_none
 from controller.base.keys import NOT_READY
+from controller.rollout.members import judged
 from controller.rollout.model import Fleet, Host, Policy, Resources, Service, Target, Task
-from controller.rollout.sight import judged
 from tests.rollout.worlds import CPU, NEVER, Box, Job, Svc, World, moment
 
 parse_roll = cache(RollCrumb.parse)  # a history parses the same few crumbs again and again

@@ -9,6 +9,7 @@ import pytest
 
 from controller.base.crumbs import AwayCrumb, BaselineCrumb, HaltCrumb, RollCrumb
 from controller.rollout.decide import clear_halt, decide
+from controller.rollout.members import judged
 from controller.rollout.model import Fleet, Host, Policy
 from controller.rollout.moves import (
     Cordon,
@@ -27,7 +28,6 @@ from controller.rollout.moves import (
     Unprotect,
     Wait,
 )
-from controller.rollout.sight import judged
 from tests.rollout.builders import (
     HALTED,
     NOW,

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from controller.rollout.members import parse_generation
 from controller.rollout.model import Resources
 from controller.rollout.outlook import _leaving, _whole
-from controller.rollout.sight import parse_generation
 from controller.spec.pools import Image, Pool, Size
 from tests.rollout.builders import fleet, host
 

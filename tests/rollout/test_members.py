@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from controller.rollout import sight
+from controller.rollout import members
 
 NODE = "arn:aws:ecs:r:1:container-instance/c/n"
 INTERFACE = {"type": "ElasticNetworkInterface", "details": [{"name": "privateIPv4Address", "value": "10.0.0.9"}]}
@@ -26,15 +26,15 @@ def task(**more: Any) -> Any:
     ],
 )
 def test_what_a_task_takes_of_its_host(containers: list[Any], memory: int) -> None:
-    assert sight.parse_task(task(containers=containers, memory="1024")).memory == memory
+    assert members.parse_task(task(containers=containers, memory="1024")).memory == memory
 
 
 def test_what_is_known_of_a_service_is_known_of_its_tasks() -> None:
     """That it is a daemon, and the ports it fixes, stand on the service; a task shows neither."""
-    one = sight.parse_task(task(attachments=[INTERFACE]), {"web": (8080,)}, {"web"})
+    one = members.parse_task(task(attachments=[INTERFACE]), {"web": (8080,)}, {"web"})
 
     assert (one.daemon, one.static_ports, one.addresses) == (True, (8080,), ("10.0.0.9",))
-    other = sight.parse_task(task(group="service:api"), {"web": (8080,)}, {"web"})
+    other = members.parse_task(task(group="service:api"), {"web": (8080,)}, {"web"})
     assert (other.daemon, other.static_ports, other.addresses) == (False, (), ())
 
 
@@ -48,14 +48,14 @@ def test_what_is_known_of_a_service_is_known_of_its_tasks() -> None:
 )
 def test_a_target_belongs_to_the_host_of_its_task(ident: str, homes: dict[str, str], found: tuple[str, ...]) -> None:
     item = {"Target": {"Id": ident, "Port": 8080}, "TargetHealth": {"State": "healthy"}}
-    one = sight.parse_target("tg", item, homes)
+    one = members.parse_target("tg", item, homes)
 
     assert (one.host, one.address, one.id) == found
 
 
 def test_an_address_given_out_again_is_the_running_tasks() -> None:
     """A stopped task keeps the address it had."""
-    parsed = [sight.parse_task(task(lastStatus=status, attachments=[INTERFACE])) for status in ("STOPPED", "RUNNING")]
+    parsed = [members.parse_task(task(lastStatus=status, attachments=[INTERFACE])) for status in ("STOPPED", "RUNNING")]
     nodes = {"i-2": {"containerInstanceArn": "old"}, "i-1": {"containerInstanceArn": NODE}}
 
-    assert sight._homes(nodes, {"old": [parsed[0]], NODE: [parsed[1]]}) == {"10.0.0.9": "i-1"}
+    assert members._homes(nodes, {"old": [parsed[0]], NODE: [parsed[1]]}) == {"10.0.0.9": "i-1"}
