@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from controller.rollout import books, counts, decide, drained, gates, sight
+from controller.rollout import books, counts, decide, drained, gates, members
 from controller.rollout.model import Fleet, Host, Policy
 from controller.rollout.moves import Move, SetCapacity, Terminate
 from tests.rollout.hands import Broken
@@ -73,7 +73,7 @@ MUTANTS = [
     pytest.param(patched(drained, "strays", nothing), id="strays are only waited for"),
     pytest.param(patched(books, "bury", nothing), id="the lost are not let go"),
     pytest.param(patched(decide, "watch_agents", nothing), id="nobody notes that an agent is away"),
-    pytest.param(patched(sight, "lost_agents", nothing), id="hosts whose agent is lost are kept"),
+    pytest.param(patched(members, "lost_agents", nothing), id="hosts whose agent is lost are kept"),
     pytest.param(patched(drained, "_services_short", no_reason), id="services need not run elsewhere"),
     pytest.param(patched(decide, "serving", lambda fleet, *_: fleet.live), id="every live host serves"),
     pytest.param(patched(counts, "ready", at_once), id="no ready gate"),
