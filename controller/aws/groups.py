@@ -1,4 +1,4 @@
-"""Emptying auto scaling groups, for destroy: the group and the cluster's attachments both need it."""
+"""Emptying auto scaling groups: a group's own deletion and the detaching of its provider both need it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ PROTECT_PER_CALL = 50  # autoscaling SetInstanceProtection (aws.md 1.7)
 def empty(aws: Aws, groups: Iterable[Mapping[str, Any]]) -> None:
     """No instance is left in *groups* (DescribeAutoScalingGroups entries); raises NotYet on the way there.
 
-    Services are gone by then, so nothing is lost; lifecycle hooks run as usual.
+    Whoever calls it made sure that nothing serves there (`providers.tasks_on`), or destroys the whole stack, whose
+    services are gone by then. Lifecycle hooks run as usual.
     """
     left = 0
     for group in groups:

@@ -15,12 +15,17 @@ BY_KIND: Mapping[str, Calls] = {
             "create_auto_scaling_group create_or_update_tags delete_auto_scaling_group describe_auto_scaling_groups "
             "set_instance_protection update_auto_scaling_group"
         ),
+        "ecs": (
+            "describe_capacity_providers describe_clusters describe_container_instances describe_services "
+            "describe_tasks list_container_instances list_tasks put_cluster_capacity_providers"
+        ),
     },
     "capacity_provider": {
         "autoscaling": "describe_auto_scaling_groups set_instance_protection update_auto_scaling_group",
         "ecs": (
             "create_capacity_provider delete_capacity_provider describe_capacity_providers describe_clusters "
-            "describe_tasks list_tasks put_cluster_capacity_providers tag_resource update_capacity_provider"
+            "describe_container_instances describe_services describe_tasks list_container_instances list_tasks "
+            "put_cluster_capacity_providers tag_resource update_capacity_provider"
         ),
         "resourcegroupstaggingapi": "get_resources",
     },
@@ -32,7 +37,10 @@ BY_KIND: Mapping[str, Calls] = {
     },
     "cluster_capacity_providers": {
         "autoscaling": "describe_auto_scaling_groups set_instance_protection update_auto_scaling_group",
-        "ecs": "describe_capacity_providers describe_clusters describe_tasks list_tasks put_cluster_capacity_providers",
+        "ecs": (
+            "describe_capacity_providers describe_clusters describe_container_instances describe_services "
+            "describe_tasks list_container_instances list_tasks put_cluster_capacity_providers"
+        ),
     },
     "container_image": {
         "ecr": "describe_images describe_repositories",
@@ -146,8 +154,8 @@ BY_KIND: Mapping[str, Calls] = {
     },
     "service": {
         "ecs": (
-            "create_service delete_service describe_services describe_tasks list_services list_tasks tag_resource "
-            "update_service"
+            "create_service delete_service describe_container_instances describe_services describe_tasks "
+            "list_container_instances list_tasks tag_resource update_service"
         ),
         "elbv2": "describe_listeners describe_rules describe_target_groups",
         "resourcegroupstaggingapi": "get_resources",

@@ -1,4 +1,4 @@
-"""Every task of a cluster, asked for outside a pass's `Reads`: where a delete must know what runs at this moment."""
+"""Tasks and hosts of a cluster, asked for outside a pass's `Reads`: a delete must know what runs at this moment."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 from controller.aws.client import Aws, pages
 from controller.base.errors import Gone
 
-DESCRIBE_TASKS_MAX = 100  # arns per call (aws.md 6.3)
+DESCRIBE_MAX = 100  # arns of tasks or hosts per call (aws.md 6.3)
+SERVICES_MAX = 10
 
 
 def open_tasks(aws: Aws, cluster: str) -> list[dict[str, Any]]:
@@ -17,9 +18,29 @@ def open_tasks(aws: Aws, cluster: str) -> list[dict[str, Any]]:
         for status in ("RUNNING", "STOPPED"):
             listed: Any = {"cluster": cluster, "desiredStatus": status}
             arns = pages(aws.ecs.list_tasks, "taskArns", "nextToken", **listed)
-            for start in range(0, len(arns), DESCRIBE_TASKS_MAX):
-                part: Any = arns[start : start + DESCRIBE_TASKS_MAX]
+            for start in range(0, len(arns), DESCRIBE_MAX):
+                part: Any = arns[start : start + DESCRIBE_MAX]
                 found += aws.ecs.describe_tasks(cluster=cluster, tasks=part)["tasks"]  # type: ignore[arg-type]
     except Gone:
         return []
     return [task for task in found if task["lastStatus"] != "STOPPED"]
+
+
+def nodes_of(aws: Aws, cluster: str) -> list[dict[str, Any]]:
+    """The container instances of a cluster, in every status but INACTIVE."""
+    found: list[dict[str, Any]] = []
+    arns = pages(aws.ecs.list_container_instances, "containerInstanceArns", "nextToken", cluster=cluster)
+    for start in range(0, len(arns), DESCRIBE_MAX):
+        part: Any = arns[start : start + DESCRIBE_MAX]
+        answer: Any = aws.ecs.describe_container_instances(cluster=cluster, containerInstances=part)
+        found += answer["containerInstances"]
+    return found
+
+
+def daemons_of(aws: Aws, cluster: str, services: list[str]) -> set[str]:
+    """Those of *services* (live names) that run one task on every host."""
+    found: list[Any] = []
+    for start in range(0, len(services), SERVICES_MAX):
+        part = services[start : start + SERVICES_MAX]
+        found += aws.ecs.describe_services(cluster=cluster, services=part)["services"]
+    return {one["serviceName"] for one in found if one.get("schedulingStrategy") == "DAEMON"}

@@ -30,17 +30,24 @@ def ordered(graph: Mapping[Key, set[Key]]) -> tuple[Key, ...]:
 
 
 def live_edges(observed: Mapping[Key, Observed[Any]]) -> dict[Key, set[Key]]:
-    """The same among live resources, from the ids they hold: a security group names the id of its VPC.
+    """The same among live resources, from the ids they hold: a security group names the id of its VPC; and from the
+    names, in the fields that hold names of one kind: many a kind has the same.
 
     It orders the deletion of what no spec declares any more.
     """
     owner_of = {
         value: key for key, one in observed.items() for name, value in one.outputs.items() if name in {"id", "arn"}
     }
-    return {
-        key: {owner_of[text] for text in _strings(one.as_desired) if text in owner_of and owner_of[text] != key}
-        for key, one in observed.items()
-    }
+    named = {(key.kind, one.outputs["name"]): key for key, one in observed.items() if "name" in one.outputs}
+    found = {}
+    for key, one in observed.items():
+        parents = {owner_of[text] for text in _strings(one.as_desired) if text in owner_of}
+        for item in fields(one.as_desired):
+            kind = str(item.metadata.get("names", ""))
+            texts = _strings(getattr(one.as_desired, item.name)) if kind else set()
+            parents |= {named[kind, text] for text in texts if (kind, text) in named}
+        found[key] = parents - {key}
+    return found
 
 
 def resolve(value: Any, outputs: Outputs) -> Any:

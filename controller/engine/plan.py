@@ -10,7 +10,7 @@ refers to it switch over, and a step of the predecessor's own deletes it after t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Literal
@@ -37,11 +37,7 @@ class Step:
     changes: tuple[Change, ...] = ()
     risk: Risk = "cosmetic"
     reason: str = ""
-
-    @property
-    def predecessor(self) -> bool:
-        """Whether it deletes what was replaced."""
-        return self.action == "delete" and self.risk == "replace"
+    heir: str | None = None  # of a deletion in a stack that lives on: the live name of what takes its place, "" if none
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +112,14 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
     differs: list[Key] = []
     replaced: dict[Key, Observed[Any]] = {}
     heirs: set[Key] = set()
+    aside: set[Key] = set()
     for key in ordered(graph):
         data = looked_up(kinds[key.kind], desired[key])
         kin = family(key, resolve(desired[key], known), observed, owner)
         observed, kin = settled_names(key, observed, kin)
         have = kin.head
         step = _step(key, renamed(desired[key], have), have, known, data=data)
+        aside |= kin.aside
         if key in allowed:
             replaced |= kin.predecessors
             problems += [f"{key}: {problem}" for problem in (have.problems if have is not None else ())]
@@ -131,10 +129,13 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
         if key not in allowed:
             differs += [] if step.action in {"none", "read"} else [key]
             step = Step(key, "none", desired[key], have, reason="left out by --target or --exclude")
+        if kin.predecessors:
+            heirs.add(key)
         if step.action == "replace":
             heirs.add(key)
+            step = replace(step, desired=desired[key])  # its name is made from the plain one
             problems += [f"{key}: {c.field} cannot change: {c.forever}" for c in step.changes if c.forever]
-            if str(key) not in scope.replace and not _inherits(step, heirs):
+            if str(key) not in scope.replace and not _inherits(step, desired[key], heirs):
                 problems.append(_needs_leave(step))
         if step.action not in {"none", "read"}:
             problems += _cut_off(step, allowed, observed)
@@ -144,13 +145,17 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
     orphans = tuple(
         key
         for key, have in sorted(observed.items())
-        if have.owner == owner and id(have) not in heads and key not in replaced
+        if have.owner == owner and id(have) not in heads and key not in {*replaced, *aside}
     )
     doomed = {key: observed[key] for key in orphans if scope.prune and scope.names(key)}
+    going = {**doomed, **replaced}
     users = _reversed(live_edges(observed))
-    doomed = {key: _held(have, (users[key] & graph.keys()) - allowed) for key, have in doomed.items()}
-    steps += [_succeeded(step) if step.key in replaced else step for step in _deletions({**doomed, **replaced}, {})]
-    graph = {**graph, **_after_their_users({**doomed, **replaced}, observed, graph)}
+    going = {
+        key: _held(have, {user for user in users[key] if user not in going and born_as(user) not in allowed})
+        for key, have in going.items()
+    }
+    steps += [_careful(step, steps, replaced) for step in _deletions(going, {})]
+    graph = {**graph, **_after_their_users(going, observed, graph)}
     problems += _protected(steps)
     notes = tuple(f"{key}: {note}" for key, have in sorted(observed.items()) for note in have.notes)
     return Plan(
@@ -257,20 +262,23 @@ def _left(differs: list[Key]) -> tuple[str, ...]:
     return (f"{OUT_OF_SCOPE}, not as the spec says: {', '.join(map(str, differs[:NAMED_MAX]))}{more}",)
 
 
-def _inherits(step: Step, heirs: set[Key]) -> bool:
-    """Whether *step* replaces its resource only because what it refers to is replaced: leave was given for that."""
-    causes = [ref.key for change in step.changes if change.replaces for ref in refs(change.after)]
-    whole = all(list(refs(change.after)) for change in step.changes if change.replaces)
-    return whole and bool(causes) and set(causes) <= heirs
+def _inherits(step: Step, wish: Any, heirs: set[Key]) -> bool:
+    """Whether *step* replaces its resource only because what it refers to is replaced, or was before a pass that ended
+    half-way: leave was given for that."""
+    causes = [{ref.key for ref in refs(getattr(wish, change.field))} for change in step.changes if change.replaces]
+    return all(cause and cause <= heirs for cause in causes)
 
 
-def _succeeded(step: Step) -> Step:
-    """The deletion of a predecessor."""
+def _careful(step: Step, steps: Iterable[Step], replaced: Collection[Key]) -> Step:
+    """A deletion in a stack that lives on: of a predecessor, or of what the spec has no more."""
     if step.action == "none":
         return step
-    return replace(
-        step, risk="replace", reason=f"replaced: nothing refers to it once {born_as(step.key)} has taken over"
-    )
+    if step.key not in replaced:
+        return replace(step, heir="")
+    born = born_as(step.key)
+    heir = next((one.observed for one in steps if one.key == born and one.observed is not None), None)
+    name = str(getattr(heir.as_desired, "name", "") or born) if heir is not None else str(born)
+    return replace(step, risk="replace", heir=name, reason=f"replaced: nothing refers to it once {born} has taken over")
 
 
 def _after_their_users(doomed: Live, observed: Live, graph: Mapping[Key, set[Key]]) -> dict[Key, set[Key]]:

@@ -11,6 +11,7 @@ Field metadata the engine understands (`spec` below writes them):
     unordered   a tuple that AWS returns in any order
     compare     False: the field steers us (retention, names) and is never compared
     secret      its value is masked wherever it is shown
+    names       the kind whose live names the field holds: what it refers to, where no id or arn says it
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ def spec(
     unordered: bool = False,
     compare: bool = True,
     secret: bool = False,
+    names: str = "",
     default: Any = ...,
 ) -> Any:
     """A dataclass field with the metadata above; *default* as in `dataclasses.field`."""
@@ -52,6 +54,7 @@ def spec(
         "unordered": unordered,
         "compare": compare,
         "secret": secret,
+        "names": names,
     }
     return field(metadata=metadata) if default is ... else field(default=default, metadata=metadata)
 
@@ -136,10 +139,12 @@ class Reconciler(Protocol[D]):
 
 @runtime_checkable
 class Serving(Protocol):
-    """A kind whose resources carry traffic: replaced ones stay until they carry none (`succession.py`)."""
+    """A kind whose resources carry traffic. In a stack that lives on they are deleted only when they carry none; where
+    the whole stack is destroyed nobody asks."""
 
-    def still_serves(self, aws: Aws, observed: Observed[Any]) -> str:
-        """Why a predecessor may not be deleted yet; "" when it may. Reads only."""
+    def still_serves(self, aws: Aws, observed: Observed[Any], heir: str) -> str:
+        """Why it may not be deleted yet; "" when it may. *heir*: the live name of what takes its place, "" for what the
+        spec has no more. Reads only."""
         ...
 
 

@@ -29,11 +29,13 @@ class Family:
 
     predecessors   were replaced: each differs in what cannot be changed
     twins          differ in nothing that matters: born of a lost reply, or left by a change of ``names:``
+    aside          older ones, while the head itself is to be replaced: which of them serves is not settled yet
     """
 
     head: Observed[Any] | None
     predecessors: Mapping[Key, Observed[Any]]
     twins: Mapping[Key, Observed[Any]]
+    aside: frozenset[Key] = frozenset()
 
 
 def born_as(key: Key) -> Key:
@@ -52,16 +54,18 @@ def family(key: Key, desired: Any, observed: Live, owner: str) -> Family:
     if not others:
         return Family(named, {}, {})
     ours = {one: have for one, have in others.items() if have.owner == owner}
-    if named is not None and (named.owner != owner or _fits(desired, named)):
+    if named is not None and (named.owner != owner or (_fits(desired, named) and not named.gone)):
         head: Key | None = key
-    else:
-        fitting = [one for one, have in ours.items() if _fits(desired, have) and not have.gone]
-        head = fitting[0] if fitting else key if named is not None else next(iter(ours), None)
+    else:  # what fits; else what is there and can be replaced; else what is on its way out
+        mine = {key: named, **ours} if named is not None else ours
+        choice = sorted(mine, key=lambda one: (mine[one].gone, not _fits(desired, mine[one]), one != key, one))
+        head = next(iter(choice), None)
     rest = {one: have for one, have in ((key, named), *ours.items()) if have is not None and one != head}
     chosen = observed[head] if head is not None else None
+    old = {one: have for one, have in rest.items() if not _fits(desired, have)}
+    twins = {one: have for one, have in rest.items() if one not in old}
     settled = chosen is not None and _fits(desired, chosen)
-    old = {one: have for one, have in rest.items() if settled and not _fits(desired, have)}
-    return Family(chosen, old, {one: have for one, have in rest.items() if one not in old})
+    return Family(chosen, old, twins) if settled else Family(chosen, {}, twins, frozenset(old))
 
 
 def settled_names(key: Key, observed: Live, kin: Family) -> tuple[Live, Family]:
@@ -78,6 +82,7 @@ def settled_names(key: Key, observed: Live, kin: Family) -> tuple[Live, Family]:
         kin,
         predecessors={names.get(one, one): have for one, have in kin.predecessors.items()},
         twins={names.get(one, one): have for one, have in kin.twins.items()},
+        aside=frozenset(names.get(one, one) for one in kin.aside),
     )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from controller.aws import tags
 from controller.aws.groups import empty, protected_of, unprotect
 from controller.aws.mixes import Mix, mix_of, policy_of, template_of
+from controller.aws.providers import tasks_on
 from controller.aws.reads import keyed
 from controller.base.crumbs import RollCrumb
 from controller.base.errors import Gone, NotYet, Refused
@@ -88,7 +89,8 @@ class AutoScalingGroupKind:
         self, reads: Reads, wanted: Mapping[Key, AutoScalingGroup], owner: str
     ) -> Mapping[Key, Observed[AutoScalingGroup]]:
         named = ((item["AutoScalingGroupName"], tags.read(item.get("Tags")), item) for item in reads.groups())
-        return {key: parse_group(item, wanted.get(key)) for key, item in keyed(self.kind, wanted, named).items()}
+        found = keyed(self.kind, wanted, named)
+        return {key: parse_group(item, wanted.get(key), reads.cluster() or "") for key, item in found.items()}
 
     def create(self, aws: Aws, key: Key, desired: AutoScalingGroup) -> Mapping[str, str]:
         more: dict[str, Any] = _bearable(desired) if desired.maintenance else {}
@@ -140,6 +142,9 @@ class AutoScalingGroupKind:
             raise NotYet(waiting)
         return {}
 
+    def still_serves(self, aws: Aws, observed: Observed[AutoScalingGroup], heir: str) -> str:
+        return tasks_on(aws, observed.outputs["cluster"], observed.as_desired.name)
+
     def delete(self, aws: Aws, observed: Observed[AutoScalingGroup]) -> None:
         name = observed.as_desired.name
         live = _live(aws, name)
@@ -154,8 +159,11 @@ def raise_until_gone(aws: Aws, name: str) -> None:
         raise NotYet(f"{name}: being deleted")
 
 
-def parse_group(item: Mapping[str, Any], wanted: AutoScalingGroup | None = None) -> Observed[AutoScalingGroup]:
-    """A bound that a scheduled action of *wanted* sets is as good as the one it wants: the action owns it."""
+def parse_group(
+    item: Mapping[str, Any], wanted: AutoScalingGroup | None = None, cluster: str = ""
+) -> Observed[AutoScalingGroup]:
+    """*cluster*: that its hosts join. A bound that a scheduled action of *wanted* sets is as good as the one it wants:
+    the action owns it."""
     live = tags.read(item.get("Tags"))
     crumb = RollCrumb.parse(live.get(ROLL_TAG))
     low = crumb.min if crumb else int(item["MinSize"])
@@ -180,7 +188,8 @@ def parse_group(item: Mapping[str, Any], wanted: AutoScalingGroup | None = None)
         bool(item.get("NewInstancesProtectedFromScaleIn")),
         () if CLEARED in upkeep else upkeep,
     )
-    return Observed(as_desired, _outputs(item), live.get(OWNER_TAG), gone=bool(item.get("Status")), notes=warm)
+    outputs = {**_outputs(item), "cluster": cluster}
+    return Observed(as_desired, outputs, live.get(OWNER_TAG), gone=bool(item.get("Status")), notes=warm)
 
 
 def _bounds(live: Mapping[str, Any], desired: AutoScalingGroup, *, rolling: bool) -> tuple[dict[str, int], str]:

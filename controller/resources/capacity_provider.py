@@ -15,7 +15,6 @@ from controller.aws.providers import detach, tasks_on
 from controller.aws.reads import keyed
 from controller.base.errors import NotYet, Refused
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
-from controller.base.words import plural
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
 
@@ -105,13 +104,14 @@ class CapacityProviderKind:
             aws.ecs.tag_resource(resourceArn=observed.outputs["arn"], tags=tags.camel(desired.tags))
         return {}
 
+    def still_serves(self, aws: Aws, observed: Observed[CapacityProvider], heir: str) -> str:
+        return tasks_on(aws, observed.outputs["cluster"], str(observed.as_desired.group).rsplit("/", 1)[-1])
+
     def delete(self, aws: Aws, observed: Observed[CapacityProvider]) -> None:
-        """Off the cluster first, as soon as no task is left on its hosts; then it goes, and its group after it."""
+        """Off the cluster first, which ends its hosts; then it goes, and its group after it."""
         name, cluster = observed.as_desired.name, observed.outputs["cluster"]
         if cluster:
-            if left := tasks_on(aws, cluster, name):
-                raise NotYet(f"capacity provider {name}: {plural(left, 'task')} still on its hosts")
-            detach(aws, cluster, [name])
+            detach(aws, cluster, [name], observed.owner)
         try:
             if not observed.gone:
                 aws.ecs.delete_capacity_provider(capacityProvider=name)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class ClusterCapacityProviders:
     """`providers`: ours, in the spec's order, then Fargate's; the first one is the cluster's default strategy."""
 
-    cluster: str | Ref = spec(immutable=True)
-    providers: tuple[str | Ref, ...] = spec(unordered=True)
+    cluster: str | Ref = spec(immutable=True, names="cluster")
+    providers: tuple[str | Ref, ...] = spec(unordered=True, names="capacity_provider")
     names: tuple[str, ...] = spec(compare=False)
 
 
@@ -80,7 +80,7 @@ class ClusterCapacityProvidersKind:
 
     def delete(self, aws: Aws, observed: Observed[ClusterCapacityProviders]) -> None:
         cluster = str(observed.as_desired.cluster)
-        detach(aws, cluster, [str(one) for one in observed.as_desired.providers])
+        detach(aws, cluster, [str(one) for one in observed.as_desired.providers], observed.owner)
 
 
 def parse_attachments(item: Mapping[str, Any], names: tuple[str, ...]) -> Observed[ClusterCapacityProviders]:

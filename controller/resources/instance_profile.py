@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class InstanceProfile:
-    role: str | Ref
+    role: str | Ref = spec(names="role")
     name: str = spec(compare=False)
     tags: Tags = spec(subset=True, risk="cosmetic")
 

@@ -28,7 +28,7 @@ TRANSITION = "autoscaling:EC2_INSTANCE_"
 class LifecycleHook:
     """`on` LAUNCHING or TERMINATING, `default` CONTINUE or ABANDON; `place` is the group's name, known before it is."""
 
-    group: str | Ref = spec(compare=False)
+    group: str | Ref = spec(compare=False, names="auto_scaling_group")
     on: str = spec()
     heartbeat: int = spec()  # seconds
     default: str = spec()

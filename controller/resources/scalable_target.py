@@ -34,8 +34,8 @@ class ScalableTarget:
     max: int
     suspended: str
     within: bool
-    cluster: str | Ref = spec(compare=False)
-    service: str | Ref = spec(compare=False)
+    cluster: str | Ref = spec(compare=False, names="cluster")
+    service: str | Ref = spec(compare=False, names="service")
     name: str = spec(compare=False)  # of the service at birth: that there is one is a reason to ask at all
 
 

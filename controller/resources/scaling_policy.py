@@ -45,7 +45,7 @@ class ScalingPolicy:
     steps   (lower end, upper end, hosts to add), in order; an end that is None is open
     """
 
-    group: str | Ref = spec(compare=False)
+    group: str | Ref = spec(compare=False, names="auto_scaling_group")
     tracking: Tracking | str = spec()
     steps: tuple[Bounds, ...] = spec(unordered=True)
     warmup: int = spec()  # seconds

@@ -27,7 +27,7 @@ SIZES = {"min": "MinSize", "max": "MaxSize", "desired": "DesiredCapacity"}
 
 @dataclass(frozen=True, slots=True)
 class ScheduledAction:
-    group: str | Ref = spec(compare=False)
+    group: str | Ref = spec(compare=False, names="auto_scaling_group")
     schedule: str = spec()  # cron
     timezone: str = spec()
     min: int = spec()

@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
-from controller.aws.client import pages
 from controller.aws.forwarding import led_to
-from controller.aws.reads import DESCRIBE_SERVICES_MAX, keyed
+from controller.aws.reads import keyed
 from controller.aws.tasks import open_tasks
 from controller.base.errors import Gone, NotYet, Refused, Stale
-from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import network
 from controller.spec.names import CONTAINER, live_name
@@ -50,11 +49,11 @@ class Service:
                   with
     """
 
-    cluster: str | Ref = spec(immutable=True)
+    cluster: str | Ref = spec(immutable=True, names="cluster")
     scheduling: str = spec(immutable=True)  # REPLICA DAEMON
     own_address: bool = spec(immutable=True)  # no call takes a network configuration away again
     task_definition: str | Ref = spec(risk="new_deployment")
-    capacity: tuple[Share, ...] = spec(risk="new_deployment", unordered=True)
+    capacity: tuple[Share, ...] = spec(risk="new_deployment", unordered=True, names="capacity_provider")
     platform: str = spec(risk="new_deployment")  # "" on hosts
     subnets: tuple[str | Ref, ...] = spec(risk="new_deployment", unordered=True)
     security_groups: tuple[str | Ref, ...] = spec(risk="new_deployment", unordered=True)
@@ -194,12 +193,15 @@ class ServiceKind:
             aws.ecs.tag_resource(resourceArn=observed.outputs["arn"], tags=tags.camel(desired.tags))
         return {}
 
-    def still_serves(self, aws: Aws, observed: Observed[Service]) -> str:
-        """Its successor runs what it shall, and no rule leads to its own target groups any more."""
-        cluster, name = str(observed.as_desired.cluster), observed.as_desired.name
-        if waits := _settling(aws, cluster, name, dict(observed.as_desired.tags).get(NAME_TAG, "")):
+    def still_serves(self, aws: Aws, observed: Observed[Service], heir: str) -> str:
+        """Its successor runs what it shall, and no rule leads to its own target groups any more. One that the spec has
+        no more serves until it is deleted: that is what was asked for."""
+        if not heir:
+            return ""
+        cluster, live = str(observed.as_desired.cluster), observed.as_desired
+        if waits := _settling(aws, cluster, heir, idle=not live.desired and live.scheduling == "REPLICA"):
             return waits
-        led = led_to(aws, [arn for arn in str(observed.as_desired.target_group).split(",") if arn])
+        led = led_to(aws, [arn for arn in str(live.target_group).split(",") if arn])
         return f"{led[0].rsplit('/', 2)[-2]} still gets requests" if led else ""
 
     def delete(self, aws: Aws, observed: Observed[Service]) -> None:
@@ -214,19 +216,17 @@ class ServiceKind:
             raise NotYet(f"service {name}: {left} tasks are stopping")
 
 
-def _settling(aws: Aws, cluster: str, name: str, born: str) -> str:
-    """Why what was born with the same key as service *name* has not taken over yet; "" when it has."""
-    arns = pages(aws.ecs.list_services, "serviceArns", "nextToken", cluster=cluster)
-    for start in range(0, len(arns), DESCRIBE_SERVICES_MAX):
-        part: Any = arns[start : start + DESCRIBE_SERVICES_MAX]
-        for item in aws.ecs.describe_services(cluster=cluster, services=part, include=["TAGS"])["services"]:
-            if item["serviceName"] == name or tags.read(item.get("tags")).get(NAME_TAG) != born:
-                continue
-            running, desired = item["runningCount"], item["desiredCount"]
-            if item["status"] == "ACTIVE" and len(item["deployments"]) == 1 and running == desired:
-                return ""
-            return f"{item['serviceName']} runs {running} of {desired} tasks"
-    return "no successor is there"
+def _settling(aws: Aws, cluster: str, heir: str, *, idle: bool) -> str:
+    """Why service *heir* has not taken over yet; "" when it has. *idle*: nothing ran that it could take over."""
+    found = aws.ecs.describe_services(cluster=cluster, services=[heir])["services"]
+    item = next((one for one in found if one["status"] == "ACTIVE"), None)
+    if item is None:
+        return f"{heir} is not there"
+    done = [one.get("rolloutState") for one in item["deployments"]] == ["COMPLETED"]
+    running, desired = item["runningCount"], item["desiredCount"]
+    if done and running == desired and (running or idle):
+        return ""
+    return f"{heir} runs {running} of {desired} tasks{'' if done else ', its deployment is under way'}"
 
 
 def parse_service(item: Mapping[str, Any]) -> Observed[Service]:

@@ -124,7 +124,7 @@ class TargetGroupKind:
                     aws.elbv2.add_tags(ResourceArns=[arn], Tags=tags.pascal(desired.tags))
         return {}
 
-    def still_serves(self, aws: Aws, observed: Observed[TargetGroup]) -> str:
+    def still_serves(self, aws: Aws, observed: Observed[TargetGroup], heir: str) -> str:
         found = aws.elbv2.describe_target_health(TargetGroupArn=observed.outputs["arn"])["TargetHealthDescriptions"]
         left = [one for one in found if one["TargetHealth"]["State"] != "unused"]
         return f"{plural(len(left), 'target')} not gone yet" if left else ""

@@ -48,7 +48,7 @@ class TaskDefinition:
     volumes: tuple[Volume, ...] = spec(risk="new_deployment")
     execution_role: str | Ref = spec(risk="new_deployment")
     task_role: str | Ref = spec(risk="new_deployment")  # "": none
-    log_group: str | Ref = spec(risk="new_deployment")
+    log_group: str | Ref = spec(risk="new_deployment", names="log_group")
     stop_timeout: int = spec(risk="new_deployment")
     network_mode: str = spec(risk="new_deployment")
     runs_on: str = spec(risk="new_deployment")  # EC2 FARGATE

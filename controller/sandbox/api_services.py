@@ -10,7 +10,7 @@ from typing import Any
 from controller.sandbox import compute, ecs
 from controller.sandbox.api_ecs import cluster_of, invalid, limit, page, short, tag_list, tag_map
 from controller.sandbox.api_tasks import find_definition
-from controller.sandbox.world import ApiError, Cluster, Deployment, Draft, Json, Service
+from controller.sandbox.world import ApiError, Deployment, Draft, Json, Service
 
 ECHOED = ("enableECSManagedTags", "enableExecuteCommand", "availabilityZoneRebalancing", "propagateTags",
           "platformVersion", "serviceRegistries", "serviceConnectConfiguration")  # fmt: skip
@@ -33,7 +33,7 @@ def create_service(draft: Draft, params: Json) -> Json:
     definition = find_definition(draft, params["taskDefinition"])
     if definition["status"] != "ACTIVE":
         raise ApiError("ClientException", "TaskDefinition is inactive")
-    strategy = _strategy(cluster, params)
+    strategy = compute.strategy_of(cluster, params)
     launch, network = compute.launch_of(strategy, params), compute.network_of(params)
     compute.check_place(draft, launch, network, definition, params)
     daemon = params.get("schedulingStrategy") == "DAEMON"
@@ -85,7 +85,7 @@ def update_service(draft: Draft, params: Json) -> Json:
     if params.get("desiredCount") is not None:
         changed = replace(changed, desired=int(params["desiredCount"]))
     if params.get("capacityProviderStrategy") is not None:  # an empty list returns to the launch type (aws.md 4.3)
-        strategy = _strategy(replace(cluster, strategy=()), params)
+        strategy = compute.strategy_of(replace(cluster, strategy=()), params)
         changed = replace(changed, strategy=tuple(strategy), launch=compute.launch_of(strategy, dict(changed.extra)))
     if params.get("networkConfiguration") is not None:
         changed = replace(changed, network=compute.network_of(params))
@@ -318,20 +318,6 @@ def _check_balancers(draft: Draft, balancers: Any, definition: Json) -> None:
             raise invalid(
                 f"The container {one['containerName']} did not have a container port {one['containerPort']} defined."
             )
-
-
-def _strategy(cluster: Cluster, params: Json) -> list[Json]:
-    """The strategy asked for, or the cluster's default when neither it nor a launch type is (aws.md 9.2)."""
-    given = params.get("capacityProviderStrategy") or ([] if params.get("launchType") else list(cluster.strategy))
-    for one in given:
-        if one["capacityProvider"] not in cluster.providers:
-            raise invalid(
-                "The capacity provider strategy contains a capacity provider that is not associated with the cluster. "
-                "Associate the capacity provider with the cluster and try again."
-            )
-    if len([one for one in given if one.get("base")]) > 1:
-        raise invalid("Only one capacity provider in a strategy can have a base defined.")
-    return [{"weight": 0, "base": 0, **one} for one in given]
 
 
 def _placement(given: Any, what: str) -> tuple[tuple[str, str], ...]:

@@ -9,7 +9,7 @@ from typing import Any
 from controller.sandbox import compute
 from controller.sandbox import tasks as life
 from controller.sandbox.api_ecs import client_error, cluster_of, invalid, limit, page, short, tag_list, tag_map
-from controller.sandbox.placement import bind, candidates, demand, free
+from controller.sandbox.placement import bind, candidates, demand, free, provider_for
 from controller.sandbox.world import ApiError, Draft, Interface, Json, Task
 
 HEALTH_DEFAULTS = {"interval": 30, "timeout": 5, "retries": 3}
@@ -167,14 +167,22 @@ def stop_task(draft: Draft, params: Json) -> Json:
 
 
 def run_task(draft: Draft, params: Json) -> Json:
-    """Standalone tasks on EC2 hosts, each on the first host it fits; an unplaceable one is a failure (aws.md 4)."""
+    """Standalone tasks on EC2 hosts, each on the first host it fits; an unplaceable one is a failure (aws.md 4).
+
+    A capacity provider strategy chooses among providers as a service's does, over the tasks of this call (aws.md 4.3).
+    """
     cluster = cluster_of(draft, params)
+    strategy = compute.strategy_of(cluster, params)
+    if compute.launch_of(strategy, params) == "FARGATE":
+        raise invalid("the sandbox runs standalone tasks on hosts only; see README, limits")
     definition = find_definition(draft, params["taskDefinition"])
-    need, made, failures = demand(definition), [], []
+    need = demand(definition)
+    made: list[Task] = []
+    failures: list[Json] = []
     if need.interfaces:
         raise invalid("the sandbox runs standalone tasks in bridge and host mode only; see README, limits")
     for _ in range(int(params.get("count") or 1)):
-        for node in candidates(draft, cluster.name, None):
+        for node in candidates(draft, cluster.name, provider_for(strategy, made)):
             cpu, memory, taken = free(draft, node)
             if need.cpu <= cpu and need.memory <= memory and not taken & set(need.static_ports):
                 placed, ports = bind(node, need, taken)
@@ -191,11 +199,11 @@ def run_task(draft: Draft, params: Json) -> Json:
                     group=params.get("group", ""),
                     started_by=params.get("startedBy", ""),
                 )
-                made.append(show_task(draft, task))
+                made.append(task)
                 break
         else:
             failures.append({"arn": "", "reason": "RESOURCE:MEMORY"})
-    return {"tasks": made, "failures": failures}
+    return {"tasks": [show_task(draft, task) for task in made], "failures": failures}
 
 
 def show_task(draft: Draft, task: Task) -> Json:

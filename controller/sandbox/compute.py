@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from controller.sandbox.world import ApiError, Draft, Json, Network
+from controller.sandbox.world import ApiError, Cluster, Draft, Json, Network
 
 SERVERLESS = {"FARGATE", "FARGATE_SPOT"}
 STOP_MAX = 120  # seconds (aws.md 1.3)
@@ -80,6 +80,20 @@ def _check_serverless(params: Json, mode: str) -> None:
 
 
 # ------------------------------------------------------------------------------------------------ services
+def strategy_of(cluster: Cluster, params: Json) -> list[Json]:
+    """The strategy asked for, or the cluster's default when neither it nor a launch type is (aws.md 9.2)."""
+    given = params.get("capacityProviderStrategy") or ([] if params.get("launchType") else list(cluster.strategy))
+    for one in given:
+        if one["capacityProvider"] not in cluster.providers:
+            raise _invalid(
+                "The capacity provider strategy contains a capacity provider that is not associated with the cluster. "
+                "Associate the capacity provider with the cluster and try again."
+            )
+    if len([one for one in given if one.get("base")]) > 1:
+        raise _invalid("Only one capacity provider in a strategy can have a base defined.")
+    return [{"weight": 0, "base": 0, **one} for one in given]
+
+
 def launch_of(strategy: Iterable[Json], params: Json) -> str:
     """EC2 or FARGATE: a strategy holds providers of one sort (aws.md 4.3)."""
     sorts = {one["capacityProvider"] in SERVERLESS for one in strategy}

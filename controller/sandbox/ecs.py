@@ -179,7 +179,7 @@ def _start(draft: Draft, service: Service, opened: Sequence[Task], leaving: Sequ
     need = demand(definition)
     for _ in range(_missing(draft, service, opened, leaving)):
         tasks = [task for task in tasks_of(draft, service) if task.wanted == "RUNNING"]
-        provider = provider_for(service, tasks)
+        provider = provider_for(service.strategy, tasks)
         if service.launch == "FARGATE":
             _launch_serverless(draft, service, definition, tasks, provider or "")
             service = draft.services[service.cluster, service.name]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from controller.sandbox.world import Draft, Interface, Json, Network, Node, Service, Task
 
@@ -62,18 +63,18 @@ def candidates(draft: Draft, cluster: str, provider: str | None) -> list[Node]:
     ]
 
 
-def provider_for(service: Service, tasks: Sequence[Task]) -> str | None:
-    """The provider of the strategy whose turn it is: bases first, then by weight; None without a strategy."""
-    counts = {one["capacityProvider"]: 0 for one in service.strategy}
+def provider_for(strategy: Sequence[Mapping[str, Any]], tasks: Sequence[Task]) -> str | None:
+    """The provider of *strategy* whose turn it is: bases first, then by weight; None without a strategy."""
+    counts = {one["capacityProvider"]: 0 for one in strategy}
     for task in tasks:
         if task.provider in counts:
             counts[task.provider] += 1
-    for one in service.strategy:
+    for one in strategy:
         if counts[one["capacityProvider"]] < int(one.get("base", 0)):
             return str(one["capacityProvider"])
-    weighed = [one for one in service.strategy if int(one.get("weight", 0))]
+    weighed = [one for one in strategy if int(one.get("weight", 0))]
     if not weighed:
-        return str(service.strategy[0]["capacityProvider"]) if service.strategy else None
+        return str(strategy[0]["capacityProvider"]) if strategy else None
     share = min(weighed, key=lambda one: (counts[one["capacityProvider"]] - one.get("base", 0) + 1) / one["weight"])
     return str(share["capacityProvider"])
 

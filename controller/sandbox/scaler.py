@@ -71,7 +71,7 @@ def _waiting(draft: Draft, provider: Provider) -> list[Demand]:
     return [
         demand(draft.definitions[service.primary.task_definition])
         for service in list(draft.services.values())
-        if service.status == "ACTIVE" and provider_for(service, ecs.tasks_of(draft, service)) == provider.name
+        if service.status == "ACTIVE" and provider_for(service.strategy, ecs.tasks_of(draft, service)) == provider.name
         for _ in range(ecs.waiting(draft, service))
     ]
 

@@ -165,8 +165,8 @@ def test_a_family_has_a_head_where_anything_of_it_fits() -> None:
 class Serving(Toy):
     """A kind that knows what its resources carry."""
 
-    def still_serves(self, aws: Any, observed: Any) -> str:
-        return "3 requests in flight"
+    def still_serves(self, aws: Any, observed: Any, heir: str) -> str:
+        return f"3 requests in flight, not yet at {heir or 'nobody'}"
 
 
 def test_a_predecessor_that_still_serves_stays_and_says_why() -> None:
@@ -175,4 +175,4 @@ def test_a_predecessor_that_still_serves_stays_and_says_why() -> None:
     result = execute(converge(three(shape="round"), square("square"), kinds), kinds, None, {}, NOW)  # type: ignore[arg-type]
 
     assert kinds["net"].log == ["update ['parent'] to ['round']"]
-    assert str(result.failed[OLD]) == "box/a@old: replaced, 3 requests in flight"
+    assert str(result.failed[OLD]) == "box/a@old: replaced, 3 requests in flight, not yet at box/a"

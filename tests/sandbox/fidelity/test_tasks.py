@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from .stack import Stack, refused
@@ -189,6 +191,27 @@ def test_standalone_tasks_run_until_somebody_stops_them(hosts: Stack) -> None:
     hosts.aws.ecs.stop_task(cluster="web", task=answer["tasks"][0]["taskArn"])
     hosts.sleep(10)
     assert len(hosts.tasks("RUNNING")) == 1
+
+
+def test_a_standalone_task_goes_to_the_hosts_of_the_provider_it_names(hosts: Stack) -> None:
+    """RunTask's capacityProviderStrategy, for providers of the cluster only (aws.md 4.3, 9.2)."""
+    ecs, empty = hosts.aws.ecs, {**hosts.described(), "AutoScalingGroupName": "empty"}
+    fresh: Any = {key: empty[key] for key in ("AutoScalingGroupName", "LaunchTemplate", "VPCZoneIdentifier")}
+    hosts.aws.autoscaling.create_auto_scaling_group(MinSize=0, MaxSize=1, DesiredCapacity=0, **fresh)
+    groups = hosts.aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=["empty"])["AutoScalingGroups"]
+    behind: Any = {"autoScalingGroupArn": groups[0]["AutoScalingGroupARN"], "managedDraining": "DISABLED"}
+    ecs.create_capacity_provider(name="empty", autoScalingGroupProvider=behind)
+    attached = {"capacityProviders": ["pool", "empty"], "defaultCapacityProviderStrategy": []}
+    ecs.put_cluster_capacity_providers(cluster="web", **attached)
+    definition = hosts.definition()
+
+    def run(provider: str) -> Any:
+        strategy: Any = [{"capacityProvider": provider, "weight": 1}]
+        return ecs.run_task(cluster="web", taskDefinition=definition, capacityProviderStrategy=strategy)
+
+    assert [one["capacityProviderName"] for one in run("pool")["tasks"]] == ["pool"]
+    assert (run("empty")["tasks"], len(run("empty")["failures"])) == ([], 1)
+    refused("InvalidParameterException", run, provider="none")
 
 
 @pytest.mark.parametrize("count", [0, 101])
