@@ -1,15 +1,19 @@
-"""Public parameters that moto does not know: the machine images of Bottlerocket for ECS (aws.md section 8).
+"""Public parameters: those that moto does not know, the machine images of Bottlerocket for ECS (aws.md section 8).
 
-Nothing of the real image is needed here but that it is another one, of its architecture, whose hosts read TOML.
+Nothing of the real image is needed here but that it is another one, of its architecture, whose hosts read TOML. And they
+are AWS's, not the account's: moto would walk thousands of them whenever somebody asks what carries a tag.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 from moto.backends import get_backend
-from moto.ssm.models import ParameterDict
+from moto.core.resource_tagging import TaggedResource
+from moto.ssm.models import ParameterDict, SimpleSystemManagerBackend
+from moto.ssm.utils import parameter_arn
 
 ROOT = "/aws/service/bottlerocket/"
 LIKE = {  # architecture -> the parameter whose image is taken for a model
@@ -30,6 +34,13 @@ def install() -> None:
                 _publish(self, architecture, like)
 
     ParameterDict._check_loading_status = checked
+    SimpleSystemManagerBackend.iter_tagged_resources = _tagged
+
+
+def _tagged(self: SimpleSystemManagerBackend) -> Iterator[TaggedResource]:
+    for name, tags in self._resource_tags["Parameter"].items():
+        if tags:
+            yield TaggedResource(parameter_arn(self.account_id, self.region_name, name), dict(tags), "ssm:parameter")
 
 
 def _publish(parameters: Any, architecture: str, like: str) -> None:

@@ -16,6 +16,7 @@ def test_get_resources_finds_what_is_tagged_by_type_and_value(stack: Stack) -> N
     aws.logs.create_log_group(logGroupName="/ecs/shop", tags={"stack": "shop"})
     aws.elbv2.create_target_group(Name="shop", Protocol="HTTP", Port=80, VpcId=stack.vpc, Tags=[OURS])
     aws.elbv2.create_target_group(Name="bare", Protocol="HTTP", Port=80, VpcId=stack.vpc)
+    aws.ssm.put_parameter(Name="/shop/key", Value="x", Type="String", Tags=[OURS])
 
     def found(*types: str) -> list[str]:
         answer = aws.resourcegroupstaggingapi.get_resources(
@@ -25,7 +26,7 @@ def test_get_resources_finds_what_is_tagged_by_type_and_value(stack: Stack) -> N
             item["ResourceARN"].split(":", 5)[5].rsplit("/", 1)[0] for item in answer["ResourceTagMappingList"]
         )
 
-    assert found() == ["cluster", "log-group:/ecs", "repository/shop", "targetgroup/shop"]
+    assert found() == ["cluster", "log-group:/ecs", "parameter/shop", "repository/shop", "targetgroup/shop"]
     assert found("ecs", "logs:log-group") == ["cluster", "log-group:/ecs"]
     assert found("ecs:service") == []
 
