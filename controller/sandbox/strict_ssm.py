@@ -1,7 +1,7 @@
 """Public parameters: those that moto does not know, the machine images of Bottlerocket for ECS (aws.md section 8).
 
-Nothing of the real image is needed here but that it is another one, of its architecture, whose hosts read TOML. And they
-are AWS's, not the account's: moto would walk thousands of them whenever somebody asks what carries a tag.
+Nothing of the real image is needed here but that it is another one, of its architecture, whose hosts read TOML. And
+they are AWS's, not the account's: moto would walk thousands of them whenever somebody asks what carries a tag.
 """
 
 from __future__ import annotations
