@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from controller.spec import cron
 from controller.spec.check import Check, spell
 from controller.spec.places import Path
 from controller.spec.pools import Hook, Pool, Scheduled, StepScaling, TargetTracking
@@ -41,6 +42,8 @@ def check_scaling(pool: Pool, stack: Stack, one: Check) -> None:
                 one.between((*where, "warmup"), policy.warmup, 0, WARMUP)
                 _steps(policy, where, one)
             case Scheduled():
+                if never := cron.fault(policy.schedule):
+                    one.fail((*where, "schedule"), never)
                 _sizes(policy, where, one)
     for hook in pool.lifecycle_hooks:
         _hook(hook, pool, one)
