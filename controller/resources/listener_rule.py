@@ -22,14 +22,13 @@ from controller.base.errors import Refused, Underway
 from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, birth_tags, key_of, lasting_tags
 from controller.base.words import plural
 from controller.engine.reconciler import Change, Observed, spec
-from controller.spec.names import live_name
+from controller.spec.names import COLOURS, live_name
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
     from controller.aws.reads import Reads
     from controller.spec.types import Service, Stack
 
-COLOURS = ("blue", "green")
 ALGORITHM = "load_balancing.algorithm.type"
 SLOW_START = "slow_start.duration_seconds"
 STICKY = "stickiness"

@@ -13,7 +13,7 @@ from controller.aws.reads import keyed
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
 from controller.base.words import plural
 from controller.engine.reconciler import Change, Observed, spec
-from controller.spec.names import live_name
+from controller.spec.names import COLOURS, live_name
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from controller.spec.types import Service, Stack
 
 DELAY = "deregistration_delay.timeout_seconds"
-COLOURS = ("blue", "green")
 
 
 @dataclass(frozen=True, slots=True)

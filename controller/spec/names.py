@@ -50,6 +50,7 @@ VALID = {
     "log_group": (r"(?!aws/)[A-Za-z0-9._/#-]+", "letters, digits and ._/#-"),
     "security_group": (r"(?!sg-)[A-Za-z0-9 ._\-:/()#,@\[\]+=&;{}!$*]+", "letters, digits and ._-:/()#,@[]+=&;{}!$*"),
 }  # fmt: skip
+COLOURS = ("blue", "green")  # the two target groups of a service
 CONTAINER = "app"  # the service's own container; its load balancer names it
 _SINGLE = {"main"}  # a stack has one of these: the stack's own name is enough
 
@@ -110,7 +111,7 @@ def named(stack: Stack) -> tuple[Key, ...]:
             for figure, _ in service.scaling.targets
         ],
         "service": services,
-        "target_group": [f"{s.name}-{side}" for s in stack.services if s.route for side in ("blue", "green")],
+        "target_group": [f"{s.name}-{side}" for s in stack.services if s.route for side in COLOURS],
         "task_definition": services,
     }
     return tuple(sorted(Key(kind, name) for kind, names in logical.items() for name in names))
