@@ -13,8 +13,10 @@ help: ## what there is
 
 $(READY): pyproject.toml app/requirements.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing into $(VENV) ..." && $(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]' \
-	  2> $(VENV)/pip.log || { cat $(VENV)/pip.log; exit 1; }
+	@echo "installing into $(VENV) ..." && { $(BIN)/python -m pip install -q --disable-pip-version-check uv && \
+	  $(BIN)/uv pip install -q --python $(BIN)/python -e '.[dev]'; } > $(VENV)/install.log 2>&1 || \
+	  $(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]' 2> $(VENV)/install.log || \
+	  { cat $(VENV)/install.log; exit 1; }  # uv is five times as fast; where it finds no way out, pip may
 	@touch $@
 
 demo: $(READY) ## the main job, from nothing, under load, in the sandbox; report in out/

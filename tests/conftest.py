@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -11,6 +12,10 @@ import pytest
 # No test may ever ask the real AWS: whatever forgets to say where to ask meets a closed port of this machine.
 os.environ.setdefault("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
 os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
+
+# A sandbox in this process is half a million objects that live for long: looking through all of them after every few
+# hundred new ones, as is usual, is a third of the time of a test.
+gc.set_threshold(20_000, 20, 20)
 
 SLOW = (
     "aws/test_reads_needed.py",

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import moto.backends as moto_backends
 import moto.core.responses as moto_responses
 from moto.autoscaling.responses import AutoScalingResponse
-from moto.core.base_backend import BackendDict, backend_lock
+from moto.core.base_backend import AccountSpecificBackend, BackendDict, backend_lock
 from moto.core.model_instances import reset_model_data
 from moto.core.responses import ActionResult, BaseResponse
 from moto.core.utils import camelcase_to_underscores
@@ -126,7 +126,8 @@ def _close_the_rest(cls: type[BaseResponse], served: set[str]) -> None:
 
 
 def _remember_slow_lookups() -> None:
-    """Two lookups that moto repeats in every request and that never change: a third of a call's time (moto.md 7)."""
+    """Lookups that moto repeats and that never change: two of every request, a third of a call's time (moto.md 7), and
+    the regions of a service, whose memory would keep the backends of every sandbox of the process."""
     modules = list(moto_backends.list_of_moto_modules())
     moto_backends.list_of_moto_modules = lambda: modules
     names: dict[type, Any] = {}
@@ -138,3 +139,12 @@ def _remember_slow_lookups() -> None:
         return names[cls]
 
     moto_responses.method_names_from_class = remembered
+    regions: dict[str, list[str]] = {}
+    ask = AccountSpecificBackend._generate_regions.__wrapped__
+
+    def served(self: Any, service: str) -> list[str]:
+        if service not in regions:
+            regions[service] = ask(self, service)
+        return regions[service]
+
+    AccountSpecificBackend._generate_regions = served
