@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from controller.aws.client import Aws
 from controller.base.errors import NotYet
+from controller.base.words import plural
 
+GOING = "Terminating"
 PROTECT_PER_CALL = 50  # autoscaling SetInstanceProtection (aws.md 1.7)
 
 
 def empty(aws: Aws, groups: Iterable[Mapping[str, Any]]) -> None:
     """No instance is left in *groups* (DescribeAutoScalingGroups entries); raises NotYet on the way there.
 
-    Whoever calls it made sure that nothing serves there (`providers.tasks_on`), or destroys the whole stack, whose
-    services are gone by then. Lifecycle hooks run as usual.
+    Whoever calls it made sure that nothing serves there (`providers.end_hosts`). Lifecycle hooks run as usual.
     """
-    left = 0
+    left: Counter[str] = Counter()
     for group in groups:
         name = group["AutoScalingGroupName"]
-        left += len(group["Instances"])
-        if not int(group["MinSize"]) and not int(group["DesiredCapacity"]):
-            continue
-        unprotect(aws, name, protected_of(group))
-        aws.autoscaling.update_auto_scaling_group(AutoScalingGroupName=name, MinSize=0, DesiredCapacity=0)
+        left.update(one["LifecycleState"] for one in group["Instances"])
+        staying = {one["InstanceId"] for one in group["Instances"] if not one["LifecycleState"].startswith(GOING)}
+        if held := [one for one in protected_of(group) if one in staying]:
+            unprotect(aws, name, held)
+        if int(group["MinSize"]) or int(group["DesiredCapacity"]):
+            aws.autoscaling.update_auto_scaling_group(AutoScalingGroupName=name, MinSize=0, DesiredCapacity=0)
     if left:
-        raise NotYet(f"{left} hosts still terminating")
+        states = ", ".join(f"{count} {state}" for state, count in sorted(left.items()))
+        standby = "; no group ends a host in Standby: end it, or bring it back" if left["Standby"] else ""
+        raise NotYet(f"{plural(left.total(), 'host')} still there ({states}){standby}")
 
 
 def protected_of(group: Mapping[str, Any]) -> list[str]:

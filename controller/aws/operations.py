@@ -118,6 +118,7 @@ OPERATIONS: dict[str, frozenset[str]] = {
             "describe_tasks",
             "list_container_instances",
             "list_service_deployments",
+            "list_services",
             "list_task_definition_families",
             "list_task_definitions",
             "list_tasks",

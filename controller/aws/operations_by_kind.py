@@ -17,15 +17,17 @@ BY_KIND: Mapping[str, Calls] = {
         ),
         "ecs": (
             "describe_capacity_providers describe_clusters describe_container_instances describe_services "
-            "describe_tasks list_container_instances list_tasks put_cluster_capacity_providers"
+            "describe_tasks list_container_instances list_services list_tasks put_cluster_capacity_providers "
+            "update_container_instances_state"
         ),
     },
     "capacity_provider": {
         "autoscaling": "describe_auto_scaling_groups set_instance_protection update_auto_scaling_group",
         "ecs": (
             "create_capacity_provider delete_capacity_provider describe_capacity_providers describe_clusters "
-            "describe_container_instances describe_services describe_tasks list_container_instances list_tasks "
-            "put_cluster_capacity_providers tag_resource update_capacity_provider"
+            "describe_container_instances describe_services describe_tasks list_container_instances list_services "
+            "list_tasks put_cluster_capacity_providers tag_resource update_capacity_provider "
+            "update_container_instances_state"
         ),
         "resourcegroupstaggingapi": "get_resources",
     },
@@ -39,7 +41,8 @@ BY_KIND: Mapping[str, Calls] = {
         "autoscaling": "describe_auto_scaling_groups set_instance_protection update_auto_scaling_group",
         "ecs": (
             "describe_capacity_providers describe_clusters describe_container_instances describe_services "
-            "describe_tasks list_container_instances list_tasks put_cluster_capacity_providers"
+            "describe_tasks list_container_instances list_services list_tasks put_cluster_capacity_providers "
+            "update_container_instances_state"
         ),
     },
     "container_image": {
@@ -83,10 +86,14 @@ BY_KIND: Mapping[str, Calls] = {
         "resourcegroupstaggingapi": "get_resources",
     },
     "listener_rule": {
+        "ecs": (
+            "describe_container_instances describe_services describe_tasks list_container_instances list_services "
+            "list_tasks"
+        ),
         "elbv2": (
-            "add_tags create_rule delete_rule describe_listeners describe_load_balancers describe_rules describe_tags "
-            "describe_target_group_attributes describe_target_groups describe_target_health modify_rule "
-            "modify_target_group_attributes set_rule_priorities"
+            "add_tags create_rule delete_rule deregister_targets describe_listeners describe_load_balancers "
+            "describe_rules describe_tags describe_target_group_attributes describe_target_groups "
+            "describe_target_health modify_rule modify_target_group_attributes set_rule_priorities"
         ),
         "resourcegroupstaggingapi": "get_resources",
     },
@@ -155,9 +162,12 @@ BY_KIND: Mapping[str, Calls] = {
     "service": {
         "ecs": (
             "create_service delete_service describe_container_instances describe_services describe_tasks "
-            "list_container_instances list_tasks tag_resource update_service"
+            "list_container_instances list_services list_tasks tag_resource update_service"
         ),
-        "elbv2": "describe_listeners describe_rules describe_target_groups",
+        "elbv2": (
+            "deregister_targets describe_listeners describe_rules describe_tags describe_target_groups "
+            "describe_target_health"
+        ),
         "resourcegroupstaggingapi": "get_resources",
     },
     "service_scaling_policy": {

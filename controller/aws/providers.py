@@ -6,25 +6,32 @@ managed draining; the provider can only be deleted once detached; its group only
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from controller.aws import tags
 from controller.aws.client import Aws
 from controller.aws.groups import empty
-from controller.aws.tasks import daemons_of, nodes_of, open_tasks
-from controller.base.errors import Refused
+from controller.aws.tasks import STATES_PER_CALL, nodes_of, open_tasks, services_of
+from controller.base.errors import NotYet, Refused
 from controller.base.keys import OWNER_TAG
 from controller.base.words import plural
 from controller.spec.types import FARGATE, FARGATE_SPOT
 
+SERVICE = "service:"  # begins the group of a task that a service started
+
 
 def detach(aws: Aws, cluster: str, providers: Collection[str], owner: str | None) -> None:
-    """Empty the groups behind *providers*, then leave those out of the cluster's list. Raises NotYet on the way, and
-    Refused where a group is not *owner*'s: its hosts are not ours to end."""
+    """End the hosts behind *providers*, then leave those out of the cluster's list.
+
+    Raises NotYet on the way and while a service may place tasks there, and Refused where a group is not *owner*'s: its
+    hosts are not ours to end.
+    """
     hosts = [name for name in providers if name not in {FARGATE, FARGATE_SPOT}]  # behind those there is no group
     found = aws.ecs.describe_capacity_providers(capacityProviders=hosts)["capacityProviders"] if hosts else []
     arns = [item["autoScalingGroupProvider"]["autoScalingGroupArn"] for item in found]
+    live: Any = next(iter(aws.ecs.describe_clusters(clusters=[cluster])["clusters"]), {})
+    attached = live.get("capacityProviders", [])
     if names := [arn.rsplit("/", 1)[-1] for arn in arns]:
         listed = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=names)["AutoScalingGroups"]
         groups = [one for one in listed if one["AutoScalingGroupARN"] in arns]  # another may have its name by now
@@ -33,9 +40,9 @@ def detach(aws: Aws, cluster: str, providers: Collection[str], owner: str | None
                 f"{', '.join(foreign)} is behind a capacity provider of {owner} and does not carry its owner tag: its "
                 "hosts are left alone. Give the group its tag back, or detach the provider by hand"
             )
-        empty(aws, groups)
-    live: Any = next(iter(aws.ecs.describe_clusters(clusters=[cluster])["clusters"]), {})
-    attached = live.get("capacityProviders", [])
+        if using := _named_by(aws, cluster, hosts):
+            raise NotYet(f"{', '.join(using)} may still start tasks there: give it another capacity provider")
+        end_hosts(aws, cluster, groups)
     if set(attached).isdisjoint(providers):
         return
     others = [name for name in attached if name not in providers]
@@ -45,19 +52,71 @@ def detach(aws: Aws, cluster: str, providers: Collection[str], owner: str | None
     )
 
 
-def tasks_on(aws: Aws, cluster: str, group: str) -> str:
-    """What still runs on the hosts of an auto scaling group, in words; "" when nothing does.
+def end_hosts(aws: Aws, cluster: str, groups: Sequence[Mapping[str, Any]]) -> None:
+    """No instance is left in *groups*, and none was ended under a task of a service; raises NotYet on the way there.
+
+    Daemons stop when their host is DRAINING (aws.md 1.4); whoever calls it knows that nothing else runs there.
+    """
+    nodes = _nodes_in(aws, cluster, groups)
+    active = [one["containerInstanceArn"] for one in nodes if one["status"] == "ACTIVE"]
+    for start in range(0, len(active), STATES_PER_CALL):
+        part = active[start : start + STATES_PER_CALL]
+        aws.ecs.update_container_instances_state(cluster=cluster, containerInstances=part, status="DRAINING")
+    heard = {one["containerInstanceArn"] for one in nodes if one.get("agentConnected")}  # the others stop nothing
+    left = [task for task in _tasks_at(aws, cluster, heard) if task.get("group", "").startswith(SERVICE)]
+    if left:
+        raise NotYet(f"{plural(len(left), 'task')} still stopping on the hosts of {', '.join(map(_name, groups))}")
+    empty(aws, groups)
+
+
+def tasks_on(aws: Aws, cluster: str, group: str, provider: str = "") -> str:
+    """What still runs on the hosts of an auto scaling group, or waits for one of *provider*, in words; "" when nothing
+    does.
 
     Told by the hosts, for a task says which provider it came by only when it came by one. Daemons stay as long as their
     host, and hold up nothing.
     """
     listed = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[group])["AutoScalingGroups"]
-    members = {one["InstanceId"] for item in listed for one in item["Instances"]}
-    if not (members and cluster):
+    if not (listed and cluster):
         return ""
-    nodes = {one["containerInstanceArn"] for one in nodes_of(aws, cluster) if one.get("ec2InstanceId") in members}
-    there = [task for task in open_tasks(aws, cluster) if task.get("containerInstanceArn") in nodes]
-    started = {name for task in there if (name := task.get("group", "")).startswith("service:")}
-    daemons = daemons_of(aws, cluster, sorted(name.removeprefix("service:") for name in started))
-    left = [task for task in there if task.get("group", "").removeprefix("service:") not in daemons]
+    nodes = {one["containerInstanceArn"] for one in _nodes_in(aws, cluster, listed)}
+    there = [
+        task
+        for task in open_tasks(aws, cluster)
+        if task.get("containerInstanceArn") in nodes
+        or (provider and task.get("capacityProviderName") == provider and not task.get("containerInstanceArn"))
+    ]
+    if not there:
+        return ""
+    services = services_of(aws, cluster)
+    daemons = {SERVICE + one["serviceName"] for one in services if one.get("schedulingStrategy") == "DAEMON"}
+    left = [task for task in there if task.get("group", "") not in daemons]
     return f"{plural(len(left), 'task')} still on the hosts of {group}" if left else ""
+
+
+def _named_by(aws: Aws, cluster: str, providers: Collection[str]) -> list[str]:
+    """The services whose strategy names one of *providers*."""
+    return sorted(
+        one["serviceName"]
+        for one in services_of(aws, cluster)
+        if one["status"] == "ACTIVE"
+        and any(share["capacityProvider"] in providers for share in one.get("capacityProviderStrategy", []))
+    )
+
+
+def _nodes_in(aws: Aws, cluster: str, groups: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The container instances that are members of *groups*."""
+    members = {one["InstanceId"] for group in groups for one in group["Instances"]}
+    if not (members and cluster):
+        return []
+    return [one for one in nodes_of(aws, cluster) if one.get("ec2InstanceId") in members]
+
+
+def _tasks_at(aws: Aws, cluster: str, nodes: Collection[str]) -> list[dict[str, Any]]:
+    if not nodes:
+        return []
+    return [task for task in open_tasks(aws, cluster) if task.get("containerInstanceArn") in nodes]
+
+
+def _name(group: Mapping[str, Any]) -> str:
+    return str(group["AutoScalingGroupName"])

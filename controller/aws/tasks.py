@@ -8,6 +8,7 @@ from controller.aws.client import Aws, pages
 from controller.base.errors import Gone
 
 DESCRIBE_MAX = 100  # arns of tasks or hosts per call (aws.md 6.3)
+STATES_PER_CALL = 10  # ecs UpdateContainerInstancesState (aws.md 1.1)
 SERVICES_MAX = 10
 
 
@@ -37,10 +38,14 @@ def nodes_of(aws: Aws, cluster: str) -> list[dict[str, Any]]:
     return found
 
 
-def daemons_of(aws: Aws, cluster: str, services: list[str]) -> set[str]:
-    """Those of *services* (live names) that run one task on every host."""
+def services_of(aws: Aws, cluster: str) -> list[dict[str, Any]]:
+    """The services of a cluster, whoever made them, in every status but INACTIVE."""
     found: list[Any] = []
-    for start in range(0, len(services), SERVICES_MAX):
-        part = services[start : start + SERVICES_MAX]
-        found += aws.ecs.describe_services(cluster=cluster, services=part)["services"]
-    return {one["serviceName"] for one in found if one.get("schedulingStrategy") == "DAEMON"}
+    try:
+        arns = pages(aws.ecs.list_services, "serviceArns", "nextToken", cluster=cluster)
+        for start in range(0, len(arns), SERVICES_MAX):
+            part: Any = arns[start : start + SERVICES_MAX]
+            found += aws.ecs.describe_services(cluster=cluster, services=part)["services"]
+    except Gone:
+        return []
+    return [one for one in found if one["status"] != "INACTIVE"]

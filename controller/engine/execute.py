@@ -14,7 +14,7 @@ from controller.base.errors import ControllerError, Gone, NotYet, Refused, Under
 from controller.base.keys import Key, refs
 from controller.engine.graph import resolve
 from controller.engine.plan import Kinds, Plan, Step
-from controller.engine.reconciler import Change, Serving
+from controller.engine.reconciler import Change, Inheriting, Serving
 from controller.engine.succession import successor
 from controller.spec.names import LIMITS
 
@@ -106,6 +106,8 @@ def _perform(step: Step, kind: Any, aws: Aws, outputs: Mapping[Key, Mapping[str,
         return {**step.observed.outputs, **kind.update(aws, step.observed, desired, changes)}
     if step.action == "replace":
         desired = successor(desired, LIMITS.get(step.key.kind, 255))
+        if step.observed is not None and isinstance(kind, Inheriting):
+            desired = kind.inherit(desired, step.observed)
     made: Mapping[str, str] = kind.create(aws, step.key, desired)
     return made
 

@@ -10,8 +10,8 @@ refers to it switch over, and a step of the predecessor's own deletes it after t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Set
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any, Literal
 
@@ -85,16 +85,22 @@ class Scope:
     prune: bool = False
     only: frozenset[str] = frozenset()
     exclude: frozenset[str] = frozenset()
+    judged: bool = False  # every address was found in an earlier pass: what it names may be deleted by now
 
     def names(self, key: Key) -> bool:
         """Whether *key* itself is meant, what others depend on aside. A bare kind means all of that kind."""
         return self.takes(key) and not self.leaves(key)
 
     def takes(self, key: Key) -> bool:
-        return not self.only or not self.only.isdisjoint((str(key), key.kind))
+        return not self.only or not self.only.isdisjoint(_addresses(key))
 
     def leaves(self, key: Key) -> bool:
-        return not self.exclude.isdisjoint((str(key), key.kind))
+        return not self.exclude.isdisjoint(_addresses(key))
+
+
+def _addresses(key: Key) -> tuple[str, ...]:
+    """What a person may call it: a further resource of one key is meant by that key, too."""
+    return str(key), str(born_as(key)), key.kind
 
 
 Desired = Mapping[Key, Any]
@@ -120,7 +126,9 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
         have = kin.head
         step = _step(key, renamed(desired[key], have), have, known, data=data)
         aside |= kin.aside
-        if key in allowed:
+        if key not in allowed:
+            aside |= kin.predecessors.keys()
+        else:
             replaced |= kin.predecessors
             problems += [f"{key}: {problem}" for problem in (have.problems if have is not None else ())]
         if have is not None and have.owner != owner and not data:
@@ -150,10 +158,7 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
     doomed = {key: observed[key] for key in orphans if scope.prune and scope.names(key)}
     going = {**doomed, **replaced}
     users = _reversed(live_edges(observed))
-    going = {
-        key: _held(have, {user for user in users[key] if user not in going and born_as(user) not in allowed})
-        for key, have in going.items()
-    }
+    going = _held(going, observed, users, allowed)
     steps += [_careful(step, steps, replaced) for step in _deletions(going, {})]
     graph = {**graph, **_after_their_users(going, observed, graph)}
     problems += _protected(steps)
@@ -167,7 +172,8 @@ def _nowhere(scope: Scope, keys: Iterable[Key]) -> list[str]:
     """The addresses of *scope* that name nothing: taken silently, a slip of the pen would leave everything out."""
     there = {name for key in keys for name in (str(key), key.kind)}
     found = []
-    for address in sorted((scope.only | scope.exclude | scope.replace) - there):
+    asked = frozenset[str]() if scope.judged else scope.only | scope.exclude | scope.replace
+    for address in sorted(asked - there):
         close = get_close_matches(address, sorted(there), 1)
         hint = f"; did you mean {close[0]}?" if close else ""
         found.append(f"{address}: no such resource in the spec or in AWS{hint}")
@@ -232,11 +238,37 @@ def _deletions(live: Live, declared: Mapping[Key, set[Key]]) -> list[Step]:
     ]
 
 
-def _held(have: Observed[Any], outside: set[Key]) -> Observed[Any]:
-    """*have*, kept where what holds it is out of scope and therefore will not let go."""
-    if not outside or have.kept:
-        return have
-    return replace(have, kept=f"{', '.join(map(str, sorted(outside)))} still uses it, and is {OUT_OF_SCOPE}")
+def _held(going: Live, observed: Live, users: Mapping[Key, set[Key]], allowed: Set[Key]) -> dict[Key, Observed[Any]]:
+    """*going*, some of it kept: what something uses that is out of scope, or stays itself; and what would end with it
+    something that stays."""
+    after = dict(going)
+    while True:
+        stays = {key for key in observed if key not in after or after[key].kept}
+        why = {}
+        for key, have in after.items():
+            if have.kept:
+                continue
+            using = {one for one in users[key] if one in stays and (one in after or born_as(one) not in allowed)}
+            ended = {one for one in users if key in users[one] and one in stays} if _ends(have) else set()
+            if using:
+                why[key] = f"{_listed(using)} still uses it, and {_stay(using, allowed)}"
+            elif ended:
+                why[key] = f"it would end the hosts of {_listed(ended)}, which {_stay(ended, allowed)}"
+        if not why:
+            return after
+        after |= {key: replace(after[key], kept=text) for key, text in why.items()}
+
+
+def _ends(have: Observed[Any]) -> bool:
+    return any(item.metadata.get("ends") for item in fields(have.as_desired))
+
+
+def _listed(keys: Iterable[Key]) -> str:
+    return ", ".join(map(str, sorted(keys)))
+
+
+def _stay(keys: Iterable[Key], allowed: Set[Key]) -> str:
+    return "stays" if all(born_as(key) in allowed for key in keys) else f"is {OUT_OF_SCOPE}"
 
 
 def _in_scope(graph: Mapping[Key, set[Key]], scope: Scope) -> set[Key]:

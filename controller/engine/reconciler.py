@@ -11,6 +11,7 @@ Field metadata the engine understands (`spec` below writes them):
     unordered   a tuple that AWS returns in any order
     compare     False: the field steers us (retention, names) and is never compared
     secret      its value is masked wherever it is shown
+    ends        deleting what has the field ends what serves behind the one it refers to
     names       the kind whose live names the field holds: what it refers to, where no id or arn says it
 """
 
@@ -43,6 +44,7 @@ def spec(
     compare: bool = True,
     secret: bool = False,
     names: str = "",
+    ends: bool = False,
     default: Any = ...,
 ) -> Any:
     """A dataclass field with the metadata above; *default* as in `dataclasses.field`."""
@@ -55,6 +57,7 @@ def spec(
         "compare": compare,
         "secret": secret,
         "names": names,
+        "ends": ends,
     }
     return field(metadata=metadata) if default is ... else field(default=default, metadata=metadata)
 
@@ -134,6 +137,15 @@ class Reconciler(Protocol[D]):
     def delete(self, aws: Aws, observed: Observed[D]) -> None:
         """Take the next step towards its absence, which returning means. Raises NotYet while AWS still works on it
         (the same call comes again next tick), Refused when something foreign stands in the way. Gone is success."""
+        ...
+
+
+@runtime_checkable
+class Inheriting(Protocol):
+    """A kind with numbers that others own: a successor begins with what they had made of them."""
+
+    def inherit(self, desired: Any, observed: Observed[Any]) -> Any:
+        """*desired* as the successor of *observed* is born. Pure."""
         ...
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -153,6 +153,7 @@ def _drive(session: Session, chosen: Options, journal: Journal, deadline: dateti
     """Tick until nothing is left, a person is needed, time is up, or a signal came."""
     from controller.report.live import Live
 
+    chosen = replace(chosen, scope=replace(chosen.scope, judged=True))
     seen: Tick | None = None
     refused: datetime | None = None  # since when the plan has had problems: a write may lag behind its tags
 

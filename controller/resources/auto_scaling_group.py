@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
-from controller.aws.groups import empty, protected_of, unprotect
+from controller.aws.groups import protected_of, unprotect
 from controller.aws.mixes import Mix, mix_of, policy_of, template_of
-from controller.aws.providers import tasks_on
+from controller.aws.providers import end_hosts, tasks_on
 from controller.aws.reads import keyed
 from controller.base.crumbs import RollCrumb
 from controller.base.errors import Gone, NotYet, Refused
@@ -148,7 +148,7 @@ class AutoScalingGroupKind:
     def delete(self, aws: Aws, observed: Observed[AutoScalingGroup]) -> None:
         name = observed.as_desired.name
         live = _live(aws, name)
-        empty(aws, [live])
+        end_hosts(aws, observed.outputs["cluster"], [live])
         if not live.get("Status"):
             aws.autoscaling.delete_auto_scaling_group(AutoScalingGroupName=name)
         raise_until_gone(aws, name)

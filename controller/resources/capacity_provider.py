@@ -39,7 +39,7 @@ OFF = "off"
 
 @dataclass(frozen=True, slots=True)
 class CapacityProvider:
-    group: str | Ref = spec(immutable=True)  # arn
+    group: str | Ref = spec(immutable=True, ends=True)  # arn
     managed_draining: bool = spec()
     managed_scaling: ManagedScaling | str = spec()
     termination_protection: bool = spec()
@@ -105,7 +105,8 @@ class CapacityProviderKind:
         return {}
 
     def still_serves(self, aws: Aws, observed: Observed[CapacityProvider], heir: str) -> str:
-        return tasks_on(aws, observed.outputs["cluster"], str(observed.as_desired.group).rsplit("/", 1)[-1])
+        live = observed.as_desired
+        return tasks_on(aws, observed.outputs["cluster"], str(live.group).rsplit("/", 1)[-1], live.name)
 
     def delete(self, aws: Aws, observed: Observed[CapacityProvider]) -> None:
         """Off the cluster first, which ends its hosts; then it goes, and its group after it."""

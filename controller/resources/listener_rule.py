@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.aws.client import pages
+from controller.aws.forwarding import Forward, parse_forwards, release, staged, targets_of
 from controller.aws.reads import apart
 from controller.base.errors import Refused, Underway
 from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, birth_tags, key_of, lasting_tags
-from controller.base.words import plural
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import COLOURS, live_name
 
@@ -53,14 +53,6 @@ class Balancing:
 
 
 @dataclass(frozen=True, slots=True)
-class Forward:
-    """A target group (arn) and its relative weight."""
-
-    group: str | Ref
-    weight: int
-
-
-@dataclass(frozen=True, slots=True)
 class ListenerRule:
     listener: str | Ref = spec(immutable=True)
     priority: int = spec()
@@ -70,6 +62,7 @@ class ListenerRule:
     balancing: Balancing = spec()
     tags: Tags = spec(subset=True, risk="cosmetic")
     groups: tuple[str | Ref, ...] = spec(compare=False, default=())  # those `balancing` is for; live: that lack it
+    cluster: str | Ref = spec(compare=False, default="")  # where the services run that it leads to
 
 
 class ListenerRuleKind:
@@ -95,6 +88,7 @@ class ListenerRuleKind:
                     _balancing(service),
                     birth_tags(stack.name, key, live_name(stack, key), stack.tags),
                     groups,
+                    Ref(Key("cluster", "main"), "name"),
                 ),
             )
 
@@ -148,7 +142,10 @@ class ListenerRuleKind:
         differing = observed.as_desired.groups if "balancing" in fields else ()
         if "forwards" in fields:
             live = observed.as_desired.forwards
-            now, waits = staged(live, desired.forwards, *_targets(aws, live, desired.forwards))
+            now, waits = staged(live, desired.forwards, *targets_of(aws, live, desired.forwards, str(desired.cluster)))
+            asked = {str(one.group) for one in desired.forwards}
+            out = {str(one.group) for one in live if not one.weight} - asked
+            release(aws, out, str(desired.cluster), str(observed.owner))
             if set(now) != set(live) or differing:
                 request["Actions"] = _actions(now, desired.balancing)
         if desired.balancing.stickiness is None:  # before the rule may have several groups again
@@ -193,18 +190,6 @@ def parse_rule(
         tuple(sorted(others)),
     )
     return Observed(as_desired, {"arn": item["RuleArn"]}, live.get(OWNER_TAG))
-
-
-def parse_forwards(actions: list[Mapping[str, Any]]) -> tuple[Forward, ...]:
-    action = next((one for one in actions if one["Type"] == "forward"), {})
-    groups = action.get("ForwardConfig", {}).get("TargetGroups") or (
-        [{"TargetGroupArn": action["TargetGroupArn"]}] if action.get("TargetGroupArn") else []
-    )
-    return tuple(
-        sorted(
-            (Forward(one["TargetGroupArn"], int(one.get("Weight", 1))) for one in groups), key=lambda f: str(f.group)
-        )
-    )
 
 
 def parse_balancing(attributes: Mapping[str, str]) -> Balancing:
@@ -307,49 +292,6 @@ def _conditions(desired: ListenerRule) -> list[Any]:
     if desired.hosts:
         found.append({"Field": "host-header", "HostHeaderConfig": {"Values": list(desired.hosts)}})
     return found
-
-
-def staged(
-    live: tuple[Forward, ...], wanted: tuple[Forward, ...], healthy: Mapping[str, int], left: Mapping[str, int]
-) -> tuple[tuple[Forward, ...], str]:
-    """The forwards to set now on the way from *live* to *wanted*, and what the rest of the way waits for. Pure.
-
-    A group that takes over from another is added with weight 0 first, so that its targets are checked (aws.md 2.1). All
-    traffic moves to it in one call, once it has as many healthy targets as the busiest one had. The other one stays
-    with weight 0 while it has targets *left*: a group that no rule uses has no deregistration delay, and what is in
-    flight there would be cut off.
-    """
-    serving = {str(one.group) for one in live if one.weight}
-    new = sorted(str(one.group) for one in wanted if one.weight and str(one.group) not in serving)
-    enough = max((healthy.get(group, 0) for group in serving), default=0)
-    present = {str(one.group) for one in live}
-    late = [group for group in new if group not in present or healthy.get(group, 0) < enough]
-    if not (late and serving):
-        asked = {str(one.group) for one in wanted}
-        draining = [one for one in live if str(one.group) not in asked and left.get(str(one.group))]
-        if not draining:
-            return wanted, ""
-        name, count = str(draining[0].group).rsplit("/", 2)[-2], left[str(draining[0].group)]
-        kept = tuple(Forward(one.group, 0) for one in draining)
-        return wanted + kept, f"{name} is let go when its last target is gone ({count} now)"
-    added = tuple(Forward(one.group, 0) for one in wanted if str(one.group) not in present)
-    name, ready = late[0].rsplit("/", 2)[-2], healthy.get(late[0], 0)
-    return live + added, f"traffic moves to {name} when it has {plural(enough, 'healthy target')} ({ready} now)"
-
-
-def _targets(aws: Aws, live: tuple[Forward, ...], wanted: tuple[Forward, ...]) -> tuple[dict[str, int], dict[str, int]]:
-    """How many healthy targets, and how many at all, each group has; nothing where the same groups serve as before."""
-    serves, shall = ({str(one.group) for one in some if one.weight} for some in (live, wanted))
-    gone = {str(one.group) for one in live} - {str(one.group) for one in wanted}
-    asked = sorted(gone | (set() if shall <= serves else serves | shall))
-    states = {
-        group: [
-            one["TargetHealth"]["State"]
-            for one in aws.elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
-        ]
-        for group in asked
-    }
-    return {group: found.count("healthy") for group, found in states.items()}, {g: len(s) for g, s in states.items()}
 
 
 def _actions(forwards: tuple[Forward, ...], balancing: Balancing) -> list[Any]:

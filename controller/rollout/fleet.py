@@ -42,7 +42,7 @@ from controller.rollout.moves import (
 )
 
 Item = dict[str, Any]
-STATES_PER_CALL = 10  # ecs UpdateContainerInstancesState (aws.md 1.1)
+
 HOST_TAGS = (READY_TAG, CORDONED_TAG, AWAY_TAG)
 PROTECT_PER_CALL = 50  # autoscaling SetInstanceProtection (aws.md 1.7)
 

@@ -12,6 +12,7 @@ from controller.sandbox.api_ecs import client_error, cluster_of, invalid, limit,
 from controller.sandbox.placement import bind, candidates, demand, free, provider_for
 from controller.sandbox.world import ApiError, Draft, Interface, Json, Task
 
+RUN_MAX = 10  # tasks per RunTask (aws.md 6.1)
 HEALTH_DEFAULTS = {"interval": 30, "timeout": 5, "retries": 3}
 
 
@@ -172,6 +173,10 @@ def run_task(draft: Draft, params: Json) -> Json:
     A capacity provider strategy chooses among providers as a service's does, over the tasks of this call (aws.md 4.3).
     """
     cluster = cluster_of(draft, params)
+    if params.get("launchType") and params.get("capacityProviderStrategy"):
+        raise invalid("Specifying both a launch type and capacity provider strategy is not supported.")
+    if not 1 <= int(params.get("count") or 1) <= RUN_MAX:
+        raise invalid(f"count must be between 1 and {RUN_MAX}.")
     strategy = compute.strategy_of(cluster, params)
     if compute.launch_of(strategy, params) == "FARGATE":
         raise invalid("the sandbox runs standalone tasks on hosts only; see README, limits")
@@ -182,7 +187,8 @@ def run_task(draft: Draft, params: Json) -> Json:
     if need.interfaces:
         raise invalid("the sandbox runs standalone tasks in bridge and host mode only; see README, limits")
     for _ in range(int(params.get("count") or 1)):
-        for node in candidates(draft, cluster.name, provider_for(strategy, made)):
+        provider = provider_for(strategy, made)
+        for node in candidates(draft, cluster.name, provider):
             cpu, memory, taken = free(draft, node)
             if need.cpu <= cpu and need.memory <= memory and not taken & set(need.static_ports):
                 placed, ports = bind(node, need, taken)
@@ -198,6 +204,7 @@ def run_task(draft: Draft, params: Json) -> Json:
                     static=need.static_ports,
                     group=params.get("group", ""),
                     started_by=params.get("startedBy", ""),
+                    provider=provider or "",
                 )
                 made.append(task)
                 break

@@ -91,6 +91,8 @@ def strategy_of(cluster: Cluster, params: Json) -> list[Json]:
             )
     if len([one for one in given if one.get("base")]) > 1:
         raise _invalid("Only one capacity provider in a strategy can have a base defined.")
+    if len(given) > 1 and not any(one.get("weight") for one in given):
+        raise _invalid("At least one capacity provider in a strategy must have a weight greater than zero.")
     return [{"weight": 0, "base": 0, **one} for one in given]
 
 

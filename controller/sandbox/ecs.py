@@ -200,7 +200,8 @@ def launch(draft: Draft, service: Service, node: Node, definition: Json) -> None
     interface = attach(draft, service.network, node.zone) if service.network is not None else None
     node, ports = bind(node, need, free(draft, node)[2])
     draft.nodes[node.arn] = node
-    _started(draft, service, node, definition, need, ports, interface=interface)
+    provider = (node.provider or "") if service.strategy else ""  # told of tasks that came by one only (aws.md 4.3)
+    _started(draft, service, node, definition, need, ports, interface=interface, provider=provider)
 
 
 def _launch_serverless(draft: Draft, service: Service, definition: Json, tasks: Sequence[Task], provider: str) -> None:

@@ -52,7 +52,7 @@ def start(
         group=group or (f"service:{service.name}" if service else f"family:{definition['family']}"),
         started_by=started_by or deployment,
         zone=node.zone if node else zone,
-        provider=provider or (node.provider if node else "") or "",
+        provider=provider,
         interface=interface,
     )
     draft.tasks[task.arn] = task

@@ -92,6 +92,10 @@ def _count(service: Service, one: Check, path: Path) -> None:
         one.fail((*path, "deployment", "max_percent"),
                  f"{service.deployment.max_percent}: AWS takes only 100 for a daemon, whose tasks stop before new ones "
                  "start", "leave it out")  # fmt: skip
+    if service.route is not None:
+        one.warn((*path, "daemon"), "requests can be lost: ECS stops a daemon's tasks before their successors start, "
+                 "and on a draining host without deregistering them first; a service with placement: {constraints: "
+                 "[distinctInstance]} is drained")  # fmt: skip
 
 
 def _scaling(service: Service, one: Check, path: Path) -> None:

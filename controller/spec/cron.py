@@ -8,8 +8,9 @@ from __future__ import annotations
 
 MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 DAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
-# what it is, its bounds, the names that stand for its numbers
-FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
+LONGEST = [0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+Field = tuple[str, int, int, dict[str, int]]  # what it is, its bounds, the names that stand for its numbers
+FIELDS: tuple[Field, ...] = (
     ("minute", 0, 59, {}),
     ("hour", 0, 23, {}),
     ("day of month", 1, 31, {}),
@@ -20,21 +21,36 @@ FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
 
 def fault(expression: str) -> str:
     """What no such moment can be, in words; "" when there is nothing wrong with *expression*."""
-    for text, (what, low, high, names) in zip(expression.split(), FIELDS, strict=False):
+    texts = expression.split()
+    for text, (what, low, high, names) in zip(texts, FIELDS, strict=False):
         for part in text.split(","):
-            if not _sound(part.upper(), low, high, names):
+            if _values(part.upper(), low, high, names) is None:
                 return f"{what} {part!r} is not within {low}-{high}"
+    days, months = (_all(texts[place], FIELDS[place]) for place in (2, 3))
+    if texts[4] == "*" and not any(day <= LONGEST[month] for day in days for month in months):
+        return f"no month of {texts[3]!r} has a day {texts[2]!r}"
     return ""
 
 
-def _sound(part: str, low: int, high: int, names: dict[str, int]) -> bool:
-    """``*``, a number, a name or a range of them, each with a step or without."""
+def _all(text: str, field: Field) -> set[int]:
+    _, low, high, names = field
+    return {value for part in text.split(",") for value in _values(part.upper(), low, high, names) or ()}
+
+
+def _values(part: str, low: int, high: int, names: dict[str, int]) -> range | None:
+    """What ``*``, a number, a name or a range of them stands for, each with a step or without; None when nothing."""
     span, slash, step = part.partition("/")
-    if slash and not (step.isdigit() and 0 < int(step) <= high):
-        return False
+    if slash and not (_number(step) and 0 < int(step) <= high):
+        return None
     if span == "*":
-        return True
-    ends = [names.get(end, int(end) if end.isdigit() else -1) for end in span.split("-")]
-    if ends[1:] == [0] and "SUN" in names:
+        return range(low, high + 1, int(step or 1))
+    ends = [names.get(end, int(end) if _number(end) else -1) for end in span.split("-")]
+    if len(ends) == 2 and ends[1] == 0 < ends[0] and "SUN" in names:
         ends[1] = high  # a week ends with Sunday, too
-    return len(ends) <= 2 and ends == sorted(ends) and all(low <= end <= high for end in ends)
+    if len(ends) > 2 or ends != sorted(ends) or not all(low <= end <= high for end in ends):
+        return None
+    return range(ends[0], (high if slash and len(ends) == 1 else ends[-1]) + 1, int(step or 1))
+
+
+def _number(text: str) -> bool:
+    return text.isascii() and text.isdigit()

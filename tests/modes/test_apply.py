@@ -12,6 +12,7 @@ from controller.aws.client import Aws
 from tests.modes.stage import Command, Stage
 
 TAGS = "tags: {team: shop}\n"
+SPARE = "registry: {spare: {}}\n"
 
 
 def after_calls(stage: Stage, number: int, then: Callable[[], None]) -> None:
@@ -147,6 +148,19 @@ def test_something_deleted_while_it_is_read_does_not_end_it(stage: Stage, comman
     assert command("apply", stage.spec, "--yes").code == 0
     stage.write()
     assert command("apply", stage.spec, "--yes").code == 0
+
+
+def test_what_was_named_and_pruned_is_not_missed(stage: Stage, command: Command) -> None:
+    """The address is known when it begins; that it names nothing in the end is what was asked for."""
+    stage.write(SPARE)
+    assert command("apply", stage.spec, "--yes", "--target", "repository/spare").code == 0
+    stage.write("")
+
+    ended = command("apply", stage.spec, "--yes", "--prune", "--target", "repository/spare")
+    again = command("apply", stage.spec, "--yes", "--prune", "--target", "repository/spare")
+
+    assert (ended.code, again.code) == (0, 1)
+    assert "repository/spare: no such resource" in again.err
 
 
 def test_what_aws_refuses_for_good_is_named_and_the_rest_is_done(empty: Stage, command: Command) -> None:

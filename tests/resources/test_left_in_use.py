@@ -10,7 +10,6 @@ import pytest
 
 from controller.base.keys import OWNER_TAG, Key
 from controller.engine.plan import Scope
-from controller.engine.succession import born_as
 from controller.report.seen import Tick
 from tests.resources.stacks import World, built, converge, stack_of
 
@@ -66,7 +65,15 @@ def a_while(world: World, scope: Scope, passes: int = 5) -> list[Tick]:
     "scope",
     [
         pytest.param(Scope(prune=True, only=frozenset({"auto_scaling_group/spare"})), id="only the group is in scope"),
+        pytest.param(
+            Scope(prune=True, only=frozenset({"capacity_provider/spare"})), id="only its provider is in scope"
+        ),
         pytest.param(Scope(prune=True, exclude=frozenset({"capacity_provider/spare"})), id="all but what holds it"),
+        pytest.param(Scope(prune=True, exclude=frozenset({"auto_scaling_group/spare"})), id="all but the group"),
+        pytest.param(
+            Scope(prune=True, exclude=frozenset({"capacity_provider/spare", "auto_scaling_group/spare"})),
+            id="neither the group nor what holds it",
+        ),
     ],
 )
 def test_a_group_is_not_emptied_while_what_is_out_of_scope_holds_it(scope: Scope, tmp_path: Path) -> None:
@@ -76,6 +83,9 @@ def test_a_group_is_not_emptied_while_what_is_out_of_scope_holds_it(scope: Scope
     a_while(world, scope)
 
     assert spare_hosts(world) == 2
+    left = world.left()
+    assert len(left["launch_template"]) == 2
+    assert "pp-hosts-spare" in {*left["role"]} & {*left["instance_profile"]}
 
 
 def test_hosts_stay_until_their_last_task_has_stopped_and_all_they_need_stays_as_long(tmp_path: Path) -> None:
@@ -111,8 +121,7 @@ def _nodes(world: World) -> list[Any]:
 
 def test_a_task_that_no_service_started_holds_its_host_and_is_told(tmp_path: Path) -> None:
     world = built(spec(tmp_path, "main", spare=True))
-    container: Any = {"name": "x", "image": "x", "memory": 100, "cpu": 100}
-    world.aws.ecs.register_task_definition(family="batch", containerDefinitions=[container])
+    _register(world, "batch")
     strategy: Any = [{"capacityProvider": "pp-spare", "weight": 1}]
     world.aws.ecs.run_task(cluster="pp", taskDefinition="batch", count=1, capacityProviderStrategy=strategy)
     world.sim.sleep(timedelta(seconds=30))
@@ -122,6 +131,86 @@ def test_a_task_that_no_service_started_holds_its_host_and_is_told(tmp_path: Pat
 
     assert spare_hosts(world) == 2
     assert "1 task still on the hosts of pp-spare" in str(seen[-1].failed[Key("capacity_provider", "spare")])
+
+
+def test_a_task_in_a_group_named_like_a_daemon_is_no_daemon(tmp_path: Path) -> None:
+    world = built(spec(tmp_path, "main", spare=True))
+    _register(world, "agent")
+    strategy: Any = [{"capacityProvider": "pp-spare", "weight": 1}]
+    ecs = world.aws.ecs
+    ecs.create_service(
+        cluster="pp", serviceName="agent", taskDefinition="agent", schedulingStrategy="DAEMON", launchType="EC2"
+    )
+    ecs.run_task(cluster="pp", taskDefinition="agent", group="agent", capacityProviderStrategy=strategy)
+    world.sim.sleep(timedelta(seconds=30))
+    world.stack = stack_of(spec(tmp_path, "main", spare=False))
+
+    a_while(world, Scope(prune=True))
+
+    assert spare_hosts(world) == 2
+
+
+def test_a_provider_that_a_service_of_others_names_keeps_its_hosts(tmp_path: Path) -> None:
+    """It runs none now, and could run none ever after."""
+    world = built(spec(tmp_path, "main", spare=True))
+    _register(world, "night")
+    strategy: Any = [{"capacityProvider": "pp-spare", "weight": 1}]
+    night: Any = {"serviceName": "night", "taskDefinition": "night", "desiredCount": 0}
+    world.aws.ecs.create_service(cluster="pp", **night, capacityProviderStrategy=strategy)
+    world.stack = stack_of(spec(tmp_path, "main", spare=False))
+
+    seen = a_while(world, Scope(prune=True))
+
+    assert spare_hosts(world) == 2
+    assert "night may still start tasks there" in str(seen[-1].failed[Key("capacity_provider", "spare")])
+
+
+def test_a_protected_host_of_a_group_that_shall_have_none_is_ended(tmp_path: Path) -> None:
+    """Somebody set the group to nothing, and its protected host stayed."""
+    world = built(spec(tmp_path, "main", spare=True))
+    scaling = world.aws.autoscaling
+    group: Any = {"AutoScalingGroupName": "pp-spare"}
+    (found,) = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=["pp-spare"])["AutoScalingGroups"]
+    host = found["Instances"][0]["InstanceId"]
+    scaling.set_instance_protection(**group, InstanceIds=[host], ProtectedFromScaleIn=True)
+    scaling.update_auto_scaling_group(**group, MinSize=0, DesiredCapacity=0)
+    world.sim.sleep(timedelta(seconds=60))
+    assert spare_hosts(world) == 1
+    world.stack = stack_of(spec(tmp_path, "main", spare=False))
+
+    converge(world, scope=Scope(prune=True))
+
+    assert spare_hosts(world) == 0
+
+
+def test_hosts_end_once_the_tasks_of_daemons_have_stopped(tmp_path: Path) -> None:
+    """Nobody drains them but we: a task that answers requests is deregistered, and stops, before its host goes."""
+    world = built(spec(tmp_path, "spare", spare=True, more="daemon: true"))
+    members = {node["containerInstanceArn"] for node in _nodes(world)}
+    world.stack = stack_of(spec(tmp_path, "main", spare=False, more="daemon: true"))
+    orders = []
+
+    for _ in range(60):
+        world.tick(act=True, scope=Scope(prune=True))
+        left = [task["lastStatus"] for task in tasks(world) if task["containerInstanceArn"] in members]
+        orders.append((len(left), _asked_for(world)))
+        if not spare_hosts(world):
+            break
+        world.sim.sleep(timedelta(seconds=1))
+
+    assert spare_hosts(world) == 0
+    assert (2, 2) in orders
+    assert {count for count, hosts in orders if not hosts} == {0}
+
+
+def _asked_for(world: World) -> int:
+    found = world.aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=["pp-spare"])["AutoScalingGroups"]
+    return sum(one["DesiredCapacity"] for one in found)
+
+
+def _register(world: World, family: str) -> None:
+    container: Any = {"name": "x", "image": "x", "memory": 100, "cpu": 100}
+    world.aws.ecs.register_task_definition(family=family, containerDefinitions=[container])
 
 
 def test_hosts_of_a_group_that_is_not_ours_are_never_ended(tmp_path: Path) -> None:
@@ -140,35 +229,3 @@ def test_hosts_of_a_group_that_is_not_ours_are_never_ended(tmp_path: Path) -> No
         world.tick("destroy", act=True)
         world.sim.sleep(timedelta(seconds=1))
     assert spare_hosts(world) == 2
-
-
-def test_two_that_were_replaced_do_not_vouch_for_each_other(tmp_path: Path) -> None:
-    """Bridge, then awsvpc, then a daemon before that had settled: somebody runs all the while."""
-    world = built(spec(tmp_path, "main", spare=False))
-    leave = Scope(replace=frozenset({"service/web"}))
-    world.stack = stack_of(spec(tmp_path, "main", spare=False, more="desired: 2, network_mode: awsvpc"))
-    world.tick(act=True, scope=leave)
-    world.stack = stack_of(spec(tmp_path, "main", spare=False, more="daemon: true, network_mode: awsvpc"))
-
-    for _ in range(120):
-        seen = world.tick(act=True, scope=leave)
-        assert sum(task["lastStatus"] == "RUNNING" for task in tasks(world)) >= 2
-        if seen.quiet:
-            break
-        world.sim.sleep(timedelta(seconds=1))
-
-    assert seen.quiet
-    assert len(world.left()["service"]) == 1
-
-
-def test_the_same_wish_has_the_same_name_however_often_it_comes(tmp_path: Path) -> None:
-    world = built(spec(tmp_path, "main", spare=False))
-    names = []
-    for mode in ("awsvpc", "bridge", "awsvpc"):
-        world.stack = stack_of(spec(tmp_path, "main", spare=False, more=f"desired: 2, network_mode: {mode}"))
-        converge(world, scope=Scope(replace=frozenset({"service/web"})))
-        names += world.left()["service"]
-
-    assert names[0] == names[2] != names[1]
-    assert {len(name) for name in names} == {len("pp-web-123456")}
-    assert [str(born_as(key)) for key in world.see("service")] == ["service/web"]

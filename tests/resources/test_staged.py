@@ -46,6 +46,15 @@ def forwards(**weights: int) -> tuple[Forward, ...]:
             id="an empty one, too, is replaced by one that is attached",
         ),
         pytest.param(
+            forwards(blue=100, green=0, next=0), forwards(next=100, green=0), {BLUE: 5, NEXT: 2, "shall": 2},
+            forwards(next=100, green=0), "", id="no more than its service shall have are waited for",
+        ),
+        pytest.param(
+            forwards(blue=100, green=0, next=0), forwards(next=100, green=0), {BLUE: 2, NEXT: 1, "shall": 9},
+            forwards(blue=100, green=0, next=0), "traffic moves to next when it has 2 healthy targets (1 now)",
+            id="nor more than served before",
+        ),
+        pytest.param(
             forwards(blue=50, green=50), forwards(blue=100, green=0), {}, forwards(blue=100, green=0), "",
             id="weights between groups that serve are just set",
         ),
@@ -62,9 +71,9 @@ def test_traffic_moves_in_stages(
     now: tuple[Forward, ...],
     waits: str,
 ) -> None:
-    left = {BLUE: healthy.pop("left", 0)}
+    left, shall = {BLUE: healthy.pop("left", 0)}, {NEXT: healthy.pop("shall")} if "shall" in healthy else {}
 
-    assert staged(live, wanted, healthy, left) == (now, waits)
+    assert staged(live, wanted, healthy, left, shall) == (now, waits)
 
 
 @pytest.mark.parametrize(

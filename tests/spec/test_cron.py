@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.spec.cron import fault
+from controller.spec.cron import _values, fault
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,9 @@ from controller.spec.cron import fault
         "59 23 31 12 7",
         "0 0 * * FRI-SUN",
         "0 0 * * 5-7",
+        "0 0 29 2 *",
+        "0 0 31 2 MON",
+        "0 0 30,31 FEB,APR *",
     ],
 )
 def test_moments_that_come(expression: str) -> None:
@@ -37,8 +40,19 @@ def test_moments_that_come(expression: str) -> None:
         ("*/99 * * * *", "minute '*/99' is not within 0-59"),
         ("1-2-3 * * * *", "minute '1-2-3' is not within 0-59"),
         (", * * * *", "minute '' is not within 0-59"),
+        ("0 ² * * *", "hour '²' is not within 0-23"),
+        ("٣ 0 * * *", "minute '٣' is not within 0-59"),
+        ("0 0 * * 0-0/9", "day of week '0-0/9' is not within 0-7"),
+        ("0 0 * * SAT-FRI", "day of week 'SAT-FRI' is not within 0-7"),
+        ("0 0 31 2 *", "no month of '2' has a day '31'"),
+        ("0 0 31 APR,JUN *", "no month of 'APR,JUN' has a day '31'"),
         ("-5 * * * *", "minute '-5' is not within 0-59"),
     ],
 )
 def test_moments_that_never_come(expression: str, why: str) -> None:
     assert fault(expression) == why
+
+
+def test_a_lone_sunday_is_no_week() -> None:
+    assert _values("0-0", 0, 7, {"SUN": 0}) == range(1)
+    assert _values("FRI-SUN", 0, 7, {"SUN": 0, "FRI": 5}) == range(5, 8)
