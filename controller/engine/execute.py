@@ -107,7 +107,7 @@ def _perform(step: Step, kind: Any, aws: Aws, outputs: Mapping[Key, Mapping[str,
     if step.action == "replace":
         desired = successor(desired, LIMITS.get(step.key.kind, 255))
         if step.observed is not None and isinstance(kind, Inheriting):
-            desired = kind.inherit(desired, step.observed)
+            desired = kind.inherit(aws, desired, step.observed)
     made: Mapping[str, str] = kind.create(aws, step.key, desired)
     return made
 

@@ -144,8 +144,8 @@ class Reconciler(Protocol[D]):
 class Inheriting(Protocol):
     """A kind with numbers that others own: a successor begins with what they had made of them."""
 
-    def inherit(self, desired: Any, observed: Observed[Any]) -> Any:
-        """*desired* as the successor of *observed* is born. Pure."""
+    def inherit(self, aws: Aws, desired: Any, observed: Observed[Any]) -> Any:
+        """*desired* as the successor of *observed* is born. Reads only."""
         ...
 
 

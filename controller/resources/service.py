@@ -194,9 +194,13 @@ class ServiceKind:
             aws.ecs.tag_resource(resourceArn=observed.outputs["arn"], tags=tags.camel(desired.tags))
         return {}
 
-    def inherit(self, desired: Service, observed: Observed[Service]) -> Service:
-        """As many tasks as scaling had made of them."""
-        return replace(desired, birth=max(desired.birth, int(observed.outputs["desired"])))
+    def inherit(self, aws: Aws, desired: Service, observed: Observed[Service]) -> Service:
+        """As many tasks as scaling has made of them by now."""
+        if desired.desired is not None or desired.scheduling == "DAEMON":
+            return desired
+        live = observed.as_desired
+        found = aws.ecs.describe_services(cluster=str(live.cluster), services=[live.name])["services"]
+        return replace(desired, birth=max([desired.birth, *(one["desiredCount"] for one in found)]))
 
     def still_serves(self, aws: Aws, observed: Observed[Service], heir: str) -> str:
         """Its successor runs what it shall, and no rule leads to its own target groups any more. One that the spec has
@@ -370,7 +374,7 @@ def _balancers(desired: Service) -> list[Any]:
 
 
 def _outputs(item: Mapping[str, Any]) -> dict[str, str]:
-    return {"name": item["serviceName"], "arn": item["serviceArn"], "desired": str(item["desiredCount"])}
+    return {"name": item["serviceName"], "arn": item["serviceArn"]}
 
 
 KIND = ServiceKind()
