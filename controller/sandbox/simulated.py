@@ -125,6 +125,7 @@ class Remembered:
     """
 
     STILL: Mapping[str, frozenset[str]] = {
+        "ecr": frozenset({"DescribeImages", "DescribeRepositories", "GetLifecyclePolicy", "ListTagsForResource"}),
         "ec2": frozenset(
             {
                 "DescribeInternetGateways",
@@ -133,6 +134,7 @@ class Remembered:
                 "DescribeRouteTables",
                 "DescribeSecurityGroupRules",
                 "DescribeSecurityGroups",
+                "DescribeSubnets",
                 "DescribeVpcAttribute",
                 "DescribeVpcs",
             }
@@ -150,6 +152,7 @@ class Remembered:
         "iam": frozenset(
             {"GetInstanceProfile", "GetRole", "GetRolePolicy", "ListAttachedRolePolicies", "ListRolePolicies"}
         ),
+        "logs": frozenset({"DescribeLogGroups", "ListTagsForResource"}),
         "ssm": frozenset({"GetParameters"}),
     }
     READS = ("Describe", "Get", "List")
