@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +29,12 @@ from controller.sandbox.world import Event, Json, Task, TaskExited, TaskStarted
 START = datetime(2026, 1, 1, tzinfo=UTC)
 STEP = timedelta(seconds=0.5)
 ENDPOINT = "http://127.0.0.1:1"
+
+
+@cache
+def _models() -> Any:
+    """AWS's service models, read once for all sessions of the process: they are most of what a client costs."""
+    return botocore.session.Session().get_component("data_loader")
 
 
 class Simulated:
@@ -71,6 +78,7 @@ class Simulated:
     def session(self) -> botocore.session.Session:
         """A botocore session whose clients talk to this sandbox, with credentials that say nothing."""
         session = botocore.session.Session()
+        session.register_component("data_loader", _models())
         session.set_credentials("sandbox", "sandbox")
         session.set_config_variable("region", "us-east-1")
         session.register("before-send", self._send)  # type: ignore[arg-type]

@@ -77,7 +77,6 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.sim = Simulated()
-        self._models = self.sim.session().get_component("data_loader")  # read once: most of a command's time
         self._clients: dict[tuple[Any, ...], Any] = {}  # made once: most of the rest
         self.own = self.aws("us-east-1")  # for what the test itself asks and changes
         self.clock = Clock(self.sim)
@@ -94,7 +93,6 @@ class Stage:
     def aws(self, region: str) -> Aws:
         """AWS as another process would find it: counts and guard of its own over clients that remember nothing."""
         session = self.sim.session()
-        session.register_component("data_loader", self._models)
         aws = Aws(session, region)
         make = aws.make
 

@@ -10,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import botocore.session
 from moto.backends import get_backend
 
 from controller.aws.client import Aws
@@ -32,7 +31,6 @@ SPECS = Path(__file__).parents[2] / "specs"
 RICH = Path(__file__).parent / "rich.yaml"
 KINDS: dict[str, Reconciler[Any]] = {kind.kind: kind for kind in RECONCILERS}
 LIVES = 400  # ticks or lives of one history; more means that it never ends
-MODELS = botocore.session.Session().get_component("data_loader")  # AWS's service models, read once for all sessions
 
 Live = dict[Key, Observed[Any]]
 
@@ -55,7 +53,6 @@ class World:
     def restart(self) -> None:
         """A new process: new clients, nothing remembered."""
         session = self.sim.session()
-        session.register_component("data_loader", MODELS)
         self.aws = Aws(session, self.stack.region)
 
     def tick(self, want: Want = "converge", *, act: bool = False, scope: Scope | None = None) -> Tick:
