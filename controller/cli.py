@@ -82,6 +82,8 @@ def parser() -> Parser:
     _apply(_add(commands, "apply", "make AWS as the spec says, and wait for the end", "controller.modes.apply:apply"))
     _run(_add(commands, "run", "keep AWS as the specs say", "controller.modes.loop:run"))
     _destroy(_add(commands, "destroy", "remove what apply made", "controller.modes.destroy:destroy"))
+    _adopt(_add(commands, "adopt", "take over what is there and belongs to nobody", "controller.modes.adopt:run"))
+    _import(_add(commands, "import", "write a spec for what others made", "controller.modes.importing:run"))
     _status(_add(commands, "status", "what is, and what it waits for", "controller.modes.status:status"))
     _watch(_add(commands, "watch", "send requests, count every one", "controller.modes.watch:watch"))
     _sandbox(_add(commands, "sandbox", "an AWS on this machine, with a real data plane", ""))
@@ -267,6 +269,20 @@ def _destroy(one: Parser) -> None:
     _lease(one)
     one.add_argument("--yes", action="store_true", help="do not ask")
     one.add_argument("--timeout", type=duration, default=timedelta(minutes=60), metavar="D", help="stop waiting after")
+
+
+def _adopt(one: Parser) -> None:
+    _spec(one)
+    _output(one, "text", "json")
+    _lease(one)
+    one.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _import(one: Parser) -> None:
+    one.add_argument("--prefix", required=True, metavar="NAME", help="how the name of the cluster begins")
+    one.add_argument("--region", default="", metavar="NAME", help="where (default: as AWS tools are told)")
+    one.add_argument("--profile", default="", metavar="NAME", help="of the credentials")
+    one.set_defaults(output="text")
 
 
 def _status(one: Parser) -> None:

@@ -32,7 +32,7 @@ from controller.rollout.model import Fleet, policy_of
 from controller.rollout.moves import Done, Halt, Move, Wait
 from controller.rollout.outlook import misfits, outlook
 from controller.rollout.verdict import Hold, ServiceState, Verdict, hold, judge
-from controller.spec.names import live_name
+from controller.spec.names import live_ids, live_name
 from controller.spec.types import Stack
 
 KINDS = {kind.kind: kind for kind in RECONCILERS}
@@ -78,6 +78,7 @@ def tick(
         early,
         destroying=destroying,
         thorough=destroying or options.scope.prune,
+        ids=live_ids(stack),
     )
     fleets = tuple(fleet for fleet in found if fleet is not None)
     if destroying:

@@ -116,6 +116,7 @@ OPERATIONS: dict[str, frozenset[str]] = {
             "describe_services",
             "describe_task_definition",
             "describe_tasks",
+            "list_clusters",
             "list_container_instances",
             "list_service_deployments",
             "list_services",

@@ -232,3 +232,22 @@ ROLL: Calls = {  # what replaces hosts (`rollout/fleet.py`)
 SESSION: Calls = {"ssm": "get_parameters", "sts": "get_caller_identity"}  # whose account it is, what `${ssm:}` says
 RECORD: Calls = {"ecs": "tag_resource"}  # which spec was applied last (`aws/record.py`)
 LEASE: Calls = {"dynamodb": "create_table delete_item delete_table get_item put_item scan update_item"}
+IMPORT: Calls = {  # what a stack of others is made of (`aws/survey.py`)
+    "autoscaling": "describe_auto_scaling_groups",
+    "ec2": (
+        "describe_internet_gateways describe_launch_template_versions describe_route_tables describe_security_groups "
+        "describe_subnets describe_vpc_attribute describe_vpcs"
+    ),
+    "ecr": "describe_repositories",
+    "ecs": (
+        "describe_capacity_providers describe_clusters describe_container_instances describe_services "
+        "describe_task_definition describe_tasks list_clusters list_container_instances list_services list_tasks"
+    ),
+    "elbv2": (
+        "describe_listeners describe_load_balancer_attributes describe_load_balancers describe_rules "
+        "describe_target_group_attributes describe_target_groups"
+    ),
+    "iam": "get_instance_profile list_attached_role_policies",
+    "logs": "describe_log_groups",
+    "sts": "get_caller_identity",
+}

@@ -42,6 +42,7 @@ def observe(
     *,
     destroying: bool = False,
     thorough: bool = False,
+    ids: Mapping[Key, str] | None = None,
 ) -> tuple[dict[Key, Observed[Any]], list[T], Reads]:
     """What is live: for every kind, and the answers of *also* (the fleets), all read side by side.
 
@@ -55,7 +56,7 @@ def observe(
         wanted[key.kind][key] = value
     calls = ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="read")
     with calls, ThreadPoolExecutor(len(kinds) + len(also) + len(early), thread_name_prefix="observe") as pool:
-        reads = Reads(aws, owner, names_of(desired), calls, destroying=destroying, thorough=thorough)
+        reads = Reads(aws, owner, names_of(desired), calls, destroying=destroying, thorough=thorough, ids=ids)
         for ask in early:
             pool.submit(ask, reads)  # whoever wants the answer meets its error, too
         extras = [pool.submit(ask, reads) for ask in also]

@@ -22,6 +22,7 @@ from controller.engine.reconciler import RISKS, Change, Observed, Reconciler, Ri
 from controller.engine.succession import born_as, family, renamed, settled_names
 
 Action = Literal["none", "read", "create", "update", "replace", "delete"]
+NOT_OURS = "not ours"
 OUT_OF_SCOPE = "out of scope"  # how every note begins that tells what --target and --exclude leave as it is
 NAMED_MAX = 6  # addresses a note lists
 
@@ -133,7 +134,7 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
             problems += [f"{key}: {problem}" for problem in (have.problems if have is not None else ())]
         if have is not None and have.owner != owner and not data:
             problems.append(_not_ours(key, have, owner))
-            step = Step(key, "none", desired[key], have, reason="not ours")
+            step = Step(key, "none", desired[key], have, reason=NOT_OURS)
         if key not in allowed:
             differs += [] if step.action in {"none", "read"} else [key]
             step = Step(key, "none", desired[key], have, reason="left out by --target or --exclude")
@@ -329,7 +330,7 @@ def _not_ours(key: Key, have: Observed[Any], owner: str) -> str:
     holder = f"belongs to stack {have.owner}" if have.owner else "carries no owner tag"
     return (
         f"{key}: {name} exists and {holder}: it is not touched. "
-        f"Choose another stack name than {owner}, rename or remove it, or map it under `names:`"
+        f"Choose another stack name than {owner}, rename or remove it, or take it over with `adopt`"
     )
 
 

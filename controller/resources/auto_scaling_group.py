@@ -19,10 +19,10 @@ from controller.aws.providers import end_hosts, tasks_on
 from controller.aws.reads import keyed
 from controller.base.crumbs import RollCrumb
 from controller.base.errors import Gone, NotYet, Refused
-from controller.base.keys import HAS_PREFIX, OWNER_TAG, ROLL_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.base.keys import HAS_PREFIX, OWNER_TAG, ROLL_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import network
-from controller.spec.names import live_name
+from controller.spec.names import born_tags, live_name
 from controller.spec.pools import Hook, Scheduled
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class AutoScalingGroupKind:
             key = Key(self.kind, pool.name)
             template = Key("launch_template", pool.name)
             name, size = live_name(stack, key), pool.size
-            born = (*birth_tags(stack.name, key, f"{stack.name}-{pool.name}-host", stack.tags), *_has(pool))
+            born = (*born_tags(stack, key, f"{stack.name}-{pool.name}-host"), *_has(pool))
             scheduled = [one for one in pool.scaling_policies if isinstance(one, Scheduled)]
             yield (
                 key,

@@ -14,9 +14,9 @@ from controller.aws import tags
 from controller.aws.providers import detach, tasks_on
 from controller.aws.reads import keyed
 from controller.base.errors import NotYet, Refused
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
-from controller.spec.names import live_name
+from controller.spec.names import born_tags, live_name
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
@@ -58,7 +58,7 @@ class CapacityProviderKind:
             key = Key(self.kind, pool.name)
             name = live_name(stack, key)
             group = Ref(Key("auto_scaling_group", pool.name), "arn")
-            born = birth_tags(stack.name, key, name, stack.tags)
+            born = born_tags(stack, key)
             protects = pool.scaling is not None and pool.scaling.termination_protection
             hooks = tuple(Ref(Key("lifecycle_hook", f"{pool.name}-{one.name}")) for one in pool.lifecycle_hooks)
             yield key, CapacityProvider(group, pool.managed_draining, _scaling(pool), protects, name, born, hooks)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.base.errors import NotYet
-from controller.base.keys import OWNER_TAG, SPEC_TAG, Key, Tags, birth_tags, lasting_tags
+from controller.base.keys import OWNER_TAG, SPEC_TAG, Key, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
-from controller.spec.names import live_name
+from controller.spec.names import born_tags, live_name
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
@@ -38,7 +38,7 @@ class ClusterKind:
         name = live_name(stack, key)
         insights = stack.cluster.container_insights
         word = insights if isinstance(insights, str) else "enabled" if insights else "disabled"
-        born = birth_tags(stack.name, key, name, stack.tags)
+        born = born_tags(stack, key)
         yield key, Cluster(word, stack.cluster.exec_log.upper(), name, born)
 
     def observe(self, reads: Reads, wanted: Mapping[Key, Cluster], owner: str) -> Mapping[Key, Observed[Cluster]]:

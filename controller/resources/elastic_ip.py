@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.base.errors import NotYet, Refused
-from controller.base.keys import OWNER_TAG, Key, Tags, birth_tags, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import network
-from controller.spec.names import live_name
+from controller.spec.names import born_tags
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
@@ -42,7 +42,7 @@ class ElasticIpKind:
     def declare(self, stack: Stack) -> Iterable[tuple[Key, ElasticIp]]:
         for place in sorted(set(network.nat_places(stack.network))):
             key = Key(self.kind, network.nat_gateway(place).key.name)
-            born = birth_tags(stack.name, key, live_name(stack, key), stack.tags)
+            born = born_tags(stack, key)
             yield key, ElasticIp(born)
 
     def observe(self, reads: Reads, wanted: Mapping[Key, ElasticIp], owner: str) -> Mapping[Key, Observed[ElasticIp]]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from controller.aws import tags
 from controller.aws.reads import keyed
 from controller.base.errors import Gone, Refused, Stale
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
-from controller.spec.names import live_name
+from controller.spec.names import born_tags, live_name
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
@@ -35,7 +35,7 @@ class InstanceProfileKind:
         for pool in stack.pools:
             key = Key(self.kind, f"hosts-{pool.name}")
             name = live_name(stack, key)
-            born = birth_tags(stack.name, key, name, stack.tags)
+            born = born_tags(stack, key)
             yield key, InstanceProfile(Ref(Key("role", f"hosts-{pool.name}"), "name"), name, born)
 
     def observe(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.base.errors import Gone, Refused
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
-from controller.spec.names import live_name
+from controller.spec.names import born_tags
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
@@ -35,7 +35,7 @@ class InternetGatewayKind:
         key = Key(self.kind, "main")
         yield (
             key,
-            InternetGateway(Ref(Key("vpc", "main")), birth_tags(stack.name, key, live_name(stack, key), stack.tags)),
+            InternetGateway(Ref(Key("vpc", "main")), born_tags(stack, key)),
         )
 
     def observe(

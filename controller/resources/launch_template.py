@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.aws.reads import VERSION_MARK
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
-from controller.spec.names import live_name
+from controller.spec.names import born_tags, live_name
 from controller.spec.user_data import user_data
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _template(stack: Stack, pool: Pool, key: Key, name: str) -> LaunchTemplate:
         monitoring=pool.monitoring,
         public_ip=not stack.network.private_subnets,
         name=name,
-        tags=birth_tags(stack.name, key, name, stack.tags),
+        tags=born_tags(stack, key),
     )
 
 
@@ -153,7 +153,7 @@ def parse_template(version: Mapping[str, Any], live: Mapping[str, str]) -> Obser
         cluster="",
         image=str(data.get("ImageId", "")),
         instance_type=str(data.get("InstanceType", "")),
-        profile=str(data.get("IamInstanceProfile", {}).get("Name", "")),
+        profile=profile_in(data),
         security_groups=tuple(sorted(data.get("SecurityGroupIds") or first.get("Groups", []))),
         user_data=_decoded(data.get("UserData", "")),
         http_tokens=str(metadata.get("HttpTokens", "optional")),
@@ -167,6 +167,12 @@ def parse_template(version: Mapping[str, Any], live: Mapping[str, str]) -> Obser
         tags=lasting_tags(live),
     )
     return Observed(as_desired, _outputs(version, int(version["VersionNumber"])), live.get(OWNER_TAG))
+
+
+def profile_in(data: Mapping[str, Any]) -> str:
+    """The name of the instance profile, which others may give by its arn."""
+    given = data.get("IamInstanceProfile", {})
+    return str(given.get("Name") or given.get("Arn", "").rsplit("/", 1)[-1])
 
 
 def parse_volume(mapping: Mapping[str, Any]) -> Volume:

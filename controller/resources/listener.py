@@ -8,11 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
+from controller.aws.client import pages
 from controller.aws.reads import apart
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, key_of, lasting_tags
+from controller.base.errors import Underway
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, key_of, lasting_tags
+from controller.base.words import plural
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import types
-from controller.spec.names import live_name
+from controller.spec.names import born_tags
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
@@ -41,6 +44,7 @@ class Redirect:
     status: str = "HTTP_301"
 
 
+FORWARD = "forward"
 NOT_FOUND = Answer("404", "text/plain", "no rule matches this request")
 
 
@@ -58,6 +62,7 @@ class Listener:
     default: Answer | Redirect | str = spec()
     tags: Tags = spec(subset=True, risk="cosmetic")
     after: tuple[str | Ref, ...] = spec(compare=False, default=())  # the listener it redirects to is there first
+    rules: int = spec(compare=False, default=0)  # how many routes are on it
 
 
 class ListenerKind:
@@ -80,8 +85,9 @@ class ListenerKind:
                     listener.certificates,
                     listener.policy if secure else "",
                     NOT_FOUND if listener.redirect is None else _redirect(listeners[listener.redirect]),
-                    birth_tags(stack.name, key, live_name(stack, key), stack.tags),
+                    born_tags(stack, key),
                     (Ref(Key(self.kind, listener.redirect), "arn"),) if listener.redirect is not None else (),
+                    sum(1 for one in stack.services if one.route is not None and one.route.listener == listener.name),
                 ),
             )
 
@@ -120,7 +126,8 @@ class ListenerKind:
             request |= {"Port": desired.port, "Protocol": desired.protocol}
         if fields & {"protocol", "certificate", "policy"}:
             request |= _secured(desired)
-        if "default" in fields:
+        missing = _missing(aws, arn, observed.as_desired, desired) if "default" in fields else 0
+        if "default" in fields and not missing:
             request["DefaultActions"] = _actions(desired)
         if request:
             aws.elbv2.modify_listener(ListenerArn=arn, **request)
@@ -128,10 +135,21 @@ class ListenerKind:
             _exchange(aws, arn, observed.as_desired.certificates, desired.certificates)
         if "tags" in fields:
             aws.elbv2.add_tags(ResourceArns=[arn], Tags=tags.pascal(desired.tags))
+        if missing:
+            raise Underway(f"it forwards what no rule matches until {plural(missing, 'more rule')} of ours is there")
         return {}
 
     def delete(self, aws: Aws, observed: Observed[Listener]) -> None:
         aws.elbv2.delete_listener(ListenerArn=observed.outputs["arn"])
+
+
+def _missing(aws: Aws, arn: str, live: Listener, desired: Listener) -> int:
+    """How many rules a listener lacks that served with its default action so far, as one that others made may: until
+    they are there, an answer in its place would be a gap."""
+    if live.default != FORWARD:
+        return 0
+    there = pages(aws.elbv2.describe_rules, "Rules", "Marker", ListenerArn=arn)
+    return max(0, desired.rules - sum(1 for rule in there if not rule["IsDefault"]))
 
 
 def parse_listener(

@@ -20,9 +20,9 @@ from controller.aws.client import pages
 from controller.aws.forwarding import Forward, parse_forwards, release, staged, targets_of
 from controller.aws.reads import apart
 from controller.base.errors import Refused, Underway
-from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, birth_tags, key_of, lasting_tags
+from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, key_of, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
-from controller.spec.names import COLOURS, live_name
+from controller.spec.names import COLOURS, born_tags
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
@@ -62,6 +62,7 @@ class ListenerRule:
     balancing: Balancing = spec()
     tags: Tags = spec(subset=True, risk="cosmetic")
     groups: tuple[str | Ref, ...] = spec(compare=False, default=())  # those `balancing` is for; live: that lack it
+    port: int = spec(compare=False, default=0)  # of the listener
     cluster: str | Ref = spec(compare=False, default="")  # where the services run that it leads to
 
 
@@ -71,6 +72,7 @@ class ListenerRuleKind:
     data = False
 
     def declare(self, stack: Stack) -> Iterable[tuple[Key, ListenerRule]]:
+        ports = {one.name: one.port for one in stack.load_balancer.listeners} if stack.load_balancer else {}
         for service in stack.services:
             if service.route is None:
                 continue
@@ -86,8 +88,9 @@ class ListenerRuleKind:
                     tuple(sorted(service.route.host)),
                     forwards if service.stickiness is None else forwards[:1],
                     _balancing(service),
-                    birth_tags(stack.name, key, live_name(stack, key), stack.tags),
+                    born_tags(stack, key),
                     groups,
+                    ports.get(service.route.listener, 0),
                     Ref(Key("cluster", "main"), "name"),
                 ),
             )
@@ -105,7 +108,7 @@ class ListenerRuleKind:
         found = []
         for item in reads.rules():
             live = reads.elb_tags().get(item["RuleArn"], {})
-            if not item["IsDefault"] and (key := key_of(live, self.kind)):
+            if not item["IsDefault"] and (key := key_of(live, self.kind) or _at(item, live, wanted, reads)):
                 spread = {arn: parse_balancing(reads.target_group_attributes(arn)) for arn in groups.get(key, ())}
                 asked = wanted[key].balancing if key in wanted else Balancing()
                 rule = parse_rule(item, live, asked, {arn: one for arn, one in spread.items() if one != asked})
@@ -200,6 +203,17 @@ def parse_balancing(attributes: Mapping[str, str]) -> Balancing:
         cookie = attributes.get(f"{STICKY}.app_cookie.cookie_name", "") if kind == "app_cookie" else OWN_COOKIE
         sticky = Stickiness(cookie, int(attributes.get(f"{STICKY}.{kind}.duration_seconds", 86400)))
     return Balancing(attributes.get(ALGORITHM, "round_robin"), int(attributes.get(SLOW_START, 0)), sticky)
+
+
+def _at(
+    item: Mapping[str, Any], live: Mapping[str, str], wanted: Mapping[Key, ListenerRule], reads: Reads
+) -> Key | None:
+    """The key of the wanted rule whose place one of nobody has."""
+    if OWNER_TAG in live:
+        return None
+    ports = {one["ListenerArn"]: int(one["Port"]) for one in reads.listeners()}
+    place = ports.get(item["ListenerArn"]), int(item["Priority"])
+    return next((key for key, one in wanted.items() if (one.port, one.priority) == place), None)
 
 
 def _balancing(service: Service) -> Balancing:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.aws.reads import keyed
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import network
-from controller.spec.names import live_name
+from controller.spec.names import born_tags, live_name
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
@@ -71,7 +71,7 @@ class LoadBalancerKind:
                 AccessLogs(kept.bucket, kept.prefix) if kept is not None else AccessLogs(),
                 wanted.scheme,
                 name,
-                birth_tags(stack.name, key, name, stack.tags),
+                born_tags(stack, key),
                 after=network.way_in(stack),
             ),
         )

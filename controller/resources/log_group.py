@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.base.errors import NotYet
-from controller.base.keys import OWNER_TAG, Key, Tags, birth_tags, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
-from controller.spec.names import live_name
+from controller.spec.names import born_tags, live_name
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
@@ -36,7 +36,7 @@ class LogGroupKind:
         for service in stack.services:
             key = Key(self.kind, service.name)
             name = live_name(stack, key)
-            born = birth_tags(stack.name, key, name, stack.tags)
+            born = born_tags(stack, key)
             yield key, LogGroup(service.log_retention.days, name, born, service.log_on_destroy)
 
     def observe(self, reads: Reads, wanted: Mapping[Key, LogGroup], owner: str) -> Mapping[Key, Observed[LogGroup]]:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.base.errors import NotYet, Refused
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import network
-from controller.spec.names import live_name
+from controller.spec.names import born_tags
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
@@ -49,7 +49,7 @@ class NatGatewayKind:
         for place in sorted(set(network.nat_places(stack.network))):
             key = network.nat_gateway(place).key
             address = Ref(Key("elastic_ip", key.name))
-            born = birth_tags(stack.name, key, live_name(stack, key), stack.tags)
+            born = born_tags(stack, key)
             after = (network.INTERNET, network.PUBLIC_TABLE)
             yield key, NatGateway(network.subnet("public", place), address, born, after)
 

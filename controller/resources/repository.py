@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.base.errors import Refused, Stale
-from controller.base.keys import OWNER_TAG, Key, Tags, birth_tags, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
-from controller.spec.names import live_name
+from controller.spec.names import born_tags, live_name
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
@@ -54,7 +54,7 @@ class RepositoryKind:
         for one in stack.repositories:
             key = Key(self.kind, one.name)
             name = live_name(stack, key)
-            born = birth_tags(stack.name, key, name, stack.tags)
+            born = born_tags(stack, key)
             lifecycle = Lifecycle(one.keep_images or 0, one.expire_untagged.days if one.expire_untagged else 0)
             yield (
                 key,

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.aws.reads import keyed
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
-from controller.spec.names import live_name
+from controller.spec.names import born_tags, live_name
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
@@ -74,7 +74,7 @@ class RoleKind:
 
     def _role(self, stack: Stack, key: Key, trust: str, policies: tuple[str, ...], grants: tuple[Grant, ...]) -> Role:
         name = live_name(stack, key)
-        return Role(trust, policies, grants, name, birth_tags(stack.name, key, name, stack.tags))
+        return Role(trust, policies, grants, name, born_tags(stack, key))
 
     def observe(self, reads: Reads, wanted: Mapping[Key, Role], owner: str) -> Mapping[Key, Observed[Role]]:
         found = {}

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.base.errors import Refused
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import network
-from controller.spec.names import live_name
+from controller.spec.names import born_tags
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
@@ -56,7 +56,7 @@ class RouteTableKind:
             yield key, self._table(stack, key, network.nat_gateway(nat[place]) if nat else "", (subnet,))
 
     def _table(self, stack: Stack, key: Key, gateway: str | Ref, subnets: tuple[Ref, ...]) -> RouteTable:
-        return RouteTable(gateway, subnets, network.VPC, birth_tags(stack.name, key, live_name(stack, key), stack.tags))
+        return RouteTable(gateway, subnets, network.VPC, born_tags(stack, key))
 
     def observe(self, reads: Reads, wanted: Mapping[Key, RouteTable], owner: str) -> Mapping[Key, Observed[RouteTable]]:
         found = {

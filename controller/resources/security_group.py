@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.base.errors import Gone, Refused
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import network
-from controller.spec.names import live_name
+from controller.spec.names import born_tags, live_id, live_name
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
@@ -49,7 +49,7 @@ EVERYTHING_OUT = Rule("egress", "-1", -1, -1, "0.0.0.0/0")
 class SecurityGroup:
     rules: tuple[Rule, ...] = spec(unordered=True)  # a peer that is known by its id only sorts elsewhere
     name: str = spec(compare=False)
-    description: str = spec(immutable=True)
+    description: str | None = spec(immutable=True)  # None: that of one which was there before
     vpc: str | Ref = spec(immutable=True)
     tags: Tags = spec(subset=True, risk="cosmetic")
 
@@ -88,9 +88,10 @@ class SecurityGroupKind:
 
     def _group(self, stack: Stack, key: Key, what: str, rules: Sequence[Rule]) -> SecurityGroup:
         name = live_name(stack, key)
-        born = birth_tags(stack.name, key, name, stack.tags)
+        born = born_tags(stack, key)
         ordered = tuple(sorted(set(rules), key=Rule.sort_key))
-        return SecurityGroup(ordered, name, f"{stack.name}: {what}", Ref(Key("vpc", "main")), born)
+        words = None if live_id(stack, key) else f"{stack.name}: {what}"
+        return SecurityGroup(ordered, name, words, Ref(Key("vpc", "main")), born)
 
     def observe(
         self, reads: Reads, wanted: Mapping[Key, SecurityGroup], owner: str
@@ -110,7 +111,7 @@ class SecurityGroupKind:
         try:
             group = aws.ec2.create_security_group(
                 GroupName=desired.name,
-                Description=desired.description,
+                Description=desired.description or desired.name,
                 VpcId=str(desired.vpc),
                 TagSpecifications=tags.specification("security-group", desired.tags),
             )["GroupId"]

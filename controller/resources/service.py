@@ -16,11 +16,11 @@ from controller.aws.forwarding import led_to
 from controller.aws.reads import keyed
 from controller.aws.tasks import nodes_of, open_tasks
 from controller.base.errors import Gone, NotYet, Refused, Stale
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.base.words import plural
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import network
-from controller.spec.names import CONTAINER, live_name
+from controller.spec.names import CONTAINER, born_tags, live_name
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
@@ -128,7 +128,7 @@ class ServiceKind:
             execute_command=service.execute_command,
             after=tuple(after),
             name=name,
-            tags=birth_tags(stack.name, key, name, stack.tags),
+            tags=born_tags(stack, key),
             birth=service.desired,
         )
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.base.errors import Refused
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import network
-from controller.spec.names import live_name
+from controller.spec.names import born_tags
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
@@ -76,13 +76,13 @@ class SubnetKind:
             key = network.subnet("public", place).key
             zone = zones[place] if place < len(zones) else ""
             turn = place - sum(1 for one in zones[:place] if one)
-            born = birth_tags(stack.name, key, live_name(stack, key), stack.tags)
+            born = born_tags(stack, key)
             yield key, Subnet(network.VPC, cidr, born, zone or None, True, types, turn, taken)
         for place, cidr in enumerate(stack.network.private_subnets):
             key = network.subnet("private", place).key
             own = stack.network.private_zones[place] if stack.network.private_zones else None
             beside = "" if own else Ref(network.subnet("public", place).key, "zone")
-            born = birth_tags(stack.name, key, live_name(stack, key), stack.tags)
+            born = born_tags(stack, key)
             yield key, Subnet(network.VPC, cidr, born, own, False, types, beside=beside)
 
     def observe(

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.aws.reads import keyed
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.base.words import plural
 from controller.engine.reconciler import Change, Observed, spec
-from controller.spec.names import COLOURS, live_name
+from controller.spec.names import COLOURS, born_tags, live_name
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
@@ -75,7 +75,7 @@ class TargetGroupKind:
             check.matcher,
         )
         delay = int(service.deregistration_delay.total_seconds())
-        born = birth_tags(stack.name, key, name, stack.tags)
+        born = born_tags(stack, key)
         targets = "ip" if service.own_address else "instance"  # aws.md 4.3
         return TargetGroup(Ref(Key("vpc", "main")), port, "HTTP", targets, health, delay, name, born)
 

@@ -16,10 +16,10 @@ from controller.aws.client import pages
 from controller.aws.containers import HealthCheck, Sidecar, Volume
 from controller.aws.reads import keyed
 from controller.base.errors import Refused
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.compare import compare
 from controller.engine.reconciler import Change, Observed, spec
-from controller.spec.names import CONTAINER, live_name
+from controller.spec.names import CONTAINER, born_tags, live_name
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
@@ -95,7 +95,7 @@ class TaskDefinitionKind:
             architecture="" if serverless is None else serverless.architecture.upper(),
             name=name,
             service=live_name(stack, Key("service", service.name)),
-            tags=birth_tags(stack.name, key, name, stack.tags),
+            tags=born_tags(stack, key),
         )
 
     def observe(

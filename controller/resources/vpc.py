@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.base.errors import NotYet
-from controller.base.keys import OWNER_TAG, Key, Tags, birth_tags, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
-from controller.spec.names import live_name
+from controller.spec.names import born_tags
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
@@ -44,7 +44,7 @@ class VpcKind:
         if stack.network.vpc:
             yield key, ExistingVpc(stack.network.vpc)
             return
-        yield key, Vpc(stack.network.cidr, birth_tags(stack.name, key, live_name(stack, key), stack.tags))
+        yield key, Vpc(stack.network.cidr, born_tags(stack, key))
 
     def observe(
         self, reads: Reads, wanted: Mapping[Key, Vpc | ExistingVpc], owner: str

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.base.errors import Gone, NotYet, Refused
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, birth_tags, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import network
-from controller.spec.names import live_name
+from controller.spec.names import born_tags
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
@@ -55,7 +55,7 @@ class VpcEndpointKind:
         for service in network.endpoints(stack):
             key = Key(self.kind, service)
             full = f"com.amazonaws.{stack.region}.{service}"
-            born = birth_tags(stack.name, key, live_name(stack, key), stack.tags)
+            born = born_tags(stack, key)
             if service in network.GATEWAYS:
                 yield key, VpcEndpoint(full, "Gateway", network.VPC, born, network.tables(stack))
             else:

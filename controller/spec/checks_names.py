@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from controller.base.keys import Key
+from controller.spec import network
 from controller.spec.check import Check
-from controller.spec.names import LIMITS, live_name, named, why_not
+from controller.spec.names import IDS, LIMITS, live_ids, live_name, named, why_not
 from controller.spec.places import Path
 from controller.spec.schema import near
 from controller.spec.types import Stack
@@ -54,23 +55,39 @@ def _tags(stack: Stack, one: Check) -> None:
 
 def _overrides(stack: Stack, one: Check) -> None:
     """``names`` names what is in the spec, as AWS would let it be named, and nothing twice."""
-    keys = named(stack)
-    known = [str(key) for key in keys]
+    keys, identified = named(stack), _identified(stack)
+    known = [str(key) for key in (*keys, *identified)]
     for address, name in stack.names:
         path: Path = ("names", address)
         key = Key.parse(address)
-        if key is None or key.kind not in LIMITS:
-            kinds = ", ".join(sorted(LIMITS))
+        if key is None or key.kind not in {*LIMITS, *IDS}:
+            kinds = ", ".join(sorted({*LIMITS, *IDS}))
             one.fail(path, "expected kind/name", near(address, known) or f"kinds that have a name: {kinds}")
-        elif key not in keys:
+        elif key not in {*keys, *identified}:
             hint = near(address, [one_of for one_of in known if one_of.startswith(f"{key.kind}/")])
             if all(one.entries_known(section) for section in ("hosts", "services", "registry", "load_balancer")):
                 one.fail(path, "there is no such resource in this spec", hint)
+        elif key.kind in IDS and name.startswith(IDS[key.kind]):
+            continue
+        elif key.kind not in LIMITS:
+            one.fail(path, f'"{name}" is no id of a {key.kind}', f"{IDS[key.kind]}...: it has no name")
         elif why := why_not(key.kind, name):
             one.fail(path, f'"{name}": {why}')
+    given = [(ident, key) for key, ident in live_ids(stack).items()]
+    for ident, key in given:
+        if (first := next(other for same, other in given if same == ident)) != key:
+            one.fail(("names", str(key)), f'"{ident}" is {first} already', "give each its own")
     owners: dict[tuple[str, str], Key] = {}
     for key in sorted(keys, key=lambda one_of: str(one_of) in dict(stack.names)):
         name = live_name(stack, key)
         other = owners.setdefault((key.kind, name), key)
         if other != key:
             one.fail(("names", str(key)), f'"{name}" is the name of {other} too', "give each its own")
+
+
+def _identified(stack: Stack) -> tuple[Key, ...]:
+    """What the stack has that AWS knows by an id only."""
+    if stack.network.vpc:
+        return ()
+    subnets = (*network.public_subnets(stack), *network.private_subnets(stack))
+    return (network.VPC.key, network.INTERNET.key, network.PUBLIC_TABLE.key, *(one.key for one in subnets))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from controller.base.keys import Key
+from controller.base.keys import Key, Tags, birth_tags, owner_tags
 from controller.spec.types import Stack
 
 LIMITS = {
@@ -50,6 +50,14 @@ VALID = {
     "log_group": (r"(?!aws/)[A-Za-z0-9._/#-]+", "letters, digits and ._/#-"),
     "security_group": (r"(?!sg-)[A-Za-z0-9 ._\-:/()#,@\[\]+=&;{}!$*]+", "letters, digits and ._-:/()#,@[]+=&;{}!$*"),
 }  # fmt: skip
+IDS = {
+    # kind that AWS knows by an id only: how the id begins. ``names`` gives one that exists, for adopt to tag
+    "internet_gateway": "igw-",
+    "route_table": "rtb-",
+    "security_group": "sg-",
+    "subnet": "subnet-",
+    "vpc": "vpc-",
+}
 COLOURS = ("blue", "green")  # the two target groups of a service
 CONTAINER = "app"  # the service's own container; its load balancer names it
 _SINGLE = {"main"}  # a stack has one of these: the stack's own name is enough
@@ -58,7 +66,7 @@ _SINGLE = {"main"}  # a stack has one of these: the stack's own name is enough
 def live_name(stack: Stack, key: Key) -> str:
     """The name AWS knows *key* by, cut to AWS's limit with a six-digit hash when it is too long."""
     override = dict(stack.names).get(str(key))
-    if override is not None:
+    if override is not None and not live_id(stack, key):
         return override
     match key.kind:
         case "repository":
@@ -70,6 +78,26 @@ def live_name(stack: Stack, key: Key) -> str:
         case _:
             full = f"{stack.name}-{key.name}"
     return cut(full, LIMITS.get(key.kind, 255))
+
+
+def live_id(stack: Stack, key: Key) -> str:
+    """The id that ``names`` gives to what has no name; "" when it gives none."""
+    override = dict(stack.names).get(str(key), "")
+    prefix = IDS.get(key.kind, "")
+    return override if prefix and override.startswith(prefix) else ""
+
+
+def live_ids(stack: Stack) -> dict[Key, str]:
+    """All of them."""
+    keys = [key for address, _ in stack.names if (key := Key.parse(address)) is not None]
+    return {key: ident for key in keys if (ident := live_id(stack, key))}
+
+
+def born_tags(stack: Stack, key: Key, name: str = "") -> Tags:
+    """Every tag a resource is born with. One that ``names`` names was there before: its ``Name`` is its own."""
+    if str(key) in dict(stack.names):
+        return tuple(sorted({**dict(stack.tags), **owner_tags(stack.name, key)}.items()))
+    return birth_tags(stack.name, key, name or live_name(stack, key), stack.tags)
 
 
 def cut(name: str, limit: int) -> str:

@@ -20,7 +20,7 @@ from controller.aws.client import Aws
 from controller.base.crumbs import SpecCrumb
 from controller.base.keys import SPEC_TAG
 from controller.cli import main
-from controller.modes import loop, session
+from controller.modes import importing, loop, session
 from controller.sandbox.simulated import Simulated
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -176,6 +176,7 @@ def acting(stage: Stage) -> Iterator[Stage]:
         for module in (session, loop):
             patch.setattr(module, "connect", stage.connect)
             patch.setattr(module, "SystemClock", stage.new_clock)
+        patch.setattr(importing, "connect", stage.connect)
         patch.setattr(botocore.endpoint, "time", Hurried)
         yield stage
     stage.reset()

@@ -26,7 +26,7 @@ from controller.spec.schema import schema
 from tests.modes.stage import SPECS, Command, Ended, Hurried
 
 SPEC = str(SPECS / "minimal.yaml")
-NEEDS_SPEC = ("validate", "iam-policy", "plan", "apply", "run", "destroy", "status")
+NEEDS_SPEC = ("validate", "iam-policy", "plan", "apply", "run", "destroy", "adopt", "status")
 COMMANDS = (*NEEDS_SPEC, "watch", "sandbox", "schema", "version")
 
 

@@ -24,6 +24,7 @@ from controller.report.seen import Tick
 from controller.resources import RECONCILERS
 from controller.sandbox.simulated import Simulated
 from controller.spec.load import load
+from controller.spec.names import live_name
 from controller.spec.types import Stack
 from controller.tick import Options, Want, tick
 
@@ -84,8 +85,9 @@ class World:
 
     def push(self) -> None:
         """Push the images the stack asks for, where their repository is there already."""
-        images = {(f"{self.stack.name}/{one.image.repository}", one.image.tag) for one in self.stack.services}
-        for name, tag in images:
+        images = [one.image for one in self.stack.services if one.image.repository]
+        tags = {(live_name(self.stack, Key("repository", str(one.repository))), one.tag) for one in images}
+        for name, tag in tags:
             if name in self.left().get("repository", []):
                 self.sim.door("POST", "image", repository=name, tag=tag)
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from controller.aws.client import Aws
 from controller.base.errors import Gone
-from controller.base.keys import OWNER_TAG
+from controller.base.keys import OWNER_TAG, Key
 
 T = TypeVar("T")
 Item = dict[str, Any]
@@ -21,6 +21,7 @@ class Base:
     owner   the stack: value of the owner tag
     names   kind -> live names wanted in this pass (``{"service": ("shop-web",), ...}``)
     destroying   the pass removes things: what they hold is asked for too
+    ids   those that the spec names of what has no name: they are ours, or are to be adopted
     thorough   what only a list of the whole account can find is looked for too: a pass that removes what is left over
     """
 
@@ -33,12 +34,14 @@ class Base:
         *,
         destroying: bool = False,
         thorough: bool = False,
+        ids: Mapping[Key, str] | None = None,
     ) -> None:
         self.aws = aws
         self.owner = owner
         self.names = names
         self.destroying = destroying
         self.thorough = thorough
+        self.ids = ids or {}
         self._pool = pool
         self._memo: dict[object, Future[Any]] = {}
         self._lock = threading.Lock()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from controller.aws.client import pages
 from controller.aws.reads.base import Base, Item
 from controller.base.errors import Gone
+from controller.base.keys import NAME_TAG, Key
 
 VERSION_MARK = "theseus "  # begins the description of every launch template version we make
 
@@ -15,8 +16,21 @@ VERSION_MARK = "theseus "  # begins the description of every launch template ver
 class Ec2Reads(Base):
     """EC2."""
 
+    def _tagged_or_given(
+        self, kind: str, call: Callable[..., Any], result: str, member: str, filtered: str
+    ) -> list[Item]:
+        """Those with our tag, and those that the spec gives by an id and that do not carry it: under the key it gives
+        them, whatever they say themselves."""
+        found = pages(call, result, Filters=self._tagged())
+        known = {item[member] for item in found}
+        asked = {ident: key for key, ident in self.ids.items() if key.kind == kind and ident not in known}
+        others = pages(call, result, Filters=_of(filtered, *asked)) if asked else []
+        return found + [_called(item, asked[item[member]]) for item in others]
+
     def vpcs(self) -> list[Item]:
-        return self.once("vpcs", lambda: pages(self.aws.ec2.describe_vpcs, "Vpcs", Filters=self._tagged()))
+        return self.once(
+            "vpcs", lambda: self._tagged_or_given("vpc", self.aws.ec2.describe_vpcs, "Vpcs", "VpcId", "vpc-id")
+        )
 
     def vpc_dns_hostnames(self, vpc: str) -> bool:
         """Whether hosts of *vpc* get DNS names (an attribute that DescribeVpcs does not show)."""
@@ -28,7 +42,8 @@ class Ec2Reads(Base):
         return self.once(("vpc_dns_hostnames", vpc), ask)
 
     def subnets(self) -> list[Item]:
-        return self.once("subnets", lambda: pages(self.aws.ec2.describe_subnets, "Subnets", Filters=self._tagged()))
+        ask = self.aws.ec2.describe_subnets
+        return self.once("subnets", lambda: self._tagged_or_given("subnet", ask, "Subnets", "SubnetId", "subnet-id"))
 
     def vpc(self, ident: str) -> Item | None:
         """One VPC by its id, whoever made it; None when there is none (asked by filter: an unknown id is no error)."""
@@ -66,15 +81,20 @@ class Ec2Reads(Base):
 
     def internet_gateways(self) -> list[Item]:
         ask = self.aws.ec2.describe_internet_gateways
-        return self.once("igws", lambda: pages(ask, "InternetGateways", Filters=self._tagged()))
+        ident = ("InternetGatewayId", "internet-gateway-id")
+        return self.once("igws", lambda: self._tagged_or_given("internet_gateway", ask, "InternetGateways", *ident))
 
     def route_tables(self) -> list[Item]:
         ask = self.aws.ec2.describe_route_tables
-        return self.once("route_tables", lambda: pages(ask, "RouteTables", Filters=self._tagged()))
+        ident = ("RouteTableId", "route-table-id")
+        return self.once("route_tables", lambda: self._tagged_or_given("route_table", ask, "RouteTables", *ident))
 
     def security_groups(self) -> list[Item]:
         ask = self.aws.ec2.describe_security_groups
-        return self.once("security_groups", lambda: pages(ask, "SecurityGroups", Filters=self._tagged()))
+        ident = ("GroupId", "group-id")
+        return self.once(
+            "security_groups", lambda: self._tagged_or_given("security_group", ask, "SecurityGroups", *ident)
+        )
 
     def security_group_rules(self) -> list[Item]:
         """Every rule of our groups, foreign ones included (they carry no tag of ours): asked by group id."""
@@ -146,3 +166,8 @@ class Ec2Reads(Base):
 
 def _of(name: str, *values: str) -> list[Any]:
     return [{"Name": name, "Values": list(values)}]
+
+
+def _called(item: Item, key: Key) -> Item:
+    tags = [tag for tag in item.get("Tags", []) if tag["Key"] != NAME_TAG]
+    return {**item, "Tags": [*tags, {"Key": NAME_TAG, "Value": str(key)}]}

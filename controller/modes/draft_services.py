@@ -1,0 +1,176 @@
+"""The part of a drafted spec that is one service. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from controller.aws.forwarding import parse_forwards
+from controller.aws.survey import Item, Survey
+from controller.resources.listener_rule import parse_rule
+from controller.resources.service import parse_service
+from controller.resources.target_group import parse_group
+from controller.resources.task_definition import parse_definition
+from controller.spec.names import CONTAINER
+
+LAST = 50000  # the priority of the rule that takes the place of a listener's default action
+
+
+def service_of(
+    found: Survey,
+    item: Item,
+    name: str,
+    pools: dict[str, str],
+    listeners: dict[str, str],
+    names: dict[str, str],
+    notes: list[str],
+) -> dict[str, Any]:
+    """What the spec says of *item*; *pools* by capacity provider, *listeners* by arn."""
+    live = parse_service(item).as_desired
+    raw = found.definitions[item["taskDefinition"]]
+    task = parse_definition(raw, item["serviceName"]).as_desired
+    names |= {f"service/{name}": item["serviceName"], f"task_definition/{name}": task.name}
+    said: dict[str, Any] = {**_place(found, item, name, pools, notes), "image": _image(found, str(task.image), notes)}
+    said |= {"cpu": task.cpu or 256, "memory": task.memory or task.memory_reservation or 512}
+    if task.memory_reservation and task.memory:
+        said["memory_reservation"] = task.memory_reservation
+    if live.scheduling == "DAEMON":
+        said["daemon"] = True
+    else:
+        said["desired"] = int(item["desiredCount"])
+    if task.port > 0:
+        said["port"] = task.port
+    if task.runs_on != "FARGATE" and task.network_mode != "bridge":
+        said["network_mode"] = task.network_mode
+    own = {variable: value for variable, value in task.environment if "/" not in variable}
+    said |= {"environment": own} if own else {}
+    said |= {"secrets": dict(task.secrets)} if task.secrets else {}
+    said |= {"command": list(task.command)} if task.command else {}
+    said["stop_timeout"] = f"{task.stop_timeout}s"
+    if task.task_role:
+        said["task_role"] = str(task.task_role)
+    if task.execution_role:
+        names[f"role/execution-{name}"] = str(task.execution_role).rsplit("/", 1)[-1]
+    _log(found, name, str(task.log_group), said, names)
+    _traffic(found, item, name, listeners, said, names, notes)
+    if not said.get("daemon"):
+        said["deployment"] = {
+            "min_percent": live.min_percent,
+            "max_percent": live.max_percent,
+            "circuit_breaker": bool(live.circuit_breaker),
+        }
+    others = [one["name"] for one in raw["containerDefinitions"] if one["name"] != CONTAINER]
+    if others and len(raw["containerDefinitions"]) > 1:
+        notes.append(f"service {name}: beside its own container there are {', '.join(others)}: write them as sidecars")
+    elif others:
+        notes.append(f"service {name}: its container is called {others[0]}; apply deploys one called {CONTAINER}")
+    controller = item.get("deploymentController", {}).get("type", "ECS")
+    if controller != "ECS":
+        notes.append(f"service {name} is deployed by {controller}: set its deployment controller to ECS before apply")
+    return said
+
+
+def _place(found: Survey, item: Item, name: str, pools: dict[str, str], notes: list[str]) -> dict[str, Any]:
+    """Where it runs: a pool, Fargate, or a strategy."""
+    strategy = item.get("capacityProviderStrategy", [])
+    serverless = item.get("launchType") == "FARGATE" or any(
+        s["capacityProvider"].startswith("FARGATE") for s in strategy
+    )
+    if serverless:
+        spot = [s["capacityProvider"] for s in strategy] == ["FARGATE_SPOT"]
+        return {"fargate": {"spot": True} if spot else {}}
+    if len(strategy) > 1:
+        return {
+            "capacity": [
+                {"provider": pools[s["capacityProvider"]], "base": s.get("base", 0), "weight": s.get("weight", 0)}
+                for s in strategy
+                if s["capacityProvider"] in pools
+            ]
+        }
+    if strategy and strategy[0]["capacityProvider"] in pools:
+        return {"pool": pools[strategy[0]["capacityProvider"]]}
+    notes.append(f"service {name} has the launch type EC2: apply moves it to the pool's capacity provider")
+    return {"pool": next(iter(pools.values()), "main")}
+
+
+def _image(found: Survey, image: str, notes: list[str]) -> Any:
+    """A tag of a repository of the spec, or the reference as it is."""
+    host, _, path = image.partition("/")
+    repository, _, tag = path.partition(":")
+    known = {one["repositoryName"]: one for one in found.repositories}
+    if host.startswith(f"{found.account}.dkr.ecr.{found.region}.") and repository in known and tag and "@" not in image:
+        return {"repository": spec_name(repository), "tag": tag}
+    return image
+
+
+def spec_name(repository: str) -> str:
+    """What the spec calls a repository."""
+    return re.sub("[^a-z0-9]+", "-", repository.rsplit("/", 1)[-1].lower())[:24].strip("-")
+
+
+def _log(found: Survey, name: str, group: str, said: dict[str, Any], names: dict[str, str]) -> None:
+    live = next((one for one in found.log_groups if one["logGroupName"] == group), None)
+    if live is None:
+        return
+    names[f"log_group/{name}"] = group
+    if days := live.get("retentionInDays"):
+        said["log_retention"] = f"{days}d"
+
+
+def _traffic(
+    found: Survey,
+    item: Item,
+    name: str,
+    listeners: dict[str, str],
+    said: dict[str, Any],
+    names: dict[str, str],
+    notes: list[str],
+) -> None:
+    arns = [one["targetGroupArn"] for one in item.get("loadBalancers", []) if one.get("targetGroupArn")]
+    groups = {one["TargetGroupArn"]: one for one in found.target_groups}
+    if not arns or arns[0] not in groups:
+        return
+    serving = groups[arns[0]]
+    attributes = found.attributes[arns[0]]
+    live = parse_group(serving, attributes, {}).as_desired
+    names[f"target_group/{name}-blue"] = serving["TargetGroupName"]
+    if other := _pair(serving["TargetGroupName"], [one["TargetGroupName"] for one in found.target_groups]):
+        names[f"target_group/{name}-green"] = other
+    said["health"] = {
+        "path": live.health.path,
+        "interval": f"{live.health.interval}s",
+        "timeout": f"{live.health.timeout}s",
+        "healthy": live.health.healthy,
+        "unhealthy": live.health.unhealthy,
+        "matcher": live.health.matcher,
+        "grace": f"{int(item.get('healthCheckGracePeriodSeconds') or 0)}s",
+    }
+    said["deregistration_delay"] = f"{live.deregistration_delay}s"
+    route = _route(found, arns[0], listeners)
+    if route is None:
+        notes.append(f"service {name}: no listener leads to {serving['TargetGroupName']}; give it a route")
+    else:
+        said["route"] = route
+
+
+def _pair(name: str, others: list[str]) -> str:
+    """The group that stands beside *name*, told by its colour."""
+    for mine, other in (("blue", "green"), ("green", "blue")):
+        if mine in name and name.replace(mine, other) in others:
+            return name.replace(mine, other)
+    return ""
+
+
+def _route(found: Survey, group: str, listeners: dict[str, str]) -> dict[str, Any] | None:
+    """The rule that leads to *group*; one that takes everything, last, where it is a listener's default action."""
+    for item in sorted(found.rules, key=lambda one: bool(one["IsDefault"])):
+        if group not in {str(one.group) for one in parse_forwards(item.get("Actions", []))}:
+            continue
+        listener = listeners[item["ListenerArn"]]
+        if item["IsDefault"]:
+            return {"listener": listener, "path": "/*", "priority": LAST}
+        rule = parse_rule(item, {}).as_desired
+        said: dict[str, Any] = {"listener": listener, "priority": rule.priority}
+        said |= {"path": list(rule.paths)} if rule.paths else {}
+        return said | ({"host": list(rule.hosts)} if rule.hosts else {})
+    return None

@@ -1,0 +1,39 @@
+"""import: a spec for what others made, to be read, corrected and adopted. Reads only; nothing is tagged."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+import yaml
+
+from controller.aws.client import connect
+from controller.aws.survey import survey
+from controller.base.errors import Refused
+from controller.modes.draft import Draft, draft
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the spec to stdout."""
+    region = options.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if not region:
+        raise Refused("no region: give --region, or set AWS_REGION")
+    aws = connect(region, options.profile or None)
+    one = draft(survey(aws, options.prefix))
+    sys.stdout.write(written(one, options.prefix))
+    sys.stderr.write("".join(f"note: {note}\n" for note in one.notes))
+    return 0
+
+
+def written(one: Draft, prefix: str) -> str:
+    """The document with what a reader should know at its head."""
+    head = [
+        "# yaml-language-server: $schema=./stack.schema.json",
+        f"# Written by `theseus import --prefix {prefix}`. Read it, then `theseus adopt` it, then `theseus plan` it.",
+        *(f"# - {note}" for note in one.notes),
+    ]
+    document = {key: value for key, value in one.document.items() if key != "names"}
+    body = yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=110)
+    names = yaml.safe_dump({"names": one.document["names"]}, default_flow_style=False, width=110)
+    return "\n".join([*head, body + names])
