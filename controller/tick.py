@@ -22,7 +22,8 @@ from controller.base.errors import ControllerError, Interrupted, Locked, Missing
 from controller.base.keys import Key
 from controller.engine.execute import execute
 from controller.engine.observe import declare, observe
-from controller.engine.plan import OUT_OF_SCOPE, Plan, Scope, plan, plan_destroy
+from controller.engine.plan import Plan, plan, plan_destroy
+from controller.engine.scope import OUT_OF_SCOPE, Scope
 from controller.report.seen import SOON, Tick
 from controller.resources import RECONCILERS
 from controller.rollout import fleet as hands

@@ -10,20 +10,19 @@ refers to it switch over, and a step of the predecessor's own deletes it after t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Set
-from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from controller.base.keys import Key, refs
 from controller.engine.compare import compare
 from controller.engine.graph import edges, live_edges, ordered, resolve
 from controller.engine.reconciler import RISKS, Change, Observed, Reconciler, Risk, looked_up
+from controller.engine.scope import OUT_OF_SCOPE, Scope, held, in_scope, nowhere
 from controller.engine.succession import born_as, family, renamed, settled_names
 
 Action = Literal["none", "read", "create", "update", "replace", "delete"]
 NOT_OURS = "not ours"
-OUT_OF_SCOPE = "out of scope"  # how every note begins that tells what --target and --exclude leave as it is
 NAMED_MAX = 6  # addresses a note lists
 
 
@@ -75,35 +74,6 @@ class Plan:
         return tuple(f"{s.key}: {s.observed.busy}" for s in ours if s.observed is not None and s.observed.busy)
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What the caller allows: replacements by address, deletion of orphans, and a part of the stack.
-
-    `only` and `exclude` are addresses; `only` takes what its resources depend on with them.
-    """
-
-    replace: frozenset[str] = frozenset()
-    prune: bool = False
-    only: frozenset[str] = frozenset()
-    exclude: frozenset[str] = frozenset()
-    judged: bool = False  # every address was found in an earlier pass: what it names may be deleted by now
-
-    def names(self, key: Key) -> bool:
-        """Whether *key* itself is meant, what others depend on aside. A bare kind means all of that kind."""
-        return self.takes(key) and not self.leaves(key)
-
-    def takes(self, key: Key) -> bool:
-        return not self.only or not self.only.isdisjoint(_addresses(key))
-
-    def leaves(self, key: Key) -> bool:
-        return not self.exclude.isdisjoint(_addresses(key))
-
-
-def _addresses(key: Key) -> tuple[str, ...]:
-    """What a person may call it: a further resource of one key is meant by that key, too."""
-    return str(key), str(born_as(key)), key.kind
-
-
 Desired = Mapping[Key, Any]
 Live = Mapping[Key, Observed[Any]]
 Kinds = Mapping[str, Reconciler[Any]]
@@ -112,10 +82,10 @@ Kinds = Mapping[str, Reconciler[Any]]
 def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scope) -> Plan:
     """The steps that make *observed* equal *desired*, parents first."""
     graph = edges(desired)
-    allowed = _in_scope(graph, scope)
+    allowed = in_scope(graph, scope)
     known: dict[Key, Mapping[str, str]] = {}
     steps: list[Step] = []
-    problems = _nowhere(scope, [*desired, *observed])
+    problems = nowhere(scope, [*desired, *observed])
     differs: list[Key] = []
     replaced: dict[Key, Observed[Any]] = {}
     heirs: set[Key] = set()
@@ -159,7 +129,7 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
     doomed = {key: observed[key] for key in orphans if scope.prune and scope.names(key)}
     going = {**doomed, **replaced}
     users = _reversed(live_edges(observed))
-    going = _held(going, observed, users, allowed)
+    going = held(going, observed, users, allowed)
     steps += [_careful(step, steps, replaced) for step in _deletions(going, {})]
     graph = {**graph, **_after_their_users(going, observed, graph)}
     problems += _protected(steps)
@@ -167,18 +137,6 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
     return Plan(
         tuple(steps), _frozen(graph), orphans, tuple(problems), notes + _left(differs), frozenset(graph) - allowed
     )
-
-
-def _nowhere(scope: Scope, keys: Iterable[Key]) -> list[str]:
-    """The addresses of *scope* that name nothing: taken silently, a slip of the pen would leave everything out."""
-    there = {name for key in keys for name in (str(key), key.kind)}
-    found = []
-    asked = frozenset[str]() if scope.judged else scope.only | scope.exclude | scope.replace
-    for address in sorted(asked - there):
-        close = get_close_matches(address, sorted(there), 1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        found.append(f"{address}: no such resource in the spec or in AWS{hint}")
-    return found
 
 
 def plan_destroy(desired: Desired, observed: Live, owner: str) -> Plan:
@@ -237,48 +195,6 @@ def _deletions(live: Live, declared: Mapping[Key, set[Key]]) -> list[Step]:
         else Step(key, "delete", None, live[key], risk="destructive", reason="not wanted")
         for key in reversed(order)
     ]
-
-
-def _held(going: Live, observed: Live, users: Mapping[Key, set[Key]], allowed: Set[Key]) -> dict[Key, Observed[Any]]:
-    """*going*, some of it kept: what something uses that is out of scope, or stays itself; and what would end with it
-    something that stays."""
-    after = dict(going)
-    while True:
-        stays = {key for key in observed if key not in after or after[key].kept}
-        why = {}
-        for key, have in after.items():
-            if have.kept:
-                continue
-            using = {one for one in users[key] if one in stays and (one in after or born_as(one) not in allowed)}
-            ended = {one for one in users if key in users[one] and one in stays} if _ends(have) else set()
-            if using:
-                why[key] = f"{_listed(using)} still uses it, and {_stay(using, allowed)}"
-            elif ended:
-                why[key] = f"it would end the hosts of {_listed(ended)}, which {_stay(ended, allowed)}"
-        if not why:
-            return after
-        after |= {key: replace(after[key], kept=text) for key, text in why.items()}
-
-
-def _ends(have: Observed[Any]) -> bool:
-    return any(item.metadata.get("ends") for item in fields(have.as_desired))
-
-
-def _listed(keys: Iterable[Key]) -> str:
-    return ", ".join(map(str, sorted(keys)))
-
-
-def _stay(keys: Iterable[Key], allowed: Set[Key]) -> str:
-    return "stays" if all(born_as(key) in allowed for key in keys) else f"is {OUT_OF_SCOPE}"
-
-
-def _in_scope(graph: Mapping[Key, set[Key]], scope: Scope) -> set[Key]:
-    keys = {key for key in graph if scope.takes(key)}
-    frontier = set(keys) if scope.only else set()
-    while frontier:
-        frontier = {parent for key in frontier for parent in graph[key]} - keys
-        keys |= frontier
-    return {key for key in keys if not scope.leaves(key)}
 
 
 def _cut_off(step: Step, allowed: set[Key], observed: Live) -> list[str]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from controller.aws.client import Aws, connect
 from controller.base.clock import SystemClock
 from controller.base.errors import Interrupted, Locked, NotYet, Refused, SpecError, Stale
-from controller.engine.plan import Scope
+from controller.engine.scope import Scope
 from controller.modes.known import KnownSpecs
 from controller.spec.load import Loaded, load
 from controller.spec.lookups import Parameters

@@ -16,7 +16,7 @@ from tests.resources.seed import PREFIX, seed
 
 pytestmark = pytest.mark.sandbox
 SHORT: dict[str, Any] = {
-    "hosts": {"main": {"size": {"min": 2, "desired": 3, "max": 6}, "rollout": {"bake": "3s"}}},
+    "hosts": {"main": {"size": {"min": 2, "desired": 2, "max": 6}, "rollout": {"bake": "3s"}}},
     # a health check of its own: the application's count of answers is then that of requests
     "services": {"main": {"desired": 4, "deregistration_delay": "5s", "health": {"path": "/health"}}},
 }

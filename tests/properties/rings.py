@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from controller.base.errors import SpecError
-from controller.engine.plan import Scope
+from controller.engine.scope import Scope
 from controller.sandbox.simulated import Simulated
 from controller.spec.load import load
 from controller.spec.types import Stack

@@ -18,8 +18,8 @@ from controller.base.errors import Missing, Refused
 from controller.base.keys import OWNER_TAG, Key
 from controller.engine.graph import resolve
 from controller.engine.observe import declare, names_of
-from controller.engine.plan import Scope
 from controller.engine.reconciler import Observed, Reconciler
+from controller.engine.scope import Scope
 from controller.report.seen import Tick
 from controller.resources import RECONCILERS
 from controller.sandbox.simulated import Simulated

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from controller.base.keys import OWNER_TAG, Key
-from controller.engine.plan import Scope
+from controller.engine.scope import Scope
 from controller.report.seen import Tick
 from tests.resources.stacks import World, built, converge, stack_of
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from controller.engine.plan import Scope
+from controller.engine.scope import Scope
 from tests.resources.stacks import SPECS, World, begin, built, converge, stack_of
 
 PRUNE = Scope(prune=True)

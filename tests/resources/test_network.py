@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from controller.base.errors import Refused
-from controller.engine.plan import Scope
+from controller.engine.scope import Scope
 from controller.report.seen import Tick
 from controller.resources.subnet import ExistingSubnet, default_route, judge_place, judge_routes
 from controller.sandbox.simulated import Simulated

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from controller.engine.plan import Scope
+from controller.engine.scope import Scope
 from controller.engine.succession import born_as
 from tests.resources.stacks import SPECS, World, built, stack_of
 

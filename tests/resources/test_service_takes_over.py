@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.engine.plan import Scope
+from controller.engine.scope import Scope
 from controller.engine.succession import born_as
 from tests.resources.stacks import SPECS, World, built, converge, stack_of
 from tests.resources.test_left_in_use import spec, tasks

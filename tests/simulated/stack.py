@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.aws.client import Aws
-from controller.engine.plan import Scope
+from controller.engine.scope import Scope
 from controller.report.journal import Journal
 from controller.report.seen import Tick, outcome
 from controller.sandbox.simulated import Simulated

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from controller.engine.plan import Scope
+from controller.engine.scope import Scope
 from controller.modes import plan as planning
 from controller.report.seen import Tick, outcome
 from controller.spec.types import Stack

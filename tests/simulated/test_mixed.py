@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from controller.engine.plan import Scope
+from controller.engine.scope import Scope
 from controller.tick import tick
 from tests.simulated.stack import Simulation
 
