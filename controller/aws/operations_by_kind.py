@@ -78,10 +78,14 @@ BY_KIND: Mapping[str, Calls] = {
         "autoscaling": "delete_lifecycle_hook describe_auto_scaling_groups describe_lifecycle_hooks put_lifecycle_hook",
     },
     "listener": {
+        "ecs": (
+            "describe_container_instances describe_services describe_tasks list_container_instances list_services "
+            "list_tasks"
+        ),
         "elbv2": (
-            "add_listener_certificates add_tags create_listener delete_listener describe_listener_certificates "
-            "describe_listeners describe_load_balancers describe_rules describe_tags describe_target_groups "
-            "modify_listener remove_listener_certificates"
+            "add_listener_certificates add_tags create_listener delete_listener deregister_targets "
+            "describe_listener_certificates describe_listeners describe_load_balancers describe_rules describe_tags "
+            "describe_target_groups describe_target_health modify_listener remove_listener_certificates"
         ),
         "resourcegroupstaggingapi": "get_resources",
     },
@@ -235,8 +239,8 @@ LEASE: Calls = {"dynamodb": "create_table delete_item delete_table get_item put_
 IMPORT: Calls = {  # what a stack of others is made of (`aws/survey.py`)
     "autoscaling": "describe_auto_scaling_groups",
     "ec2": (
-        "describe_internet_gateways describe_launch_template_versions describe_route_tables describe_security_groups "
-        "describe_subnets describe_vpc_attribute describe_vpcs"
+        "describe_internet_gateways describe_launch_template_versions describe_network_interfaces "
+        "describe_route_tables describe_security_groups describe_subnets describe_vpc_attribute describe_vpcs"
     ),
     "ecr": "describe_repositories",
     "ecs": (
@@ -244,8 +248,8 @@ IMPORT: Calls = {  # what a stack of others is made of (`aws/survey.py`)
         "describe_task_definition describe_tasks list_clusters list_container_instances list_services list_tasks"
     ),
     "elbv2": (
-        "describe_listeners describe_load_balancer_attributes describe_load_balancers describe_rules "
-        "describe_target_group_attributes describe_target_groups"
+        "describe_listener_certificates describe_listeners describe_load_balancer_attributes describe_load_balancers "
+        "describe_rules describe_target_group_attributes describe_target_groups"
     ),
     "iam": "get_instance_profile list_attached_role_policies",
     "logs": "describe_log_groups",

@@ -28,17 +28,20 @@ class Survey:
     cluster: Item
     services: list[Item] = field(default_factory=list)
     definitions: dict[str, Item] = field(default_factory=dict)
+    scaled: dict[str, Item] = field(default_factory=dict)  # by name: what Application Auto Scaling knows of a service
     providers: list[Item] = field(default_factory=list)
     groups: list[Item] = field(default_factory=list)
     templates: dict[str, Item] = field(default_factory=dict)
     balancer: Item | None = None
     listeners: list[Item] = field(default_factory=list)
     rules: list[Item] = field(default_factory=list)
+    certificates: dict[str, list[str]] = field(default_factory=dict)  # further ones of a listener
     target_groups: list[Item] = field(default_factory=list)
     attributes: dict[str, dict[str, str]] = field(default_factory=dict)
     vpc: Item | None = None
     dns_hostnames: bool = True
     subnets: list[Item] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)  # what else lives in the VPC
     route_tables: list[Item] = field(default_factory=list)
     gateways: list[Item] = field(default_factory=list)
     security_groups: dict[str, Item] = field(default_factory=dict)
@@ -64,7 +67,7 @@ def survey(aws: Aws, prefix: str) -> Survey:
 def _cluster(aws: Aws, prefix: str) -> Item:
     arns: list[Any] = pages(aws.ecs.list_clusters, "clusterArns", "nextToken")
     names = sorted(arn.rsplit("/", 1)[-1] for arn in arns)
-    mine = [name for name in names if name == prefix or name.startswith(prefix)]
+    mine = [name for name in names if name == prefix] or [name for name in names if name.startswith(prefix)]
     if len(mine) != 1:
         there = f"there are {', '.join(names)}" if names else f"there is none in {aws.region}"
         words = f"the clusters {', '.join(mine)} begin" if mine else "no cluster begins"
@@ -74,6 +77,12 @@ def _cluster(aws: Aws, prefix: str) -> Item:
 
 def _services(aws: Aws, found: Survey) -> None:
     found.services = [one for one in services_of(aws, found.cluster["clusterName"]) if one["status"] == "ACTIVE"]
+    cluster = found.cluster["clusterName"]
+    wanted: Any = [f"service/{cluster}/{one['serviceName']}" for one in found.services]
+    if wanted:
+        calls = aws.applicationautoscaling
+        targets = pages(calls.describe_scalable_targets, "ScalableTargets", ServiceNamespace="ecs", ResourceIds=wanted)
+        found.scaled = {one["ResourceId"].rsplit("/", 1)[-1]: one for one in targets}
     found.services.sort(key=lambda one: str(one["serviceName"]))
     for arn in sorted({one["taskDefinition"] for one in found.services}):
         found.definitions[arn] = dict(aws.ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"])
@@ -131,6 +140,11 @@ def _balancer(aws: Aws, found: Survey) -> None:
         found.listeners.sort(key=lambda one: int(one["Port"]))
         for listener in found.listeners:
             rules = pages(elbv2.describe_rules, "Rules", "Marker", ListenerArn=listener["ListenerArn"])
+            if listener["Protocol"] == "HTTPS":
+                arn_of = listener["ListenerArn"]
+                listed = pages(elbv2.describe_listener_certificates, "Certificates", "Marker", ListenerArn=arn_of)
+                further = sorted(one["CertificateArn"] for one in listed if not one.get("IsDefault"))
+                found.certificates[arn_of] = further
             found.rules += [{**rule, "ListenerArn": listener["ListenerArn"]} for rule in rules]
 
 
@@ -162,8 +176,24 @@ def _network(aws: Aws, found: Survey) -> None:
         found.dns_hostnames = bool(answer["EnableDnsHostnames"]["Value"])
         found.route_tables = _listed(ec2.describe_route_tables, "RouteTables", "vpc-id", [vpc])
         found.gateways = _listed(ec2.describe_internet_gateways, "InternetGateways", "attachment.vpc-id", [vpc])
+        found.strangers = _strangers(aws, found, vpc)
     described = _listed(ec2.describe_security_groups, "SecurityGroups", "group-id", groups)
     found.security_groups = {one["GroupId"]: one for one in described}
+
+
+def _strangers(aws: Aws, found: Survey, vpc: str) -> list[str]:
+    """Subnets and network interfaces of *vpc* that belong to none of what was found."""
+    mine = {one["SubnetId"] for one in found.subnets}
+    subnets = [one["SubnetId"] for one in _listed(aws.ec2.describe_subnets, "Subnets", "vpc-id", [vpc])]
+    members = {one["InstanceId"] for group in found.groups for one in group["Instances"]}
+    balancer = f"ELB app/{found.balancer['LoadBalancerName']}/" if found.balancer is not None else "none"
+    interfaces = [
+        one["NetworkInterfaceId"]
+        for one in _listed(aws.ec2.describe_network_interfaces, "NetworkInterfaces", "vpc-id", [vpc])
+        if one.get("Attachment", {}).get("InstanceId") not in members
+        and not str(one.get("Description", "")).startswith((balancer, "arn:aws:ecs:"))
+    ]
+    return sorted({*subnets} - mine) + sorted(interfaces)
 
 
 def _roles(aws: Aws, found: Survey) -> None:

@@ -257,8 +257,7 @@ def _needs_leave(step: Step) -> str:
 def _protected(steps: Iterable[Step]) -> list[str]:
     """The deletions that AWS would refuse."""
     return [
-        f"{s.key}: {s.observed.protected}: AWS would not delete it, and nothing is deleted. Set deletion_protection: "
-        "false, apply, and try again"
+        f"{s.key}: {s.observed.protected}, and nothing is deleted"
         for s in steps
         if s.observed is not None and s.observed.protected and s.action in {"delete", "replace"}
     ]

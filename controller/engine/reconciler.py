@@ -82,7 +82,8 @@ class Observed(Generic[D]):
     owner   the value of its owner tag; None when it has none. Only `owner == stack` makes it ours to change.
     kept    why destroy must leave it ("holds 3 images, on_destroy: retain"); "" when destroy removes it.
     busy    why it cannot be used by others yet ("provisioning"); "" when it can. Dependents wait.
-    protected   why AWS would not delete it ("deletion protection is on"); "" when it would. Nothing is deleted then.
+    protected   why it must not be deleted, and what to do ("deletion protection is on ..."); "" when it may. Nothing is
+                deleted then.
     gone    it is on its way out (deleting, DRAINING): counts as absent for creating, as present for destroying.
     notes   lines for the reader of a plan: foreign rules, a newer AMI, ...
     problems   why nothing can be built on it as it stands: the plan is refused with them.

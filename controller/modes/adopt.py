@@ -67,7 +67,9 @@ def _show(found: tuple[Adoption, ...], session: Session) -> None:
         sys.stderr.write(f"    {one.key!s:{width}}  {one.name}\n")
         for tag, before in one.changed:
             sys.stderr.write(f"    {'':{width}}  ~ {tag}: {before} -> {dict(one.tags)[tag]}\n")
-    sys.stderr.write(f"\nAdopt: {plural(len(found), 'resource')}.\n")
+    sys.stderr.write(
+        f"\nAdopt: {plural(len(found), 'resource')}. They are the stack's then: `destroy` removes them, too.\n"
+    )
 
 
 def _report(options: argparse.Namespace, session: Session, taken: tuple[Adoption, ...]) -> None:

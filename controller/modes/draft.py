@@ -10,9 +10,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from controller.aws.forwarding import parse_forwards
 from controller.aws.survey import Item, Survey
+from controller.base.errors import Refused
 from controller.modes.draft_hosts import pool_of
-from controller.modes.draft_services import service_of, spec_name
+from controller.modes.draft_services import groups_of, service_of, spec_name
 from controller.resources.listener import Redirect, parse_default
 from controller.resources.subnet import ANYWHERE
 
@@ -38,11 +40,8 @@ def draft(found: Survey) -> Draft:
     if found.balancer is not None:
         one.document["load_balancer"] = _balancer(found, one, listeners)
     one.document["cluster"] = _cluster(found, one)
-    pools = {
-        g["AutoScalingGroupName"]: _pool_name(found, g)
-        for g in found.groups
-        if g["AutoScalingGroupName"] in found.templates
-    }
+    grouped = [g["AutoScalingGroupName"] for g in found.groups if g["AutoScalingGroupName"] in found.templates]
+    pools = _unique(found, grouped, "asg", "ecs", "hosts", "group") if len(grouped) != 1 else {grouped[0]: "main"}
     one.notes += [
         f"{g['AutoScalingGroupName']} has no launch template: it is left out"
         for g in found.groups
@@ -54,7 +53,7 @@ def draft(found: Survey) -> Draft:
             for group in found.groups
             if (pool := pools.get(group["AutoScalingGroupName"]))
         }
-    services = {item["serviceName"]: _short(found, item["serviceName"], "svc", "service") for item in found.services}
+    services = _unique(found, [item["serviceName"] for item in found.services], "svc", "service")
     if services:
         one.document["services"] = {
             services[item["serviceName"]]: service_of(
@@ -62,8 +61,18 @@ def draft(found: Survey) -> Draft:
             )
             for item in found.services
         }
-    one.document["names"] = dict(sorted(one.names.items()))
+    one.document["names"] = _once(one)
     return one
+
+
+def _once(one: Draft) -> dict[str, str]:
+    """The names, each thing once: what several share belongs to the first, and apply makes the others theirs."""
+    owners: dict[tuple[str, str], str] = {}
+    for address, name in sorted(one.names.items()):
+        first = owners.setdefault((address.partition("/")[0], name), address)
+        if first != address:
+            one.notes.append(f"{name} is {first} and {address}: named once, apply makes a {address} of its own")
+    return {address: name for (_, name), address in sorted(owners.items(), key=lambda item: item[1])}
 
 
 def _stack(prefix: str) -> str:
@@ -82,10 +91,12 @@ def _short(found: Survey, name: str, *usual: str) -> str:
     return re.sub("^[^a-z]+", "", "-".join(kept))[:24].strip("-") or "main"
 
 
-def _pool_name(found: Survey, group: Item) -> str:
-    if len(found.groups) == 1:
-        return "main"
-    return _short(found, group["AutoScalingGroupName"], "asg", "ecs", "hosts", "group")
+def _unique(found: Survey, names: list[str], *usual: str) -> dict[str, str]:
+    """What the spec calls each of *names*: two that come out alike keep their full names."""
+    short = {name: _short(found, name, *usual) for name in names}
+    alike = {name for name in names if sum(1 for other in short.values() if other == short[name]) > 1}
+    whole = {name: re.sub("[^a-z0-9]+", "-", name.lower())[-24:].lstrip("-0123456789") for name in alike}
+    return {name: whole.get(name, short[name]) for name in names}
 
 
 def _provided(found: Survey, pools: dict[str, str]) -> dict[str, str]:
@@ -100,13 +111,18 @@ def _provided(found: Survey, pools: dict[str, str]) -> dict[str, str]:
 # ------------------------------------------------------------------------------------------------ network
 def _network(found: Survey, one: Draft) -> dict[str, Any]:
     """A network of the stack's own where it has the form of one of ours; else used as it is, and never changed."""
-    assert found.vpc is not None
+    if found.vpc is None:
+        raise Refused(f"{found.cluster['clusterName']} has no services and no hosts: there is no network to find it by")
     vpc = found.vpc["VpcId"]
     ids = [subnet["SubnetId"] for subnet in found.subnets]
     table, gateway = _public_table(found, ids), next((item["InternetGatewayId"] for item in found.gateways), "")
     zones = [subnet["AvailabilityZone"] for subnet in found.subnets]
     open_ = all(subnet.get("MapPublicIpOnLaunch") for subnet in found.subnets)
-    if table and gateway and open_ and found.dns_hostnames and len(set(zones)) == len(zones):
+    ours = table and gateway and open_ and found.dns_hostnames and len(set(zones)) == len(zones)
+    if found.strangers:
+        more = f" and {len(found.strangers) - 2} more" if len(found.strangers) > 2 else ""
+        one.notes.append(f"others live in {vpc}, too ({', '.join(found.strangers[:2])}{more})")
+    elif ours:
         one.names |= {"vpc/main": vpc, "internet_gateway/main": gateway, "route_table/public": table}
         one.names |= {f"subnet/public-{place}": ident for place, ident in enumerate(ids, 1)}
         blocks = [subnet["CidrBlock"] for subnet in found.subnets]
@@ -161,7 +177,7 @@ def _balancer(found: Survey, one: Draft, names: dict[str, str]) -> dict[str, Any
         if item["IpProtocol"] == "-1" or any(int(item["FromPort"]) <= port <= int(item["ToPort"]) for port in ports)
     }
     said: dict[str, Any] = {"allow": sorted(blocks)}
-    said["listeners"] = {names[item["ListenerArn"]]: _listener(item, ports, one) for item in found.listeners}
+    said["listeners"] = {names[item["ListenerArn"]]: _listener(found, item, ports, one) for item in found.listeners}
     attributes = found.attributes[found.balancer["LoadBalancerArn"]]
     if (idle := attributes.get("idle_timeout.timeout_seconds", "60")) != "60":
         said["idle_timeout"] = f"{idle}s"
@@ -180,17 +196,22 @@ def _balancer(found: Survey, one: Draft, names: dict[str, str]) -> dict[str, Any
     return said
 
 
-def _listener(item: Item, ports: dict[int, str], one: Draft) -> dict[str, Any]:
+def _listener(found: Survey, item: Item, ports: dict[int, str], one: Draft) -> dict[str, Any]:
     said: dict[str, Any] = {"port": int(item["Port"])}
     if item["Protocol"] == "HTTPS":
         said |= {"certificate": item["Certificates"][0]["CertificateArn"], "policy": item.get("SslPolicy", "")}
+        said |= {"certificates": more} if (more := found.certificates.get(item["ListenerArn"])) else {}
     match parse_default(item.get("DefaultActions", [])):
         case Redirect(port=port) if port.isdigit() and ports.get(int(port), ""):
             said["redirect"] = ports[int(port)]
         case Redirect():
             one.notes.append(f"the listener on port {item['Port']} redirects elsewhere: apply makes it answer 404")
         case _:
-            pass
+            groups = {str(forward.group) for forward in parse_forwards(item.get("DefaultActions", []))}
+            leads = {arn for service in found.services for arn in groups_of(service)}
+            others = sorted(arn.rsplit("/", 2)[-2] for arn in groups - leads)
+            if others:
+                one.notes.append(f"port {item['Port']} forwards to {', '.join(others)} by default: left alone")
     return said
 
 

@@ -30,7 +30,7 @@ def service_of(
     raw = found.definitions[item["taskDefinition"]]
     task = parse_definition(raw, item["serviceName"]).as_desired
     names |= {f"service/{name}": item["serviceName"], f"task_definition/{name}": task.name}
-    said: dict[str, Any] = {**_place(found, item, name, pools, notes), "image": _image(found, str(task.image), notes)}
+    said: dict[str, Any] = {**_place(item, name, pools, names, notes), "image": _image(found, str(task.image), notes)}
     said |= {"cpu": task.cpu or 256, "memory": task.memory or task.memory_reservation or 512}
     if task.memory_reservation and task.memory:
         said["memory_reservation"] = task.memory_reservation
@@ -63,34 +63,55 @@ def service_of(
     if others and len(raw["containerDefinitions"]) > 1:
         notes.append(f"service {name}: beside its own container there are {', '.join(others)}: write them as sidecars")
     elif others:
-        notes.append(f"service {name}: its container is called {others[0]}; apply deploys one called {CONTAINER}")
+        notes.append(f"service {name}: its container is called {others[0]}: deploy one called {CONTAINER} before apply")
+    if scaled := found.scaled.get(item["serviceName"]):
+        low, high = scaled["MinCapacity"], scaled["MaxCapacity"]
+        notes.append(
+            f"service {name} is scaled by others from {low} to {high}: write `scaling`, or apply sets `desired`"
+        )
     controller = item.get("deploymentController", {}).get("type", "ECS")
     if controller != "ECS":
         notes.append(f"service {name} is deployed by {controller}: set its deployment controller to ECS before apply")
     return said
 
 
-def _place(found: Survey, item: Item, name: str, pools: dict[str, str], notes: list[str]) -> dict[str, Any]:
+def _place(item: Item, name: str, pools: dict[str, str], names: dict[str, str], notes: list[str]) -> dict[str, Any]:
     """Where it runs: a pool, Fargate, or a strategy."""
     strategy = item.get("capacityProviderStrategy", [])
     serverless = item.get("launchType") == "FARGATE" or any(
         s["capacityProvider"].startswith("FARGATE") for s in strategy
     )
     if serverless:
+        _own_groups(item, name, names, notes)
+        if len(strategy) > 1:
+            return {"capacity": [_share(one, one["capacityProvider"]) for one in strategy]}
         spot = [s["capacityProvider"] for s in strategy] == ["FARGATE_SPOT"]
         return {"fargate": {"spot": True} if spot else {}}
+    if item.get("networkConfiguration"):
+        _own_groups(item, name, names, notes)
     if len(strategy) > 1:
         return {
-            "capacity": [
-                {"provider": pools[s["capacityProvider"]], "base": s.get("base", 0), "weight": s.get("weight", 0)}
-                for s in strategy
-                if s["capacityProvider"] in pools
-            ]
+            "capacity": [_share(s, pools[s["capacityProvider"]]) for s in strategy if s["capacityProvider"] in pools]
         }
     if strategy and strategy[0]["capacityProvider"] in pools:
         return {"pool": pools[strategy[0]["capacityProvider"]]}
     notes.append(f"service {name} has the launch type EC2: apply moves it to the pool's capacity provider")
     return {"pool": next(iter(pools.values()), "main")}
+
+
+def _share(one: Item, provider: str) -> dict[str, Any]:
+    return {"provider": provider, "base": one.get("base", 0), "weight": one.get("weight", 0)}
+
+
+def _own_groups(item: Item, name: str, names: dict[str, str], notes: list[str]) -> None:
+    """Security groups of tasks with addresses of their own: the first is the service's, which databases may admit."""
+    first, *others = item.get("networkConfiguration", {}).get("awsvpcConfiguration", {}).get("securityGroups", []) or [
+        ""
+    ]
+    if first:
+        names[f"security_group/tasks-{name}"] = first
+    if others:
+        notes.append(f"service {name}: apply takes the security groups {', '.join(others)} off its tasks")
 
 
 def _image(found: Survey, image: str, notes: list[str]) -> Any:
@@ -101,6 +122,11 @@ def _image(found: Survey, image: str, notes: list[str]) -> Any:
     if host.startswith(f"{found.account}.dkr.ecr.{found.region}.") and repository in known and tag and "@" not in image:
         return {"repository": spec_name(repository), "tag": tag}
     return image
+
+
+def groups_of(item: Item) -> list[str]:
+    """The target groups of a service, by arn."""
+    return [one["targetGroupArn"] for one in item.get("loadBalancers", []) if one.get("targetGroupArn")]
 
 
 def spec_name(repository: str) -> str:
@@ -126,7 +152,7 @@ def _traffic(
     names: dict[str, str],
     notes: list[str],
 ) -> None:
-    arns = [one["targetGroupArn"] for one in item.get("loadBalancers", []) if one.get("targetGroupArn")]
+    arns = groups_of(item)
     groups = {one["TargetGroupArn"]: one for one in found.target_groups}
     if not arns or arns[0] not in groups:
         return
@@ -146,7 +172,12 @@ def _traffic(
         "grace": f"{int(item.get('healthCheckGracePeriodSeconds') or 0)}s",
     }
     said["deregistration_delay"] = f"{live.deregistration_delay}s"
-    route = _route(found, arns[0], listeners)
+    routes = _routes(found, arns[0], listeners, notes)
+    route = routes[0] if routes else None
+    if len(routes) > 1:
+        notes.append(
+            f"service {name} has {len(routes)} ways in, the spec one: {routes[1:]} stay as they are, of others"
+        )
     if route is None:
         notes.append(f"service {name}: no listener leads to {serving['TargetGroupName']}; give it a route")
     else:
@@ -161,16 +192,23 @@ def _pair(name: str, others: list[str]) -> str:
     return ""
 
 
-def _route(found: Survey, group: str, listeners: dict[str, str]) -> dict[str, Any] | None:
-    """The rule that leads to *group*; one that takes everything, last, where it is a listener's default action."""
-    for item in sorted(found.rules, key=lambda one: bool(one["IsDefault"])):
+def _routes(found: Survey, group: str, listeners: dict[str, str], notes: list[str]) -> list[dict[str, Any]]:
+    """The rules that lead to *group*, what takes everything first: such a rule takes the place of a default action."""
+    said: list[dict[str, Any]] = []
+    for item in sorted(found.rules, key=lambda one: not one["IsDefault"]):
         if group not in {str(one.group) for one in parse_forwards(item.get("Actions", []))}:
             continue
         listener = listeners[item["ListenerArn"]]
         if item["IsDefault"]:
-            return {"listener": listener, "path": "/*", "priority": LAST}
+            said.append({"listener": listener, "path": "/*", "priority": LAST})
+            continue
         rule = parse_rule(item, {}).as_desired
-        said: dict[str, Any] = {"listener": listener, "priority": rule.priority}
-        said |= {"path": list(rule.paths)} if rule.paths else {}
-        return said | ({"host": list(rule.hosts)} if rule.hosts else {})
-    return None
+        if strange := [path for path in rule.paths if path.startswith("and ")]:
+            notes.append(
+                f"rule {rule.priority} of {listener} matches {', '.join(strange)}, too: write its route by hand"
+            )
+            continue
+        one: dict[str, Any] = {"listener": listener, "priority": rule.priority}
+        one |= {"path": list(rule.paths)} if rule.paths else {}
+        said.append(one | ({"host": list(rule.hosts)} if rule.hosts else {}))
+    return said

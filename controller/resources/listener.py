@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.aws.client import pages
+from controller.aws.forwarding import parse_forwards
 from controller.aws.reads import apart
 from controller.base.errors import Underway
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, key_of, lasting_tags
-from controller.base.words import plural
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import types
-from controller.spec.names import born_tags
+from controller.spec.names import COLOURS, born_tags, live_name
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
@@ -62,7 +62,7 @@ class Listener:
     default: Answer | Redirect | str = spec()
     tags: Tags = spec(subset=True, risk="cosmetic")
     after: tuple[str | Ref, ...] = spec(compare=False, default=())  # the listener it redirects to is there first
-    rules: int = spec(compare=False, default=0)  # how many routes are on it
+    takes: tuple[tuple[int, str], ...] = spec(compare=False, default=())  # (priority, group) of routes for everything
 
 
 class ListenerKind:
@@ -87,7 +87,7 @@ class ListenerKind:
                     NOT_FOUND if listener.redirect is None else _redirect(listeners[listener.redirect]),
                     born_tags(stack, key),
                     (Ref(Key(self.kind, listener.redirect), "arn"),) if listener.redirect is not None else (),
-                    sum(1 for one in stack.services if one.route is not None and one.route.listener == listener.name),
+                    _takes(stack, listener.name),
                 ),
             )
 
@@ -100,7 +100,11 @@ class ListenerKind:
             arn, live = item["ListenerArn"], reads.elb_tags().get(item["ListenerArn"], {})
             if key := key_of(live, self.kind) or by_port.get(item["Port"]):
                 certificates = reads.listener_certificates(arn) if arn in secure else []
-                found.append((key, arn, parse_listener(item, certificates, live)))
+                one = _of_others(parse_listener(item, certificates, live), item, wanted.get(key))
+                strange = foreign_rules(reads, arn) if reads.destroying else ()
+                found.append(
+                    (key, arn, replace(one, protected=f"has rules of others ({', '.join(strange)})" if strange else ""))
+                )
         return apart(found)
 
     def create(self, aws: Aws, key: Key, desired: Listener) -> Mapping[str, str]:
@@ -126,7 +130,7 @@ class ListenerKind:
             request |= {"Port": desired.port, "Protocol": desired.protocol}
         if fields & {"protocol", "certificate", "policy"}:
             request |= _secured(desired)
-        missing = _missing(aws, arn, observed.as_desired, desired) if "default" in fields else 0
+        missing = "default" in fields and not _taken(aws, arn, observed.as_desired, desired)
         if "default" in fields and not missing:
             request["DefaultActions"] = _actions(desired)
         if request:
@@ -136,20 +140,56 @@ class ListenerKind:
         if "tags" in fields:
             aws.elbv2.add_tags(ResourceArns=[arn], Tags=tags.pascal(desired.tags))
         if missing:
-            raise Underway(f"it forwards what no rule matches until {plural(missing, 'more rule')} of ours is there")
+            raise Underway("it forwards what no rule matches until the rule of ours is there that takes its place")
         return {}
 
     def delete(self, aws: Aws, observed: Observed[Listener]) -> None:
         aws.elbv2.delete_listener(ListenerArn=observed.outputs["arn"])
 
 
-def _missing(aws: Aws, arn: str, live: Listener, desired: Listener) -> int:
-    """How many rules a listener lacks that served with its default action so far, as one that others made may: until
-    they are there, an answer in its place would be a gap."""
+def _takes(stack: Stack, listener: str) -> tuple[tuple[int, str], ...]:
+    """The routes on *listener* that match everything: their rules can take the place of its default action."""
+    return tuple(
+        (one.route.priority, live_name(stack, Key("target_group", f"{one.name}-{colour}")))
+        for one in stack.services
+        if one.route is not None and one.route.listener == listener and "/*" in one.route.path and not one.route.host
+        for colour in COLOURS
+    )
+
+
+def _forwarded(actions: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The names of the target groups that *actions* lead to."""
+    return {str(one.group).rsplit("/", 2)[-2] for one in parse_forwards(list(actions))}
+
+
+def _of_others(one: Observed[Listener], item: Mapping[str, Any], wanted: Listener | None) -> Observed[Listener]:
+    """*one*; where its default action serves with a group that no rule of ours takes over, it is left alone."""
+    groups = _forwarded(item.get("DefaultActions", []))
+    if wanted is None or not groups or groups <= {name for _, name in wanted.takes}:
+        return one
+    words = f"what no rule matches goes to {', '.join(sorted(groups))}: left alone, no route for /* takes it over"
+    return replace(one, as_desired=replace(one.as_desired, default=wanted.default), notes=(*one.notes, words))
+
+
+def _taken(aws: Aws, arn: str, live: Listener, desired: Listener) -> bool:
+    """Whether a rule of ours is there for what a listener served with its default action so far, as one that others
+    made may: until then, an answer in its place would be a gap."""
     if live.default != FORWARD:
-        return 0
+        return True
     there = pages(aws.elbv2.describe_rules, "Rules", "Marker", ListenerArn=arn)
-    return max(0, desired.rules - sum(1 for rule in there if not rule["IsDefault"]))
+    serving = {str(one["Priority"]): _forwarded(one.get("Actions", [])) for one in there if not one["IsDefault"]}
+    return any(name in serving.get(str(priority), set()) for priority, name in desired.takes)
+
+
+def foreign_rules(reads: Reads, listener: str) -> tuple[str, ...]:
+    """What rules without our tag match on *listener*, in words."""
+    return tuple(
+        f"priority {one['Priority']}"
+        for one in reads.rules()
+        if one["ListenerArn"] == listener
+        and not one["IsDefault"]
+        and OWNER_TAG not in reads.elb_tags().get(one["RuleArn"], {})
+    )
 
 
 def parse_listener(

@@ -139,7 +139,11 @@ def parse_balancer(
     )
     state = item.get("State", {}).get("Code", "active")
     busy = "" if state in {"active", "active_impaired"} else state
-    protected = "deletion protection is on" if as_desired.deletion_protection else ""
+    protected = (
+        "deletion protection is on: AWS would not delete it (set deletion_protection: false, apply, and try again)"
+        if as_desired.deletion_protection
+        else ""
+    )
     return Observed(as_desired, _outputs(item), live.get(OWNER_TAG), busy=busy, protected=protected)
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from controller.aws.forwarding import parse_forwards
 from controller.aws.survey import survey
 from controller.base.errors import Refused
 from controller.base.keys import Key
 from controller.engine.adopt import adopt, adoptions, held
 from controller.modes.draft import draft
+from controller.modes.draft_services import _place
 from controller.modes.importing import written
 from controller.sandbox.simulated import Simulated
 from controller.spec.load import load
@@ -75,7 +78,7 @@ def test_what_was_adopted_is_listed_with_exactly_what_differs_and_then_nothing_d
         "security_group/hosts-main": ["rules"],  # dynamic ports, without which nothing reached its tasks
         "service/main": ["capacity", "placement", "zone_rebalancing"],
     }
-    converge(found)
+    converge(found, pause=timedelta(seconds=5))
     assert found.tick().plan.pending == ()
     assert taken(found) == []
 
@@ -94,3 +97,138 @@ def test_what_another_stack_owns_is_not_adopted(found: World) -> None:
 
     assert held(plan) == ("role/execution-main: belongs to stack other",)
     assert Key("role", "execution-main") not in {one.key for one in adoptions(plan)}
+
+
+def rules_of(world: World) -> dict[str, list[str]]:
+    """What the listener does, by priority: the names of groups it forwards to."""
+    elb = world.aws.elbv2
+    (balancer,) = elb.describe_load_balancers(Names=[f"{PREFIX}-alb"])["LoadBalancers"]
+    (listener,) = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    rules = elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
+    return {
+        rule["Priority"]: sorted(str(one.group).split("/")[-2] for one in parse_forwards(list(rule["Actions"])))
+        for rule in rules
+    }
+
+
+def add_rule(world: World, priority: int, path: str, group: str) -> None:
+    elb = world.aws.elbv2
+    (balancer,) = elb.describe_load_balancers(Names=[f"{PREFIX}-alb"])["LoadBalancers"]
+    (listener,) = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    condition: Any = {"Field": "path-pattern", "PathPatternConfig": {"Values": [path]}}
+    elb.create_rule(
+        ListenerArn=listener["ListenerArn"],
+        Priority=priority,
+        Conditions=[condition],
+        Actions=[{"Type": "forward", "TargetGroupArn": group}],
+    )
+
+
+def billing(world: World) -> str:
+    """A target group of another team behind the same load balancer."""
+    (vpc,) = world.aws.ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": [f"{PREFIX}-vpc"]}])["Vpcs"]
+    made = world.aws.elbv2.create_target_group(Name="billing", Protocol="HTTP", Port=80, VpcId=vpc["VpcId"])
+    return str(made["TargetGroups"][0]["TargetGroupArn"])
+
+
+def reimport(world: World, folder: Path) -> list[str]:
+    """The spec written anew; its notes."""
+    one = draft(survey(world.aws, PREFIX))
+    path = folder / "again.yaml"
+    path.write_text(written(one, PREFIX))
+    world.stack = load(str(path), ()).stack
+    return one.notes
+
+
+def test_a_listener_forwards_by_default_until_the_rule_is_there_whatever_other_rules_there_are(
+    found: World, tmp_path: Path
+) -> None:
+    add_rule(found, 7, "/billing/*", billing(found))
+    reimport(found, tmp_path)
+    taken(found)
+    found.push()
+
+    found.tick(act=True)
+    between = rules_of(found)
+    converge(found, pause=timedelta(seconds=5))
+
+    assert between["default"] == [f"{PREFIX}-tg-blue"]
+    assert between["50000"] == [f"{PREFIX}-tg-blue", f"{PREFIX}-tg-green"]
+    assert rules_of(found) == {"7": ["billing"], "50000": between["50000"], "default": []}
+    refused = found.tick("destroy").plan
+    assert any("has rules of others (priority 7)" in problem for problem in refused.problems)
+
+
+def test_a_default_action_that_serves_others_is_left_alone(found: World, tmp_path: Path) -> None:
+    elb, theirs = found.aws.elbv2, billing(found)
+    (blue,) = elb.describe_target_groups(Names=[f"{PREFIX}-tg-blue"])["TargetGroups"]
+    add_rule(found, 7, "/shop/*", blue["TargetGroupArn"])
+    (balancer,) = elb.describe_load_balancers(Names=[f"{PREFIX}-alb"])["LoadBalancers"]
+    (listener,) = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    elb.modify_listener(
+        ListenerArn=listener["ListenerArn"], DefaultActions=[{"Type": "forward", "TargetGroupArn": theirs}]
+    )
+    notes = reimport(found, tmp_path)
+    taken(found)
+    found.push()
+
+    converge(found, pause=timedelta(seconds=5))
+
+    assert "port 80 forwards to billing by default: left alone" in notes
+    assert rules_of(found)["default"] == ["billing"]
+    assert any("what no rule matches goes to billing: left alone" in note for note in found.tick().plan.notes)
+
+
+def test_a_network_that_others_live_in_is_used_and_never_changed(found: World, tmp_path: Path) -> None:
+    vpc = addresses_of(found)["vpc"]
+    found.aws.ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.9.0/24", AvailabilityZone="us-east-1c")
+
+    notes = reimport(found, tmp_path)
+
+    assert found.stack.network.vpc == vpc
+    assert any(note.startswith(f"others live in {vpc}, too") for note in notes)
+    assert not any(address.startswith(("vpc/", "subnet/", "route_table/")) for address in taken(found))
+
+
+def test_what_comes_out_alike_keeps_its_whole_name_and_what_is_shared_is_named_once(
+    found: World, tmp_path: Path
+) -> None:
+    ecs = found.aws.ecs
+    ecs.create_service(
+        cluster=f"{PREFIX}-cluster",
+        serviceName=f"{PREFIX}-service",
+        taskDefinition=f"{PREFIX}-task",
+        desiredCount=0,
+        launchType="EC2",
+    )
+
+    notes = reimport(found, tmp_path)
+
+    assert {one.name for one in found.stack.services} == {f"{PREFIX}-svc", f"{PREFIX}-service"}
+    assert any(note.startswith(f"{PREFIX}-task-exec is role/") for note in notes)
+
+
+def test_a_cluster_with_nothing_in_it_says_what_is_missing(found: World) -> None:
+    found.aws.ecs.create_cluster(clusterName="bare")
+
+    with pytest.raises(Refused, match="bare has no services and no hosts"):
+        draft(survey(found.aws, "bare"))
+
+
+def test_a_service_on_fargate_keeps_its_strategy_and_its_security_group() -> None:
+    strategy = [
+        {"capacityProvider": "FARGATE", "base": 1, "weight": 1},
+        {"capacityProvider": "FARGATE_SPOT", "weight": 3},
+    ]
+    placed = {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1", "sg-2"]}}
+    names: dict[str, str] = {}
+    notes: list[str] = []
+
+    said = _place({"capacityProviderStrategy": strategy, "networkConfiguration": placed}, "web", {}, names, notes)
+
+    assert [(one["provider"], one["base"], one["weight"]) for one in said["capacity"]] == [
+        ("FARGATE", 1, 1),
+        ("FARGATE_SPOT", 0, 3),
+    ]
+    assert names == {"security_group/tasks-web": "sg-1"}
+    assert notes == ["service web: apply takes the security groups sg-2 off its tasks"]
