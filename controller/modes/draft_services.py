@@ -63,7 +63,7 @@ def service_of(
     if others and len(raw["containerDefinitions"]) > 1:
         notes.append(f"service {name}: beside its own container there are {', '.join(others)}: write them as sidecars")
     elif others:
-        notes.append(f"service {name}: its container is called {others[0]}; apply deploys one called {CONTAINER}")
+        notes.append(f"service {name}: its container is called {others[0]}: deploy one called {CONTAINER} before apply")
     if scaled := found.scaled.get(item["serviceName"]):
         low, high = scaled["MinCapacity"], scaled["MaxCapacity"]
         notes.append(

@@ -61,7 +61,6 @@ class Service:
     public_ip: bool = spec(risk="new_deployment")
     target_group: str | Ref = spec(risk="new_deployment")
     port: int = spec(risk="new_deployment")
-    container: str = spec(risk="new_deployment")  # that serves; "" without a load balancer
     desired: int | None = spec()
     min_percent: int = spec()
     max_percent: int = spec()
@@ -116,7 +115,6 @@ class ServiceKind:
             public_ip=fargate is not None and fargate.addressed,
             target_group=Ref(Key("target_group", f"{service.name}-blue"), "arn") if routed else "",
             port=(service.port or 0) if routed else 0,
-            container=CONTAINER if routed else "",
             desired=None if service.daemon or service.scaling is not None else service.desired,
             min_percent=service.deployment.min_percent,
             max_percent=service.deployment.max_percent,
@@ -269,7 +267,6 @@ def parse_service(item: Mapping[str, Any]) -> Observed[Service]:
         public_ip=placed.get("assignPublicIp") == "ENABLED",
         target_group=",".join(one.get("targetGroupArn", "") for one in balancers),
         port=int(balancers[0].get("containerPort", 0)) if balancers else 0,
-        container=str(balancers[0].get("containerName", "")) if balancers else "",
         desired=None if daemon else int(item["desiredCount"]),
         min_percent=int(config.get("minimumHealthyPercent", 0 if daemon else 100)),
         max_percent=int(config.get("maximumPercent", 100 if daemon else 200)),
@@ -308,7 +305,7 @@ def _settings(desired: Service) -> tuple[tuple[set[str], str, Any], ...]:
         ({"task_definition"}, "taskDefinition", str(desired.task_definition)),
         ({"desired"}, "desiredCount", desired.desired),
         ({"capacity"}, "capacityProviderStrategy", _shares(desired)),
-        ({"target_group", "port", "container"}, "loadBalancers", balancers),
+        ({"target_group", "port"}, "loadBalancers", balancers),
         (DEPLOYMENT, "deploymentConfiguration", _deployment(desired)),
         ({"zone_rebalancing"}, "availabilityZoneRebalancing", desired.zone_rebalancing),
         ({"placement"}, "placementStrategy", _placement(desired.placement, "field")),

@@ -39,7 +39,6 @@ class TaskDefinition:
     memory: int = spec(risk="new_deployment")
     memory_reservation: int = spec(risk="new_deployment")
     port: int = spec(risk="new_deployment")  # 0: none
-    container: str = spec(risk="new_deployment")  # its own container
     environment: Tags = spec(risk="new_deployment", secret=True)
     secrets: Tags = spec(risk="new_deployment")
     command: tuple[str, ...] = spec(risk="new_deployment")
@@ -80,7 +79,6 @@ class TaskDefinitionKind:
             memory=service.memory,
             memory_reservation=service.memory_reservation or 0,
             port=service.port or 0,
-            container=CONTAINER,
             environment=tuple(sorted([*own, *theirs])),
             secrets=tuple(sorted(service.secrets)),
             command=service.command,
@@ -157,7 +155,6 @@ def parse_definition(item: Mapping[str, Any], service: str) -> Observed[TaskDefi
         memory=int(amounts.get("memory", 0)),
         memory_reservation=int(one.get("memoryReservation", 0)),
         port=containers.port_in(one, mode),
-        container=one.get("name", ""),
         environment=tuple(
             sorted(
                 (variable["name"] if each is one else f"{each['name']}/{variable['name']}", variable["value"])

@@ -252,7 +252,7 @@ def test_destroy_removes_children_first_and_keeps_what_must_be_kept() -> None:
 def test_what_aws_would_not_delete_is_a_problem_before_anything_is(made: Callable[[Any], Plan], refused: bool) -> None:
     observed = in_place() | {BOX: replace(live(Thing(parent="n"), id="b"), protected="protection is on")}
 
-    assert [problem.partition(": AWS")[0] for problem in made(observed).problems] == (
+    assert [problem.partition(", and nothing")[0] for problem in made(observed).problems] == (
         ["box/a: protection is on"] if refused else []
     )
 

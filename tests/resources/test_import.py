@@ -232,25 +232,3 @@ def test_a_service_on_fargate_keeps_its_strategy_and_its_security_group() -> Non
     ]
     assert names == {"security_group/tasks-web": "sg-1"}
     assert notes == ["service web: apply takes the security groups sg-2 off its tasks"]
-
-
-def test_a_container_of_another_name_is_deployed_under_ours_with_its_way_in(found: World, tmp_path: Path) -> None:
-    ecs = found.aws.ecs
-    old: Any = ecs.describe_task_definition(taskDefinition=f"{PREFIX}-task")["taskDefinition"]
-    kept = {"family", "networkMode", "cpu", "memory", "executionRoleArn", "requiresCompatibilities"}
-    containers = [{**old["containerDefinitions"][0], "name": "web"}]
-    ecs.register_task_definition(**{key: old[key] for key in kept}, containerDefinitions=containers)
-    (blue,) = found.aws.elbv2.describe_target_groups(Names=[f"{PREFIX}-tg-blue"])["TargetGroups"]
-    way: Any = [{"targetGroupArn": blue["TargetGroupArn"], "containerName": "web", "containerPort": 8080}]
-    ecs.update_service(
-        cluster=f"{PREFIX}-cluster", service=f"{PREFIX}-svc", taskDefinition=f"{PREFIX}-task", loadBalancers=way
-    )
-    notes = reimport(found, tmp_path)
-    taken(found)
-    found.push()
-
-    assert "service main: its container is called web; apply deploys one called app" in notes
-    assert "container" in differing(found)["task_definition/main"]
-    converge(found, pause=timedelta(seconds=5))
-    (live,) = ecs.describe_services(cluster=f"{PREFIX}-cluster", services=[f"{PREFIX}-svc"])["services"]
-    assert [one["containerName"] for one in live["loadBalancers"]] == ["app"]
