@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-from controller.engine import observe
 
 # No test may ever ask the real AWS: whatever forgets to say where to ask meets a closed port of this machine.
 os.environ.setdefault("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
@@ -40,7 +36,7 @@ FAST = (
     "report_prober/test_probe_result.py",
     "report_prober/test_demo_page.py",
 )
-THREADS = ("aws/test_reads_needed.py",)
+USUAL = sys.getswitchinterval()
 LIVE = ("report_prober/",)  # real connections and real seconds: where others starve them, they measure the others
 HERE = Path(__file__).parent
 
@@ -54,26 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.simulated)
 
 
-class AtOnce(Executor):
-    """Does what is submitted before it goes on. Errors are in the future, as from any other executor."""
-
-    def __init__(self, *_: Any, **__: Any) -> None:
-        pass
-
-    def submit(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        try:
-            future.set_result(call(*args, **kwargs))
-        except BaseException as error:
-            future.set_exception(error)
-        return future
-
-
-@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A pass reads with two dozen threads. Where AWS is in the same process none of them waits for anything, and they
-    only take the interpreter from each other, two fifths of the time of a pass: the reads are made one by one there.
-    The live sandbox, and the test that counts rounds, have the threads."""
-    place = item.path.relative_to(HERE).as_posix()
-    alone = item.get_closest_marker("simulated") is not None and not place.startswith(THREADS)
-    observe.ThreadPoolExecutor = AtOnce if alone else ThreadPoolExecutor  # type: ignore[misc,assignment]
+    only take the interpreter from each other: let each go on for longer."""
+    sys.setswitchinterval(0.1 if item.get_closest_marker("simulated") else USUAL)

@@ -187,5 +187,5 @@ def test_a_protected_load_balancer_is_told_before_anybody_is_asked(stage: Stage,
     document = ended.json()
     assert (ended.code, document["outcome"], document["destroyed"]) == (1, "failed", [])
     assert "error: load_balancer/main: deletion protection is on" in ended.err
-    assert "Set deletion_protection: false, apply" in ended.err
+    assert "set deletion_protection: false, apply" in ended.err
     assert stage.sim.door("GET", "left") == before
