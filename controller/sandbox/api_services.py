@@ -101,9 +101,8 @@ def update_service(draft: Draft, params: Json) -> Json:
     compute.check_place(draft, changed.launch, changed.network, definition, params)
     if changed.daemon:
         compute.check_daemon(params)
-    if params.get("loadBalancers") is not None or params.get("taskDefinition"):
-        _check_balancers(draft, params.get("loadBalancers") or changed.balancers, definition)
     if params.get("loadBalancers") is not None:
+        _check_balancers(draft, params["loadBalancers"], definition)
         changed = replace(changed, balancers=tuple(params["loadBalancers"]))
     draft.services[service.cluster, service.name] = changed
     arn = definition["taskDefinitionArn"]
