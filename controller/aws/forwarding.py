@@ -84,7 +84,10 @@ def targets_of(
     }
     healthy = {group: found.count("healthy") for group, found in states.items()}
     sizes = {group: len(found) for group, found in states.items()}
-    return healthy, sizes, {} if shall <= serves else _behind(aws, cluster, shall - serves)
+    behind = {} if shall <= serves else _behind(aws, cluster, shall - serves)
+    # a daemon of which ECS has counted no host yet says nothing: to wait for none would send all requests nowhere
+    known = {g: one for g, one in behind.items() if one["desiredCount"] or one.get("schedulingStrategy") != "DAEMON"}
+    return healthy, sizes, {group: int(one["desiredCount"]) for group, one in known.items()}
 
 
 def release(aws: Aws, groups: Collection[str], cluster: str, owner: str) -> None:
@@ -104,10 +107,10 @@ def release(aws: Aws, groups: Collection[str], cluster: str, owner: str) -> None
             aws.elbv2.deregister_targets(TargetGroupArn=group, Targets=targets)
 
 
-def _behind(aws: Aws, cluster: str, groups: Collection[str]) -> dict[str, int]:
-    """How many tasks the service shall run that registers them in each of *groups*, where there is one."""
+def _behind(aws: Aws, cluster: str, groups: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The service that registers its tasks in each of *groups*, where there is one."""
     return {
-        balancer["targetGroupArn"]: int(service["desiredCount"])
+        balancer["targetGroupArn"]: service
         for service in services_of(aws, cluster)
         for balancer in service.get("loadBalancers", [])
         if balancer.get("targetGroupArn") in groups

@@ -41,7 +41,9 @@ def detach(aws: Aws, cluster: str, providers: Collection[str], owner: str | None
                 "hosts are left alone. Give the group its tag back, or detach the provider by hand"
             )
         if using := _named_by(aws, cluster, hosts):
-            raise NotYet(f"{', '.join(using)} may still start tasks there: give it another capacity provider")
+            raise NotYet(
+                f"{', '.join(using)} may still start tasks there: another capacity provider is needed for that"
+            )
         end_hosts(aws, cluster, groups)
     if set(attached).isdisjoint(providers):
         return

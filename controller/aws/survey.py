@@ -6,7 +6,7 @@ or whose names begin with the prefix; other accounts' habits of naming are not g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -176,13 +176,14 @@ def _network(aws: Aws, found: Survey) -> None:
         found.dns_hostnames = bool(answer["EnableDnsHostnames"]["Value"])
         found.route_tables = _listed(ec2.describe_route_tables, "RouteTables", "vpc-id", [vpc])
         found.gateways = _listed(ec2.describe_internet_gateways, "InternetGateways", "attachment.vpc-id", [vpc])
-        found.strangers = _strangers(aws, found, vpc)
+        found.strangers = _strangers(aws, found, vpc, groups)
     described = _listed(ec2.describe_security_groups, "SecurityGroups", "group-id", groups)
     found.security_groups = {one["GroupId"]: one for one in described}
 
 
-def _strangers(aws: Aws, found: Survey, vpc: str) -> list[str]:
-    """Subnets and network interfaces of *vpc* that belong to none of what was found."""
+def _strangers(aws: Aws, found: Survey, vpc: str, groups: Set[str]) -> list[str]:
+    """Subnets and network interfaces of *vpc* that belong to none of what was found; those of tasks are told by their
+    security *groups*."""
     mine = {one["SubnetId"] for one in found.subnets}
     subnets = [one["SubnetId"] for one in _listed(aws.ec2.describe_subnets, "Subnets", "vpc-id", [vpc])]
     members = {one["InstanceId"] for group in found.groups for one in group["Instances"]}
@@ -191,7 +192,11 @@ def _strangers(aws: Aws, found: Survey, vpc: str) -> list[str]:
         one["NetworkInterfaceId"]
         for one in _listed(aws.ec2.describe_network_interfaces, "NetworkInterfaces", "vpc-id", [vpc])
         if one.get("Attachment", {}).get("InstanceId") not in members
-        and not str(one.get("Description", "")).startswith((balancer, "arn:aws:ecs:"))
+        and not str(one.get("Description", "")).startswith(balancer)
+        and not (
+            str(one.get("Description", "")).startswith("arn:aws:ecs:")
+            and groups >= {group["GroupId"] for group in one.get("Groups", [])}
+        )
     ]
     return sorted({*subnets} - mine) + sorted(interfaces)
 

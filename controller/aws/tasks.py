@@ -6,6 +6,7 @@ from typing import Any
 
 from controller.aws.client import Aws, pages
 from controller.base.errors import Gone
+from controller.base.words import plural
 
 DESCRIBE_MAX = 100  # arns of tasks or hosts per call (aws.md 6.3)
 STATES_PER_CALL = 10  # ecs UpdateContainerInstancesState (aws.md 1.1)
@@ -28,13 +29,16 @@ def open_tasks(aws: Aws, cluster: str) -> list[dict[str, Any]]:
 
 
 def nodes_of(aws: Aws, cluster: str) -> list[dict[str, Any]]:
-    """The container instances of a cluster, in every status but INACTIVE."""
+    """The container instances of a cluster, in every status but INACTIVE; none when there is no such cluster."""
     found: list[dict[str, Any]] = []
-    arns = pages(aws.ecs.list_container_instances, "containerInstanceArns", "nextToken", cluster=cluster)
-    for start in range(0, len(arns), DESCRIBE_MAX):
-        part: Any = arns[start : start + DESCRIBE_MAX]
-        answer: Any = aws.ecs.describe_container_instances(cluster=cluster, containerInstances=part)
-        found += answer["containerInstances"]
+    try:
+        arns = pages(aws.ecs.list_container_instances, "containerInstanceArns", "nextToken", cluster=cluster)
+        for start in range(0, len(arns), DESCRIBE_MAX):
+            part: Any = arns[start : start + DESCRIBE_MAX]
+            answer: Any = aws.ecs.describe_container_instances(cluster=cluster, containerInstances=part)
+            found += answer["containerInstances"]
+    except Gone:
+        return []
     return found
 
 
@@ -49,3 +53,22 @@ def services_of(aws: Aws, cluster: str) -> list[dict[str, Any]]:
     except Gone:
         return []
     return [one for one in found if one["status"] != "INACTIVE"]
+
+
+def settling(aws: Aws, cluster: str, heir: str) -> str:
+    """Why service *heir* has not taken over yet; "" when it has: it runs what it shall, which may be none."""
+    found = aws.ecs.describe_services(cluster=cluster, services=[heir])["services"]
+    item = next((one for one in found if one["status"] == "ACTIVE"), None)
+    if item is None:
+        return f"{heir} is not there"
+    done = [one.get("rolloutState") for one in item["deployments"]] == ["COMPLETED"]
+    running, desired = item["runningCount"], item["desiredCount"]
+    if not done or running != desired:
+        return f"{heir} runs {running} of {desired} tasks{'' if done else ', its deployment is under way'}"
+    if not running and item.get("schedulingStrategy") == "DAEMON" and not item.get("placementConstraints"):
+        names = {one["capacityProvider"] for one in item.get("capacityProviderStrategy", [])}
+        ready = [one for one in nodes_of(aws, cluster) if one["status"] == "ACTIVE" and one["agentConnected"]]
+        hosts = [one for one in ready if not names or one.get("capacityProviderName") in names]
+        if hosts:  # ECS counts them a moment later than it makes the service
+            return f"{heir} runs on none of {plural(len(hosts), 'host')} yet"
+    return ""

@@ -7,27 +7,18 @@ It says what is there, so that a plan after `adopt` lists what really differs: w
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Any
 
 from controller.aws.forwarding import parse_forwards
 from controller.aws.survey import Item, Survey
 from controller.base.errors import Refused
 from controller.modes.draft_hosts import pool_of
+from controller.modes.draft_model import Draft
 from controller.modes.draft_services import groups_of, service_of, spec_name
 from controller.resources.listener import Redirect, parse_default
 from controller.resources.subnet import ANYWHERE
 
 LONGEST_NAME = 16  # of a stack
-
-
-@dataclass(slots=True)
-class Draft:
-    """`document` in the order it is written; `names` by address."""
-
-    document: dict[str, Any] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
 
 
 def draft(found: Survey) -> Draft:
@@ -49,7 +40,7 @@ def draft(found: Survey) -> Draft:
     ]
     if pools:
         one.document["hosts"] = {
-            pool: pool_of(found, group, pool, one.names, one.notes)
+            pool: pool_of(found, group, pool, one)
             for group in found.groups
             if (pool := pools.get(group["AutoScalingGroupName"]))
         }
@@ -57,7 +48,7 @@ def draft(found: Survey) -> Draft:
     if services:
         one.document["services"] = {
             services[item["serviceName"]]: service_of(
-                found, item, services[item["serviceName"]], _provided(found, pools), listeners, one.names, one.notes
+                found, item, services[item["serviceName"]], _provided(found, pools), listeners, one
             )
             for item in found.services
         }

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from controller.aws.survey import Item, Survey
+from controller.modes.draft_model import Draft
 from controller.resources.launch_template import LaunchTemplate, parse_template, profile_in
 from controller.resources.role import HOST_POLICIES
 
@@ -13,20 +14,20 @@ JOINS = re.compile(r"ECS_CLUSTER=|^#!|^\s*$|/etc/ecs/ecs\.config|^EOF$|^ECS_[A-Z
 SSM = "resolve:ssm:"
 
 
-def pool_of(found: Survey, group: Item, pool: str, names: dict[str, str], notes: list[str]) -> dict[str, Any]:
-    """What the spec says of *group*; the names of what belongs to it go to *names*."""
+def pool_of(found: Survey, group: Item, pool: str, into: Draft) -> dict[str, Any]:
+    """What the spec says of *group*; the names of what belongs to it go *into* the draft."""
     name = group["AutoScalingGroupName"]
     version = found.templates[name]
     template = parse_template(version, {}).as_desired
-    names |= {f"auto_scaling_group/{pool}": name, f"launch_template/{pool}": template.name}
+    into.names |= {f"auto_scaling_group/{pool}": name, f"launch_template/{pool}": template.name}
     said: dict[str, Any] = {**_types(group, template), "image": _image(str(template.image))}
     said["size"] = {"min": group["MinSize"], "desired": group["DesiredCapacity"], "max": group["MaxSize"]}
     first, *others = [str(one) for one in _in_order(version)] or [""]
     if first:
-        names[f"security_group/hosts-{pool}"] = first
+        into.names[f"security_group/hosts-{pool}"] = first
     if others:
         said["security_groups"] = others
-    _role(found, version, pool, said, names, notes)
+    _role(found, version, pool, said, into)
     if own := _own_lines(template.user_data):
         said["user_data"] = own
     if template.http_tokens != "required" or template.hop_limit != 1:
@@ -48,7 +49,7 @@ def pool_of(found: Survey, group: Item, pool: str, names: dict[str, str], notes:
         said["ssh_key"] = template.ssh_key
     if template.monitoring:
         said["monitoring"] = True
-    _provider(found, group, pool, said, names, notes)
+    _provider(found, group, pool, said, into)
     return said
 
 
@@ -87,22 +88,18 @@ def _own_lines(text: str) -> str:
     return "\n".join(lines) + "\n" if lines else ""
 
 
-def _role(
-    found: Survey, version: Item, pool: str, said: dict[str, Any], names: dict[str, str], notes: list[str]
-) -> None:
+def _role(found: Survey, version: Item, pool: str, said: dict[str, Any], into: Draft) -> None:
     profile = profile_in(version["LaunchTemplateData"])
     if profile not in found.roles:
-        notes.append(f"pool {pool}: no role was found behind its hosts; apply makes one, and rolls them")
+        into.notes.append(f"pool {pool}: no role was found behind its hosts; apply makes one, and rolls them")
         return
     role = found.roles[profile]
-    names |= {f"instance_profile/hosts-{pool}": profile, f"role/hosts-{pool}": role}
+    into.names |= {f"instance_profile/hosts-{pool}": profile, f"role/hosts-{pool}": role}
     if more := sorted(set(found.policies.get(role, [])) - set(HOST_POLICIES)):
         said["policies"] = more
 
 
-def _provider(
-    found: Survey, group: Item, pool: str, said: dict[str, Any], names: dict[str, str], notes: list[str]
-) -> None:
+def _provider(found: Survey, group: Item, pool: str, said: dict[str, Any], into: Draft) -> None:
     provider = next(
         (
             one
@@ -112,9 +109,9 @@ def _provider(
         None,
     )
     if provider is None:
-        notes.append(f"pool {pool} has no capacity provider yet: apply makes one")
+        into.notes.append(f"pool {pool} has no capacity provider yet: apply makes one")
         return
-    names[f"capacity_provider/{pool}"] = provider["name"]
+    into.names[f"capacity_provider/{pool}"] = provider["name"]
     settings = provider["autoScalingGroupProvider"]
     scaling = settings.get("managedScaling", {})
     if scaling.get("status") == "ENABLED":
@@ -126,4 +123,4 @@ def _provider(
             "termination_protection": settings.get("managedTerminationProtection") == "ENABLED",
         }
     if settings.get("managedDraining") == "DISABLED":
-        notes.append(f"pool {pool}: managed draining is off; apply switches it on")
+        into.notes.append(f"pool {pool}: managed draining is off; apply switches it on")

@@ -7,6 +7,7 @@ from typing import Any
 
 from controller.aws.forwarding import parse_forwards
 from controller.aws.survey import Item, Survey
+from controller.modes.draft_model import Draft
 from controller.resources.listener_rule import parse_rule
 from controller.resources.service import parse_service
 from controller.resources.target_group import parse_group
@@ -17,20 +18,14 @@ LAST = 50000  # the priority of the rule that takes the place of a listener's de
 
 
 def service_of(
-    found: Survey,
-    item: Item,
-    name: str,
-    pools: dict[str, str],
-    listeners: dict[str, str],
-    names: dict[str, str],
-    notes: list[str],
+    found: Survey, item: Item, name: str, pools: dict[str, str], listeners: dict[str, str], into: Draft
 ) -> dict[str, Any]:
     """What the spec says of *item*; *pools* by capacity provider, *listeners* by arn."""
     live = parse_service(item).as_desired
     raw = found.definitions[item["taskDefinition"]]
     task = parse_definition(raw, item["serviceName"]).as_desired
-    names |= {f"service/{name}": item["serviceName"], f"task_definition/{name}": task.name}
-    said: dict[str, Any] = {**_place(item, name, pools, names, notes), "image": _image(found, str(task.image), notes)}
+    into.names |= {f"service/{name}": item["serviceName"], f"task_definition/{name}": task.name}
+    said: dict[str, Any] = {**_place(item, name, pools, into), "image": _image(found, str(task.image))}
     said |= {"cpu": task.cpu or 256, "memory": task.memory or task.memory_reservation or 512}
     if task.memory_reservation and task.memory:
         said["memory_reservation"] = task.memory_reservation
@@ -50,9 +45,9 @@ def service_of(
     if task.task_role:
         said["task_role"] = str(task.task_role)
     if task.execution_role:
-        names[f"role/execution-{name}"] = str(task.execution_role).rsplit("/", 1)[-1]
-    _log(found, name, str(task.log_group), said, names)
-    _traffic(found, item, name, listeners, said, names, notes)
+        into.names[f"role/execution-{name}"] = str(task.execution_role).rsplit("/", 1)[-1]
+    _log(found, name, str(task.log_group), said, into)
+    _traffic(found, item, name, listeners, said, into)
     if not said.get("daemon"):
         said["deployment"] = {
             "min_percent": live.min_percent,
@@ -61,41 +56,47 @@ def service_of(
         }
     others = [one["name"] for one in raw["containerDefinitions"] if one["name"] != CONTAINER]
     if others and len(raw["containerDefinitions"]) > 1:
-        notes.append(f"service {name}: beside its own container there are {', '.join(others)}: write them as sidecars")
+        into.notes.append(
+            f"service {name}: beside its own container there are {', '.join(others)}: write them as sidecars"
+        )
     elif others:
-        notes.append(f"service {name}: its container is called {others[0]}: deploy one called {CONTAINER} before apply")
+        into.notes.append(
+            f"service {name}: its container is called {others[0]}: deploy one called {CONTAINER} before apply"
+        )
     if scaled := found.scaled.get(item["serviceName"]):
         low, high = scaled["MinCapacity"], scaled["MaxCapacity"]
-        notes.append(
+        into.notes.append(
             f"service {name} is scaled by others from {low} to {high}: write `scaling`, or apply sets `desired`"
         )
     controller = item.get("deploymentController", {}).get("type", "ECS")
     if controller != "ECS":
-        notes.append(f"service {name} is deployed by {controller}: set its deployment controller to ECS before apply")
+        into.notes.append(
+            f"service {name} is deployed by {controller}: set its deployment controller to ECS before apply"
+        )
     return said
 
 
-def _place(item: Item, name: str, pools: dict[str, str], names: dict[str, str], notes: list[str]) -> dict[str, Any]:
+def _place(item: Item, name: str, pools: dict[str, str], into: Draft) -> dict[str, Any]:
     """Where it runs: a pool, Fargate, or a strategy."""
     strategy = item.get("capacityProviderStrategy", [])
     serverless = item.get("launchType") == "FARGATE" or any(
         s["capacityProvider"].startswith("FARGATE") for s in strategy
     )
     if serverless:
-        _own_groups(item, name, names, notes)
+        _own_groups(item, name, into)
         if len(strategy) > 1:
             return {"capacity": [_share(one, one["capacityProvider"]) for one in strategy]}
         spot = [s["capacityProvider"] for s in strategy] == ["FARGATE_SPOT"]
         return {"fargate": {"spot": True} if spot else {}}
     if item.get("networkConfiguration"):
-        _own_groups(item, name, names, notes)
+        _own_groups(item, name, into)
     if len(strategy) > 1:
         return {
             "capacity": [_share(s, pools[s["capacityProvider"]]) for s in strategy if s["capacityProvider"] in pools]
         }
     if strategy and strategy[0]["capacityProvider"] in pools:
         return {"pool": pools[strategy[0]["capacityProvider"]]}
-    notes.append(f"service {name} has the launch type EC2: apply moves it to the pool's capacity provider")
+    into.notes.append(f"service {name} has the launch type EC2: apply moves it to the pool's capacity provider")
     return {"pool": next(iter(pools.values()), "main")}
 
 
@@ -103,18 +104,18 @@ def _share(one: Item, provider: str) -> dict[str, Any]:
     return {"provider": provider, "base": one.get("base", 0), "weight": one.get("weight", 0)}
 
 
-def _own_groups(item: Item, name: str, names: dict[str, str], notes: list[str]) -> None:
+def _own_groups(item: Item, name: str, into: Draft) -> None:
     """Security groups of tasks with addresses of their own: the first is the service's, which databases may admit."""
     first, *others = item.get("networkConfiguration", {}).get("awsvpcConfiguration", {}).get("securityGroups", []) or [
         ""
     ]
     if first:
-        names[f"security_group/tasks-{name}"] = first
+        into.names[f"security_group/tasks-{name}"] = first
     if others:
-        notes.append(f"service {name}: apply takes the security groups {', '.join(others)} off its tasks")
+        into.notes.append(f"service {name}: apply takes the security groups {', '.join(others)} off its tasks")
 
 
-def _image(found: Survey, image: str, notes: list[str]) -> Any:
+def _image(found: Survey, image: str) -> Any:
     """A tag of a repository of the spec, or the reference as it is."""
     host, _, path = image.partition("/")
     repository, _, tag = path.partition(":")
@@ -134,23 +135,17 @@ def spec_name(repository: str) -> str:
     return re.sub("[^a-z0-9]+", "-", repository.rsplit("/", 1)[-1].lower())[:24].strip("-")
 
 
-def _log(found: Survey, name: str, group: str, said: dict[str, Any], names: dict[str, str]) -> None:
+def _log(found: Survey, name: str, group: str, said: dict[str, Any], into: Draft) -> None:
     live = next((one for one in found.log_groups if one["logGroupName"] == group), None)
     if live is None:
         return
-    names[f"log_group/{name}"] = group
+    into.names[f"log_group/{name}"] = group
     if days := live.get("retentionInDays"):
         said["log_retention"] = f"{days}d"
 
 
 def _traffic(
-    found: Survey,
-    item: Item,
-    name: str,
-    listeners: dict[str, str],
-    said: dict[str, Any],
-    names: dict[str, str],
-    notes: list[str],
+    found: Survey, item: Item, name: str, listeners: dict[str, str], said: dict[str, Any], into: Draft
 ) -> None:
     arns = groups_of(item)
     groups = {one["TargetGroupArn"]: one for one in found.target_groups}
@@ -159,9 +154,9 @@ def _traffic(
     serving = groups[arns[0]]
     attributes = found.attributes[arns[0]]
     live = parse_group(serving, attributes, {}).as_desired
-    names[f"target_group/{name}-blue"] = serving["TargetGroupName"]
+    into.names[f"target_group/{name}-blue"] = serving["TargetGroupName"]
     if other := _pair(serving["TargetGroupName"], [one["TargetGroupName"] for one in found.target_groups]):
-        names[f"target_group/{name}-green"] = other
+        into.names[f"target_group/{name}-green"] = other
     said["health"] = {
         "path": live.health.path,
         "interval": f"{live.health.interval}s",
@@ -172,14 +167,14 @@ def _traffic(
         "grace": f"{int(item.get('healthCheckGracePeriodSeconds') or 0)}s",
     }
     said["deregistration_delay"] = f"{live.deregistration_delay}s"
-    routes = _routes(found, arns[0], listeners, notes)
+    routes = _routes(found, arns[0], listeners, into)
     route = routes[0] if routes else None
     if len(routes) > 1:
-        notes.append(
+        into.notes.append(
             f"service {name} has {len(routes)} ways in, the spec one: {routes[1:]} stay as they are, of others"
         )
     if route is None:
-        notes.append(f"service {name}: no listener leads to {serving['TargetGroupName']}; give it a route")
+        into.notes.append(f"service {name}: no listener leads to {serving['TargetGroupName']}; give it a route")
     else:
         said["route"] = route
 
@@ -192,7 +187,7 @@ def _pair(name: str, others: list[str]) -> str:
     return ""
 
 
-def _routes(found: Survey, group: str, listeners: dict[str, str], notes: list[str]) -> list[dict[str, Any]]:
+def _routes(found: Survey, group: str, listeners: dict[str, str], into: Draft) -> list[dict[str, Any]]:
     """The rules that lead to *group*, what takes everything first: such a rule takes the place of a default action."""
     said: list[dict[str, Any]] = []
     for item in sorted(found.rules, key=lambda one: not one["IsDefault"]):
@@ -204,7 +199,7 @@ def _routes(found: Survey, group: str, listeners: dict[str, str], notes: list[st
             continue
         rule = parse_rule(item, {}).as_desired
         if strange := [path for path in rule.paths if path.startswith("and ")]:
-            notes.append(
+            into.notes.append(
                 f"rule {rule.priority} of {listener} matches {', '.join(strange)}, too: write its route by hand"
             )
             continue

@@ -14,7 +14,8 @@ import yaml
 from controller.aws.client import connect
 from controller.aws.survey import survey
 from controller.base.errors import Refused, SpecError
-from controller.modes.draft import Draft, draft
+from controller.modes.draft import draft
+from controller.modes.draft_model import Draft
 from controller.spec.load import load
 
 

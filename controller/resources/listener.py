@@ -101,7 +101,7 @@ class ListenerKind:
             if key := key_of(live, self.kind) or by_port.get(item["Port"]):
                 certificates = reads.listener_certificates(arn) if arn in secure else []
                 one = _of_others(parse_listener(item, certificates, live), item, wanted.get(key))
-                strange = foreign_rules(reads, arn) if reads.destroying else ()
+                strange = foreign_rules(reads, arn)
                 found.append(
                     (key, arn, replace(one, protected=f"has rules of others ({', '.join(strange)})" if strange else ""))
                 )

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 from controller.aws import tags
 from controller.aws.forwarding import led_to
 from controller.aws.reads import keyed
-from controller.aws.tasks import nodes_of, open_tasks
+from controller.aws.tasks import open_tasks, settling
 from controller.base.errors import Gone, NotYet, Refused, Stale
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
-from controller.base.words import plural
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import network
 from controller.spec.names import CONTAINER, born_tags, live_name
@@ -208,7 +207,7 @@ class ServiceKind:
         if not heir:
             return ""
         cluster, live = str(observed.as_desired.cluster), observed.as_desired
-        if waits := _settling(aws, cluster, heir):
+        if waits := settling(aws, cluster, heir):
             return waits
         led = led_to(aws, [arn for arn in str(live.target_group).split(",") if arn])
         return f"{led[0].rsplit('/', 2)[-2]} still gets requests" if led else ""
@@ -223,25 +222,6 @@ class ServiceKind:
             pass
         if left := sum(_open(task, name) for task in open_tasks(aws, cluster)):
             raise NotYet(f"service {name}: {left} tasks are stopping")
-
-
-def _settling(aws: Aws, cluster: str, heir: str) -> str:
-    """Why service *heir* has not taken over yet; "" when it has: it runs what it shall, which may be none."""
-    found = aws.ecs.describe_services(cluster=cluster, services=[heir])["services"]
-    item = next((one for one in found if one["status"] == "ACTIVE"), None)
-    if item is None:
-        return f"{heir} is not there"
-    done = [one.get("rolloutState") for one in item["deployments"]] == ["COMPLETED"]
-    running, desired = item["runningCount"], item["desiredCount"]
-    if not done or running != desired:
-        return f"{heir} runs {running} of {desired} tasks{'' if done else ', its deployment is under way'}"
-    if not running and item.get("schedulingStrategy") == "DAEMON" and not item.get("placementConstraints"):
-        names = {one["capacityProvider"] for one in item.get("capacityProviderStrategy", [])}
-        ready = [one for one in nodes_of(aws, cluster) if one["status"] == "ACTIVE" and one["agentConnected"]]
-        hosts = [one for one in ready if not names or one.get("capacityProviderName") in names]
-        if hosts:  # ECS counts them a moment later than it makes the service
-            return f"{heir} runs on none of {plural(len(hosts), 'host')} yet"
-    return ""
 
 
 def parse_service(item: Mapping[str, Any]) -> Observed[Service]:

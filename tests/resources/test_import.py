@@ -14,6 +14,7 @@ from controller.base.errors import Refused
 from controller.base.keys import Key
 from controller.engine.adopt import adopt, adoptions, held
 from controller.modes.draft import draft
+from controller.modes.draft_model import Draft
 from controller.modes.draft_services import _place
 from controller.modes.importing import written
 from controller.sandbox.simulated import Simulated
@@ -221,14 +222,13 @@ def test_a_service_on_fargate_keeps_its_strategy_and_its_security_group() -> Non
         {"capacityProvider": "FARGATE_SPOT", "weight": 3},
     ]
     placed = {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1", "sg-2"]}}
-    names: dict[str, str] = {}
-    notes: list[str] = []
+    one = Draft()
 
-    said = _place({"capacityProviderStrategy": strategy, "networkConfiguration": placed}, "web", {}, names, notes)
+    said = _place({"capacityProviderStrategy": strategy, "networkConfiguration": placed}, "web", {}, one)
 
     assert [(one["provider"], one["base"], one["weight"]) for one in said["capacity"]] == [
         ("FARGATE", 1, 1),
         ("FARGATE_SPOT", 0, 3),
     ]
-    assert names == {"security_group/tasks-web": "sg-1"}
-    assert notes == ["service web: apply takes the security groups sg-2 off its tasks"]
+    assert one.names == {"security_group/tasks-web": "sg-1"}
+    assert one.notes == ["service web: apply takes the security groups sg-2 off its tasks"]

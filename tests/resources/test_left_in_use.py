@@ -32,6 +32,8 @@ services:
   web: {pool: %s, image: "nginx:1.27", cpu: 128, memory: 128, stop_timeout: 30s, %s}
 """
 
+ON_SPARE: Any = {"capacityProviderStrategy": [{"capacityProvider": "pp-spare", "weight": 1}]}
+
 
 def spec(folder: Path, pool: str, *, spare: bool, more: str = "desired: 2") -> Path:
     path = folder / "pp.yaml"
@@ -59,6 +61,12 @@ def a_while(world: World, scope: Scope, passes: int = 5) -> list[Tick]:
         seen.append(world.tick(act=True, scope=scope))
         world.sim.sleep(timedelta(seconds=1))
     return seen
+
+
+def without_spare(world: World, folder: Path) -> list[Tick]:
+    """A few passes that may prune, with the spec that has the second pool no more."""
+    world.stack = stack_of(spec(folder, "main", spare=False))
+    return a_while(world, Scope(prune=True))
 
 
 @pytest.mark.parametrize(
@@ -122,12 +130,9 @@ def _nodes(world: World) -> list[Any]:
 def test_a_task_that_no_service_started_holds_its_host_and_is_told(tmp_path: Path) -> None:
     world = built(spec(tmp_path, "main", spare=True))
     _register(world, "batch")
-    strategy: Any = [{"capacityProvider": "pp-spare", "weight": 1}]
-    world.aws.ecs.run_task(cluster="pp", taskDefinition="batch", count=1, capacityProviderStrategy=strategy)
+    world.aws.ecs.run_task(cluster="pp", taskDefinition="batch", count=1, **ON_SPARE)
     world.sim.sleep(timedelta(seconds=30))
-    world.stack = stack_of(spec(tmp_path, "main", spare=False))
-
-    seen = a_while(world, Scope(prune=True))
+    seen = without_spare(world, tmp_path)
 
     assert spare_hosts(world) == 2
     assert "1 task still on the hosts of pp-spare" in str(seen[-1].failed[Key("capacity_provider", "spare")])
@@ -136,16 +141,13 @@ def test_a_task_that_no_service_started_holds_its_host_and_is_told(tmp_path: Pat
 def test_a_task_in_a_group_named_like_a_daemon_is_no_daemon(tmp_path: Path) -> None:
     world = built(spec(tmp_path, "main", spare=True))
     _register(world, "agent")
-    strategy: Any = [{"capacityProvider": "pp-spare", "weight": 1}]
     ecs = world.aws.ecs
     ecs.create_service(
         cluster="pp", serviceName="agent", taskDefinition="agent", schedulingStrategy="DAEMON", launchType="EC2"
     )
-    ecs.run_task(cluster="pp", taskDefinition="agent", group="agent", capacityProviderStrategy=strategy)
+    ecs.run_task(cluster="pp", taskDefinition="agent", group="agent", **ON_SPARE)
     world.sim.sleep(timedelta(seconds=30))
-    world.stack = stack_of(spec(tmp_path, "main", spare=False))
-
-    a_while(world, Scope(prune=True))
+    without_spare(world, tmp_path)
 
     assert spare_hosts(world) == 2
 
@@ -154,12 +156,9 @@ def test_a_provider_that_a_service_of_others_names_keeps_its_hosts(tmp_path: Pat
     """It runs none now, and could run none ever after."""
     world = built(spec(tmp_path, "main", spare=True))
     _register(world, "night")
-    strategy: Any = [{"capacityProvider": "pp-spare", "weight": 1}]
     night: Any = {"serviceName": "night", "taskDefinition": "night", "desiredCount": 0}
-    world.aws.ecs.create_service(cluster="pp", **night, capacityProviderStrategy=strategy)
-    world.stack = stack_of(spec(tmp_path, "main", spare=False))
-
-    seen = a_while(world, Scope(prune=True))
+    world.aws.ecs.create_service(cluster="pp", **night, **ON_SPARE)
+    seen = without_spare(world, tmp_path)
 
     assert spare_hosts(world) == 2
     assert "night may still start tasks there" in str(seen[-1].failed[Key("capacity_provider", "spare")])
@@ -218,9 +217,7 @@ def test_hosts_of_a_group_that_is_not_ours_are_never_ended(tmp_path: Path) -> No
     world = built(spec(tmp_path, "main", spare=True))
     tag: Any = {"ResourceId": "pp-spare", "ResourceType": "auto-scaling-group", "Key": OWNER_TAG}
     world.aws.autoscaling.delete_tags(Tags=[tag])
-    world.stack = stack_of(spec(tmp_path, "main", spare=False))
-
-    seen = a_while(world, Scope(prune=True))
+    seen = without_spare(world, tmp_path)
     assert spare_hosts(world) == 2
     assert "its hosts are left alone" in str(seen[-1].failed[Key("capacity_provider", "spare")])
 

@@ -138,7 +138,7 @@ def test_a_controller_that_dies_again_and_again_pays_for_one_gateway_and_one_add
     assert [len(world.left()[kind]) for kind in ("nat_gateway", "elastic_ip", "vpc_endpoint")] == [1, 1, 2]
     assert (world.tick().plan.pending, world.tick().plan.orphans) == ((), ())
 
-    assert in_short_lives(world, "destroy", 5) > 3
+    assert in_short_lives(world, "destroy", 3) > 3
     assert world.left() == {}
 
 
