@@ -25,9 +25,9 @@ demo: $(READY) ## the main job, from nothing, under load, in the sandbox; report
 test: $(READY) ## everything: check, then every test, the live sandbox included
 	$(MAKE) --no-print-directory check
 	@echo "whole stacks on the moved clock, in the background; the live sandbox beside them"
-	@THESEUS_HISTORIES=1500 THESEUS_SEED=500 nice -n 10 $(BIN)/python -m pytest -n 2 --dist loadfile -m 'simulated or histories' --durations=25 \
+	@THESEUS_HISTORIES=1500 THESEUS_SEED=500 nice -n 10 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'simulated or histories' --durations=25 \
 	    > $(VENV)/simulated.log 2>&1 & simulated=$$!; \
-	  $(BIN)/python -m pytest -n 2 --dist loadfile -m sandbox --durations=12; live=$$?; \
+	  $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m sandbox --durations=12; live=$$?; \
 	  wait $$simulated; simulated=$$?; cat $(VENV)/simulated.log; exit $$((live || simulated))
 
 check: $(READY) ## format, lint, types, fast tests: under a minute

@@ -25,6 +25,7 @@ SLOW = (
     "resources/",
     "rollout/test_mutants.py",
     "sandbox/fidelity/",
+    "sandbox/test_same_answers.py",
     "simulated/",
 )
 FAST = (

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import FunctionType
-from typing import Any, Protocol
+from typing import Protocol
 
-import moto.backends as moto_backends
-import moto.core.responses as moto_responses
 from moto.autoscaling.responses import AutoScalingResponse
-from moto.core.base_backend import AccountSpecificBackend, BackendDict, backend_lock
+from moto.core.base_backend import BackendDict, backend_lock
 from moto.core.model_instances import reset_model_data
 from moto.core.responses import ActionResult, BaseResponse
 from moto.core.utils import camelcase_to_underscores
@@ -22,6 +20,7 @@ from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.elbv2.responses import ELBV2Response
 
 from controller.sandbox import (
+    lookups,
     strict_ec2,
     strict_elb,
     strict_iam,
@@ -95,7 +94,7 @@ def install() -> None:
         _close_the_rest(RESPONSES[service], {camelcase_to_underscores(action) for action in ACTIONS[service]})
     # moto rewrites its own ECS attributes on the way out; ours are spelled as AWS does.
     EC2ContainerServiceResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER = {}
-    _remember_slow_lookups()
+    lookups.install()
     strict_network.install(current)
     strict_ec2.install(current)
     strict_elb.install(current)
@@ -123,28 +122,3 @@ def _close_the_rest(cls: type[BaseResponse], served: set[str]) -> None:
     for name, method in list(vars(cls).items()):
         if isinstance(method, FunctionType) and not name.startswith("_") and name not in {*served, "call_action"}:
             setattr(cls, name, refuse)
-
-
-def _remember_slow_lookups() -> None:
-    """Lookups that moto repeats and that never change: two of every request, a third of a call's time (moto.md 7), and
-    the regions of a service, whose memory would keep the backends of every sandbox of the process."""
-    modules = list(moto_backends.list_of_moto_modules())
-    moto_backends.list_of_moto_modules = lambda: modules
-    names: dict[type, Any] = {}
-    original = moto_responses.method_names_from_class
-
-    def remembered(cls: type) -> Any:
-        if cls not in names:
-            names[cls] = original(cls)
-        return names[cls]
-
-    moto_responses.method_names_from_class = remembered
-    regions: dict[str, list[str]] = {}
-    ask = AccountSpecificBackend._generate_regions.__wrapped__
-
-    def served(self: Any, service: str) -> list[str]:
-        if service not in regions:
-            regions[service] = ask(self, service)
-        return regions[service]
-
-    AccountSpecificBackend._generate_regions = served

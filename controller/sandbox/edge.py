@@ -20,9 +20,8 @@ from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-
 from controller.sandbox.cloud import Cloud
+from controller.sandbox.front import Front, scope
 from controller.sandbox.shuffling import READS, shuffled
 from controller.sandbox.world import ApiError
 
@@ -52,7 +51,7 @@ class Edge:
         self.dice: random.Random | None = None  # there: every list comes in another order each time
         self._cloud = cloud
         self._admin = admin
-        self.moto: Callable[..., Iterable[bytes]] = DomainDispatcherApplication(create_backend_app)
+        self.moto: Callable[..., Iterable[bytes]] = Front()
         self._count = threading.Lock()
 
     def __call__(self, env: dict[str, Any], start: Start) -> Iterable[bytes]:
@@ -119,8 +118,7 @@ class Edge:
 
 def named(env: dict[str, Any], body: bytes) -> tuple[str, str]:
     """(service, action), from the signature's scope and the target header or form."""
-    scope = env.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].partition(",")[0].split("/")
-    service = scope[3] if len(scope) > 3 else "?"
+    service = scope(env)
     target = env.get("HTTP_X_AMZ_TARGET")
     if target:
         action = target.rpartition(".")[2]

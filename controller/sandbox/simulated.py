@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import botocore.session
+from botocore import UNSIGNED
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from controller.sandbox import bridge
@@ -45,13 +46,14 @@ class Simulated:
 
     def __init__(self, factor: float = DEFAULT_FACTOR, seed: int = 0) -> None:
         self.time = START
+        self._scopes: dict[str, str] = {}  # AWS's name of a service for events: for signatures
         self.cloud = Cloud(self, Timings().divided(factor), seed=seed, lag=0.0)
         self.machine = SimulatedMachine(self.cloud.hear)
         self.balancers = SimulatedBalancers(self, self.cloud.saw)
         self.cloud.connect(self.machine, self.balancers)
         self.admin = Admin(self.cloud)
         self.edge = self.admin.edge = Edge(self.cloud, self.admin)
-        self.edge.moto = self.memory = Remembered(self.edge.moto)
+        self.edge.moto = self.memory = Remembered(self.edge.moto, self.now)
 
     def there(self) -> bool:
         """Whether this is still the sandbox of the process."""
@@ -81,8 +83,14 @@ class Simulated:
         session.register_component("data_loader", _models())
         session.set_credentials("sandbox", "sandbox")
         session.set_config_variable("region", "us-east-1")
+        session.get_component("event_emitter").register_first("choose-signer", self._unsigned)
         session.register("before-send", self._send)  # type: ignore[arg-type]
         return session
+
+    def _unsigned(self, event_name: str, signing_name: str, **_: Any) -> Any:
+        """A signature is a tenth of what a call costs, and nothing here looks at more than its scope."""
+        self._scopes[event_name.split(".")[1]] = signing_name
+        return UNSIGNED
 
     def door(self, method: str, path: str, **body: Any) -> Any:
         """Ask the back door (`Admin`). Raises AssertionError with its words when it refuses."""
@@ -91,7 +99,7 @@ class Simulated:
         assert status == 200, answer
         return answer
 
-    def _send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+    def _send(self, request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
         body: Any = request.body or b""
         data: bytes = body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else body.read()
         parts = urlsplit(request.url)
@@ -117,6 +125,11 @@ class Simulated:
             prefix = "" if name.lower() == "content-type" else "HTTP_"
             env[prefix + name.upper().replace("-", "_")] = text
         env["HTTP_HOST"] = "127.0.0.1:1"
+        if "HTTP_AUTHORIZATION" not in env:  # of a session of ours
+            scope = f"{self._scopes[event_name.split('.')[1]]}/aws4_request"
+            env["HTTP_AUTHORIZATION"] = (
+                f"AWS4-HMAC-SHA256 Credential=sandbox/20260101/us-east-1/{scope}, Signature=none"
+            )
         answer: dict[str, Any] = {}
 
         def start(status: str, headers: list[tuple[str, str]], *_: Any) -> None:
@@ -127,9 +140,10 @@ class Simulated:
 
 
 class Remembered:
-    """In front of moto: answers that only calls of the same service can change are given again until one of those came.
+    """In front of moto: answers are given again while nothing can have changed them.
 
-    A rollout on a moved clock is thousands of reads, and moto's building of these is half of what they cost.
+    Some only calls of the same service change; all others hold until something is written or time moves on. A rollout
+    on a moved clock is thousands of reads, and moto's building of these is half of what they cost.
     """
 
     STILL: Mapping[str, frozenset[str]] = {
@@ -165,22 +179,28 @@ class Remembered:
     }
     READS = ("Describe", "Get", "List")
 
-    def __init__(self, moto: Callable[..., Iterable[bytes]]) -> None:
-        self._moto = moto
-        self._known: dict[str, dict[tuple[str, bytes], tuple[list[bytes], tuple[Any, ...]]]] = {}
+    def __init__(self, moto: Callable[..., Iterable[bytes]], now: Callable[[], datetime]) -> None:
+        self._moto, self._now = moto, now
+        self._known: dict[str, dict[tuple[str, str, bytes], tuple[list[bytes], tuple[Any, ...]]]] = {}
+        self._moment: tuple[datetime, int] = (START, 0)
+        self._writes = 0
 
     def __call__(self, env: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         body = env["wsgi.input"].getvalue()
         service, action = named(env, body)
         if not action.startswith(self.READS):
             self._known.pop(service, None)
-        if action not in self.STILL.get(service, ()):
+            self._writes += 1
             return self._moto(env, start)
-        known = self._known.setdefault(service, {})
-        if (action, body) not in known:
+        still = action in self.STILL.get(service, ())
+        if not still and self._moment != (moment := (self._now(), self._writes)):
+            self._known.pop("", None)
+            self._moment = moment
+        known = self._known.setdefault(service if still else "", {})
+        if (service, action, body) not in known:
             said: list[Any] = []
-            known[action, body] = (list(self._moto(env, lambda *args: said.extend(args))), tuple(said[:2]))
-        chunks, head = known[action, body]
+            known[service, action, body] = (list(self._moto(env, lambda *args: said.extend(args))), tuple(said[:2]))
+        chunks, head = known[service, action, body]
         start(*head)
         return chunks
 

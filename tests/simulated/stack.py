@@ -18,7 +18,7 @@ from controller.tick import Options, tick
 
 SPECS = Path(__file__).parents[2] / "specs"
 LIMIT = timedelta(minutes=20)
-PAUSE = timedelta(seconds=3)  # at least, between two passes: a pass costs more here than the time it passes
+PAUSE = timedelta(seconds=6)  # at least, between two passes: a pass costs more here than the time it passes
 
 
 class Simulation:

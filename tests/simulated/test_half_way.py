@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -13,9 +14,10 @@ from controller.report.text import plan_text, summary_line
 from controller.rollout.moves import Wait
 from controller.spec.types import Stack
 from controller.tick import Options, tick
-from tests.simulated.stack import PAUSE, Simulation
+from tests.simulated.stack import Simulation
 
 LARGE = "hosts.main.instance_type=t3.large"
+PAUSE = timedelta(seconds=3)
 
 
 @pytest.fixture
