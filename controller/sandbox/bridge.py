@@ -16,6 +16,7 @@ from moto.core.base_backend import BackendDict, backend_lock
 from moto.core.model_instances import reset_model_data
 from moto.core.responses import ActionResult, BaseResponse
 from moto.core.utils import camelcase_to_underscores
+from moto.ec2.models.subnets import Subnet
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.elbv2.responses import ELBV2Response
 
@@ -76,6 +77,7 @@ def _forget() -> None:
             getattr(backends, "bucket_accounts", {}).clear()  # S3's names are one list for all accounts
         BackendDict._instances.clear()
     reset_model_data()
+    Subnet._base_avail_ip_iterator.cache_clear()  # it would keep every subnet, and its whole backend
 
 
 def current() -> Backing:
