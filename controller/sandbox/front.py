@@ -1,7 +1,7 @@
 """moto behind one WSGI callable, without a web framework's routing where there is nothing to route.
 
 Nearly every operation of AWS is a POST to ``/``, told apart by its body. Those go straight to moto's class for the
-service; all others take moto's own road. A fifth of what a call costs is saved.
+service; all others take moto's own road. A fifth of what moto costs is saved.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Lookups that moto repeats for every request, or for every field of an answer, and that never change: remembered.
 
-Together they are half of what an answer costs (moto.md 7). Nothing of what moto says is another for it.
+They are most of what an answer costs (moto.md 7). Nothing of what moto says is another for it.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ class Simulated:
         return session
 
     def _unsigned(self, event_name: str, signing_name: str, **_: Any) -> Any:
-        """A signature is a tenth of what a call costs, and nothing here looks at more than its scope."""
+        """A signature is dear, and nothing here looks at more than its scope."""
         self._scopes[event_name.split(".")[1]] = signing_name
         return UNSIGNED
 
