@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from functools import total_ordering
+from functools import cache, total_ordering
+from typing import Any
 
 OWNER_TAG = "theseus:stack"
 NAME_TAG = "theseus:name"
@@ -67,9 +68,20 @@ def refs(value: object) -> Iterator[Ref]:
     elif isinstance(value, tuple):
         for item in value:
             yield from refs(item)
-    elif is_dataclass(value) and not isinstance(value, type):
-        for field in fields(value):
-            yield from refs(getattr(value, field.name))
+    else:
+        for name in field_names(value):
+            yield from refs(getattr(value, name))
+
+
+def field_names(value: object) -> tuple[str, ...]:
+    """The names of the fields of a dataclass; of anything else, none."""
+    kind: Any = type(value)
+    return _field_names(kind)
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(kind)) if is_dataclass(kind) else ()
 
 
 def owner_tags(owner: str, key: Key) -> dict[str, str]:

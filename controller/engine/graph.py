@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, replace
 from graphlib import TopologicalSorter
+from operator import is_
 from typing import Any
 
-from controller.base.keys import Key, Ref, refs
+from controller.base.keys import Key, Ref, field_names, refs
 from controller.engine.reconciler import Observed
 
 Outputs = Mapping[Key, Mapping[str, str]]
@@ -55,15 +56,12 @@ def resolve(value: Any, outputs: Outputs) -> Any:
     if isinstance(value, Ref):
         return outputs.get(value.key, {}).get(value.output, value)
     if isinstance(value, tuple):
-        return tuple(resolve(item, outputs) for item in value)
-    if is_dataclass(value) and not isinstance(value, type):
-        changed = {
-            field.name: new
-            for field in fields(value)
-            if (new := resolve(old := getattr(value, field.name), outputs)) is not old
-        }
-        return replace(value, **changed) if changed else value
-    return value
+        items = tuple(resolve(item, outputs) for item in value)
+        return value if all(map(is_, items, value)) else items
+    changed = {
+        name: new for name in field_names(value) if (new := resolve(old := getattr(value, name), outputs)) is not old
+    }
+    return replace(value, **changed) if changed else value
 
 
 def _strings(value: object) -> set[str]:
@@ -71,6 +69,4 @@ def _strings(value: object) -> set[str]:
         return {value}
     if isinstance(value, tuple):
         return {text for item in value for text in _strings(item)}
-    if is_dataclass(value) and not isinstance(value, type):
-        return {text for field in fields(value) for text in _strings(getattr(value, field.name))}
-    return set()
+    return {text for name in field_names(value) for text in _strings(getattr(value, name))}

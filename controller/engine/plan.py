@@ -19,7 +19,7 @@ from controller.engine.compare import compare
 from controller.engine.graph import edges, live_edges, ordered, resolve
 from controller.engine.reconciler import RISKS, Change, Observed, Reconciler, Risk, looked_up
 from controller.engine.scope import OUT_OF_SCOPE, Scope, held, in_scope, nowhere
-from controller.engine.succession import born_as, family, renamed, settled_names
+from controller.engine.succession import born_as, family, further, renamed, settled_names
 
 Action = Literal["none", "read", "create", "update", "replace", "delete"]
 NOT_OURS = "not ours"
@@ -90,9 +90,10 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
     replaced: dict[Key, Observed[Any]] = {}
     heirs: set[Key] = set()
     aside: set[Key] = set()
+    others = further(observed)
     for key in ordered(graph):
         data = looked_up(kinds[key.kind], desired[key])
-        kin = family(key, resolve(desired[key], known), observed, owner)
+        kin = family(key, resolve(desired[key], known), observed, others.get(key, ()), owner)
         observed, kin = settled_names(key, observed, kin)
         have = kin.head
         step = _step(key, renamed(desired[key], have), have, known, data=data)
@@ -123,17 +124,18 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
     heads = {id(step.observed) for step in steps}
     orphans = tuple(
         key
-        for key, have in sorted(observed.items())
-        if have.owner == owner and id(have) not in heads and key not in {*replaced, *aside}
+        for key in sorted(observed.keys() - replaced.keys() - aside)
+        if observed[key].owner == owner and id(observed[key]) not in heads
     )
     doomed = {key: observed[key] for key in orphans if scope.prune and scope.names(key)}
     going = {**doomed, **replaced}
-    users = _reversed(live_edges(observed))
-    going = held(going, observed, users, allowed)
-    steps += [_careful(step, steps, replaced) for step in _deletions(going, {})]
-    graph = {**graph, **_after_their_users(going, observed, graph)}
+    if going:
+        users = _reversed(live_edges(observed))
+        going = held(going, observed, users, allowed)
+        steps += [_careful(step, steps, replaced) for step in _deletions(going, {})]
+        graph = {**graph, **_after_their_users(going, users, graph)}
     problems += _protected(steps)
-    notes = tuple(f"{key}: {note}" for key, have in sorted(observed.items()) for note in have.notes)
+    notes = tuple(f"{key}: {note}" for key in sorted(observed) for note in observed[key].notes)
     return Plan(
         tuple(steps), _frozen(graph), orphans, tuple(problems), notes + _left(differs), frozenset(graph) - allowed
     )
@@ -149,9 +151,8 @@ def plan_destroy(desired: Desired, observed: Live, owner: str) -> Plan:
     steps = _deletions(ours, declared)
     graph = _reversed(_merged({k: v for k, v in declared.items() if k in ours}, live_edges(ours)))
     foreign = tuple(
-        f"{key}: not ours ({have.owner or 'no owner tag'}), left alone"
-        for key, have in sorted(observed.items())
-        if have.owner != owner and key not in ours
+        f"{key}: not ours ({observed[key].owner or 'no owner tag'}), left alone"
+        for key in sorted(observed.keys() - ours.keys())
     )
     frozen = _frozen({s.key: graph.get(s.key, set()) for s in steps})
     return Plan(tuple(steps), frozen, problems=tuple(_protected(steps)), notes=foreign)
@@ -230,10 +231,11 @@ def _careful(step: Step, steps: Iterable[Step], replaced: Collection[Key]) -> St
     return replace(step, risk="replace", heir=name, reason=f"replaced: nothing refers to it once {born} has taken over")
 
 
-def _after_their_users(doomed: Live, observed: Live, graph: Mapping[Key, set[Key]]) -> dict[Key, set[Key]]:
+def _after_their_users(
+    doomed: Live, users: Mapping[Key, set[Key]], graph: Mapping[Key, set[Key]]
+) -> dict[Key, set[Key]]:
     """What each deletion comes after: the deletions of what refers to it, the steps of what stays and refers to it
     still, and the step of what takes its place."""
-    users = _reversed(live_edges(observed))
     after = {}
     for key in doomed:
         stay = {born_as(user) for user in users[key] if user not in doomed}

@@ -10,7 +10,7 @@ A kind shows the resources it finds for one key as ``name`` and ``name@live-name
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -47,13 +47,21 @@ def born_as(key: Key) -> Key:
     return Key(key.kind, key.name.partition(AT)[0])
 
 
-def family(key: Key, desired: Any, observed: Live, owner: str) -> Family:
-    """The live resources of *key*. *desired* has its known refs replaced; one still unknown differs from anything."""
-    others = {one: have for one, have in sorted(observed.items()) if one != key and born_as(one) == key}
+def further(observed: Live) -> dict[Key, list[Key]]:
+    """The keys of further resources, by the key they were born with; `settled_names` changes none of them."""
+    found: dict[Key, list[Key]] = {}
+    for key in sorted(one for one in observed if AT in one.name):
+        found.setdefault(born_as(key), []).append(key)
+    return found
+
+
+def family(key: Key, desired: Any, observed: Live, others: Iterable[Key], owner: str) -> Family:
+    """The live resources of *key* and of its *others* (`further`). *desired* has its known refs replaced; one still
+    unknown differs from anything."""
     named = observed.get(key)
     if not others:
         return Family(named, {}, {})
-    ours = {one: have for one, have in others.items() if have.owner == owner}
+    ours = {one: observed[one] for one in others if observed[one].owner == owner}
     if named is not None and (named.owner != owner or (_fits(desired, named) and not named.gone)):
         head: Key | None = key
     else:  # what fits; else what is there and can be replaced; else what is on its way out

@@ -6,6 +6,7 @@ import base64
 import ipaddress
 from collections.abc import Mapping, Set
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from moto.backends import get_backend
@@ -31,11 +32,11 @@ class MotoCatalog:
         self.timings = timings
         self.moods: dict[str, str] = {}  # machine image -> how its hosts join, when not at once
 
-    @property
+    @cached_property
     def ec2(self) -> Any:
         return get_backend("ec2")[self.account][self.region]
 
-    @property
+    @cached_property
     def elb(self) -> Any:
         return get_backend("elbv2")[self.account][self.region]
 

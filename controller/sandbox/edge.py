@@ -21,7 +21,7 @@ from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from controller.sandbox.cloud import Cloud
-from controller.sandbox.front import Front, scope
+from controller.sandbox.front import Front, credential
 from controller.sandbox.shuffling import READS, shuffled
 from controller.sandbox.world import ApiError
 
@@ -118,7 +118,7 @@ class Edge:
 
 def named(env: dict[str, Any], body: bytes) -> tuple[str, str]:
     """(service, action), from the signature's scope and the target header or form."""
-    service = scope(env)
+    _, _, service = credential(env)
     target = env.get("HTTP_X_AMZ_TARGET")
     if target:
         action = target.rpartition(".")[2]

@@ -68,6 +68,13 @@ def sync(account: str, region: str, world: World, now: datetime, gone: dict[str,
             del ec2.reservations[key]
 
 
+def seen() -> list[tuple[str, str]]:
+    """(instance, state) of every one that EC2 shows."""
+    regions = (region for account in get_backend("ec2").values() for region in account.values())
+    machines = (one for ec2 in regions for reservation in ec2.reservations.values() for one in reservation.instances)
+    return [(one.id, one._state.name) for one in machines]
+
+
 def _release(ec2: Any, instance: Any) -> None:
     subnet = ec2.get_subnet(instance.subnet_id) if _there(ec2, instance.subnet_id) else None
     for nic in list(instance.nics.values()):

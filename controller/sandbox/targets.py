@@ -50,10 +50,12 @@ def see(draft: Draft, event: HealthSeen) -> None:
 
 def settings_of(draft: Draft, arn: str) -> TargetGroup | None:
     """The group's settings; None when it is gone."""
-    try:
-        return draft.catalog.target_group(arn)
-    except ApiError:
-        return None
+    if arn not in draft.settings:
+        try:
+            draft.settings[arn] = draft.catalog.target_group(arn)
+        except ApiError:
+            draft.settings[arn] = None
+    return draft.settings[arn]
 
 
 def health(target: Target, settings: TargetGroup, *, alive: bool) -> tuple[str, str, str]:

@@ -480,6 +480,7 @@ class Draft:
         self.targets = dict(world.targets)
         self.definitions = dict(world.definitions)
         self.effects: list[Effect] = []
+        self.settings: dict[str, TargetGroup | None] = {}  # of target groups, as the catalog has them
 
     def freeze(self) -> World:
         tables = {f.name: getattr(self, f.name) for f in fields(World) if hasattr(self, f.name) and f.name != "seed"}

@@ -13,7 +13,7 @@ from controller.engine.execute import execute
 from controller.engine.plan import Plan, plan
 from controller.engine.reconciler import Observed, spec
 from controller.engine.scope import Scope
-from controller.engine.succession import family, successor
+from controller.engine.succession import family, further, successor
 from tests.engine.test_engine import BOX, LID, NET, NOW, Thing, Toy, kinds_of_three, live, three, toys
 
 OLD = Key("box", "a@old")
@@ -158,7 +158,7 @@ def test_what_can_never_change_is_refused_with_what_to_do() -> None:
 
 
 def test_a_family_has_a_head_where_anything_of_it_fits() -> None:
-    kin = family(BOX, Thing(parent="n", shape="square"), square("round"), "s")
+    kin = family(BOX, Thing(parent="n", shape="square"), square("round"), further(square("round"))[BOX], "s")
 
     assert (kin.head and kin.head.outputs["id"], list(kin.predecessors), list(kin.twins)) == ("square", [BOX], [])
 

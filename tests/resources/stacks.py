@@ -32,6 +32,7 @@ SPECS = Path(__file__).parents[2] / "specs"
 RICH = Path(__file__).parent / "rich.yaml"
 KINDS: dict[str, Reconciler[Any]] = {kind.kind: kind for kind in RECONCILERS}
 LIVES = 400  # ticks or lives of one history; more means that it never ends
+PAUSE = timedelta(seconds=6)  # at least, between two passes: a pass costs more here than the time it passes
 
 Live = dict[Key, Observed[Any]]
 
@@ -131,7 +132,7 @@ def built(path: Path, *overrides: str) -> World:
     return world
 
 
-def converge(world: World, want: Want = "converge", scope: Scope | None = None, pause: timedelta = timedelta()) -> Tick:
+def converge(world: World, want: Want = "converge", scope: Scope | None = None, pause: timedelta = PAUSE) -> Tick:
     """Ticks until one is quiet, at least *pause* apart; images are pushed when they are missed. What AWS refuses for
     good fails the test."""
     for _ in range(LIVES):
@@ -163,7 +164,7 @@ def in_short_lives(world: World, want: Want, calls: int) -> int:
             world.push()
         elif seen.quiet:
             return deaths
-        world.sim.sleep(seen.requeue_after)
+        world.sim.sleep(max(PAUSE, seen.requeue_after))
     raise AssertionError(f"not quiet after {LIVES} lives")
 
 

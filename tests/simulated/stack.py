@@ -15,10 +15,10 @@ from controller.sandbox.simulated import Simulated
 from controller.spec.load import load
 from controller.spec.types import Stack
 from controller.tick import Options, tick
+from tests.resources.stacks import PAUSE
 
 SPECS = Path(__file__).parents[2] / "specs"
 LIMIT = timedelta(minutes=20)
-PAUSE = timedelta(seconds=6)  # at least, between two passes: a pass costs more here than the time it passes
 
 
 class Simulation:
