@@ -17,11 +17,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
+from controller.sandbox import hosts
 from controller.sandbox.cloud import Cloud
-from controller.sandbox.front import Front, credential
+from controller.sandbox.front import Front, named
+from controller.sandbox.remembered import Remembered
 from controller.sandbox.shuffling import READS, shuffled
 from controller.sandbox.world import ApiError
 
@@ -51,7 +52,8 @@ class Edge:
         self.dice: random.Random | None = None  # there: every list comes in another order each time
         self._cloud = cloud
         self._admin = admin
-        self.moto: Callable[..., Iterable[bytes]] = Front()
+        self.memory = Remembered(Front(), cloud.now, hosts.seen)
+        self.moto: Callable[..., Iterable[bytes]] = self.memory
         self._count = threading.Lock()
 
     def __call__(self, env: dict[str, Any], start: Start) -> Iterable[bytes]:
@@ -113,19 +115,9 @@ class Edge:
             status, answer = self._admin(method, path, json.loads(body) if body else {})
         except (KeyError, ValueError, TypeError, ApiError) as error:
             status, answer = 400, {"error": f"{type(error).__name__}: {error}"}
+        with self._cloud.lock:  # who asks meanwhile is told what is so now, or is not remembered
+            self.memory.clear()
         return _plain(start, status, answer)
-
-
-def named(env: dict[str, Any], body: bytes) -> tuple[str, str]:
-    """(service, action), from the signature's scope and the target header or form."""
-    _, _, service = credential(env)
-    target = env.get("HTTP_X_AMZ_TARGET")
-    if target:
-        action = target.rpartition(".")[2]
-    else:
-        form = parse_qs(body[:4096].decode("utf-8", "replace"))
-        action = form.get("Action", [env.get("PATH_INFO", "?") if service != "?" else "?"])[0]
-    return {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch"}.get(service, service), action
 
 
 def _error(start: Start, env: dict[str, Any], service: str, error: ApiError) -> Iterable[bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import parse_qs
 
 from botocore.exceptions import ClientError
 from moto.core.request import Request
@@ -65,3 +66,15 @@ def credential(env: dict[str, Any]) -> tuple[str, str, str]:
     """(access key, region, service) that a request is signed with and for; ``?`` where it is not signed."""
     parts = str(env.get("HTTP_AUTHORIZATION", "")).partition("Credential=")[2].partition(",")[0].split("/")
     return (parts[0], parts[2], parts[3]) if len(parts) > 3 else ("?", "?", "?")
+
+
+def named(env: dict[str, Any], body: bytes) -> tuple[str, str]:
+    """(service, action), from the signature's scope and the target header or form."""
+    _, _, service = credential(env)
+    target = env.get("HTTP_X_AMZ_TARGET")
+    if target:
+        action = target.rpartition(".")[2]
+    else:
+        form = parse_qs(body[:4096].decode("utf-8", "replace"))
+        action = form.get("Action", [env.get("PATH_INFO", "?") if service != "?" else "?"])[0]
+    return {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch"}.get(service, service), action

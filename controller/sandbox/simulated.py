@@ -8,8 +8,7 @@ of an hour, or one that is killed after each single call, costs seconds.
 from __future__ import annotations
 
 import io
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -19,18 +18,17 @@ import botocore.session
 from botocore import UNSIGNED
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-from controller.sandbox import bridge, hosts
+from controller.sandbox import bridge
 from controller.sandbox.admin import Admin
 from controller.sandbox.balancers import Place
 from controller.sandbox.cloud import Cloud
-from controller.sandbox.edge import Edge, named
+from controller.sandbox.edge import Edge
 from controller.sandbox.health import FAILED, Settings, View, probe
 from controller.sandbox.timings import DEFAULT_FACTOR, Timings
 from controller.sandbox.world import Event, Json, Task, TaskExited, TaskStarted
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 STEP = timedelta(seconds=0.5)
-TAGGED = re.compile(rb"(?:^|&)ResourceId\.\d+=([^&]+)")
 ENDPOINT = "http://127.0.0.1:1"
 
 
@@ -55,7 +53,6 @@ class Simulated:
         self.cloud.connect(self.machine, self.balancers)
         self.admin = Admin(self.cloud)
         self.edge = self.admin.edge = Edge(self.cloud, self.admin)
-        self.edge.moto = self.memory = Remembered(self.edge.moto, self.now, hosts.seen)
 
     def there(self) -> bool:
         """Whether this is still the sandbox of the process."""
@@ -96,7 +93,7 @@ class Simulated:
 
     def door(self, method: str, path: str, **body: Any) -> Any:
         """Ask the back door (`Admin`). Raises AssertionError with its words when it refuses."""
-        self.memory.clear()
+        self.edge.memory.clear()
         status, answer = self.admin(method, path, body)
         assert status == 200, answer
         return answer
@@ -139,93 +136,6 @@ class Simulated:
 
         chunks = b"".join(self.edge(env, start))
         return AWSResponse(request.url, answer["status"], answer["headers"], _Raw(chunks))
-
-
-class Remembered:
-    """In front of moto: answers are given again while nothing can have changed them.
-
-    Some only calls of the same service change, and hosts what they become; all others hold until something is written
-    or time moves on. A rollout on a moved clock is thousands of reads, and moto's building of these is half of what
-    they cost.
-    """
-
-    STILL: Mapping[str, frozenset[str]] = {
-        "ecr": frozenset({"DescribeImages", "DescribeRepositories", "GetLifecyclePolicy", "ListTagsForResource"}),
-        "ec2": frozenset(
-            {
-                "DescribeInstanceTypes",
-                "DescribeInternetGateways",
-                "DescribeLaunchTemplates",
-                "DescribeLaunchTemplateVersions",
-                "DescribeRouteTables",
-                "DescribeSecurityGroupRules",
-                "DescribeSecurityGroups",
-                "DescribeSubnets",
-                "DescribeVpcAttribute",
-                "DescribeVpcs",
-            }
-        ),
-        "elbv2": frozenset(
-            {
-                "DescribeListeners",
-                "DescribeLoadBalancerAttributes",
-                "DescribeRules",
-                "DescribeTags",
-                "DescribeTargetGroupAttributes",
-                "DescribeTargetGroups",
-            }
-        ),
-        "iam": frozenset(
-            {"GetInstanceProfile", "GetRole", "GetRolePolicy", "ListAttachedRolePolicies", "ListRolePolicies"}
-        ),
-        "logs": frozenset({"DescribeLogGroups", "ListTagsForResource"}),
-        "ssm": frozenset({"GetParameters"}),
-    }
-    OF_HOSTS = ("ec2", "DescribeInstances")
-    READS = ("Describe", "Get", "List")
-
-    def __init__(
-        self, moto: Callable[..., Iterable[bytes]], now: Callable[[], datetime], seen: Callable[[], object]
-    ) -> None:
-        """*seen*: what EC2 shows of the hosts; it is the same for as long as they are."""
-        self._moto, self._now, self._seen = moto, now, seen
-        self._known: dict[str, dict[tuple[str, str, bytes], tuple[list[bytes], tuple[Any, ...]]]] = {}
-        self._moment: tuple[datetime, int] = (START, 0)
-        self._writes = 0
-        self._hosts: object = None
-
-    def __call__(self, env: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        body = env["wsgi.input"].getvalue()
-        service, action = named(env, body)
-        if not action.startswith(self.READS):
-            if not self._only_hosts(action, body):
-                self._known.pop(service, None)
-            self._writes += 1
-            return self._moto(env, start)
-        of_hosts = (service, action) == self.OF_HOSTS
-        if of_hosts and self._hosts != (hosts := (self._seen(), self._writes)):
-            self._known.pop("hosts", None)
-            self._hosts = hosts
-        still = of_hosts or action in self.STILL.get(service, ())
-        if not still and self._moment != (moment := (self._now(), self._writes)):
-            self._known.pop("", None)
-            self._moment = moment
-        known = self._known.setdefault("hosts" if of_hosts else service if still else "", {})
-        if (service, action, body) not in known:
-            said: list[Any] = []
-            known[service, action, body] = (list(self._moto(env, lambda *args: said.extend(args))), tuple(said[:2]))
-        chunks, head = known[service, action, body]
-        start(*head)
-        return chunks
-
-    @staticmethod
-    def _only_hosts(action: str, body: bytes) -> bool:
-        """Whether it writes the tags of hosts and nothing else: a rollout does all the time."""
-        tagged = TAGGED.findall(body) if action in {"CreateTags", "DeleteTags"} else []
-        return bool(tagged) and all(one.startswith(b"i-") for one in tagged)
-
-    def clear(self) -> None:
-        self._known.clear()
 
 
 class _Raw(io.BytesIO):

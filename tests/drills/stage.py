@@ -13,6 +13,7 @@ from controller.rehearsal.changes import Change, Scene, change
 from controller.rehearsal.drill import Drill, Ended
 
 SPECS = Path(__file__).parents[2] / "specs"
+RATE = 60.0  # requests a second where a test asks for no other: half of what a drill costs the machine goes with it
 PARAMETER = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
 
 
@@ -69,10 +70,10 @@ class Stage:
         found = self.drill.client("elbv2").describe_load_balancers(Names=[self.name])["LoadBalancers"]
         return f"http://{found[0]['DNSName']}{path}"
 
-    def scene(self, *also: str, rate: float = 100.0) -> Scene:
+    def scene(self, *also: str, rate: float = RATE) -> Scene:
         return Scene(self.drill, self.spec, (self.url(), *also), self.group, f"{self.name}-web", rate)
 
-    def roll(self, *arguments: str, also: tuple[str, ...] = (), rate: float = 100.0) -> Change:
+    def roll(self, *arguments: str, also: tuple[str, ...] = (), rate: float = RATE) -> Change:
         """One apply under load; the report's row."""
         scene = self.scene(*also, rate=rate)
         return change(scene, "roll", lambda: scene.apply(*arguments))

@@ -37,7 +37,7 @@ def test_two_services_of_different_sizes_roll_together(sandbox: Drill, tmp_path:
     stage = Stage(sandbox, "pair", tmp_path, base="two-services.yaml").birth()
     before = set(stage.instances())
 
-    row = stage.choose(hosts__main__instance_type="t3.large").roll(also=(stage.url("/api"),), rate=100)
+    row = stage.choose(hosts__main__instance_type="t3.large").roll(also=(stage.url("/api"),))
 
     assert row["broken"] == []
     assert stage.types() == {"t3.large"}

@@ -15,10 +15,9 @@ import pytest
 from moto.core.serialize import XFormedAttributePicker
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from controller.sandbox.edge import named
-from controller.sandbox.front import Front
+from controller.sandbox.front import Front, named
 from controller.sandbox.lookups import Picker
-from controller.sandbox.simulated import Remembered
+from controller.sandbox.remembered import Remembered
 from tests.resources.stacks import begin, converge
 
 RICH = Path(__file__).parents[1] / "resources" / "rich.yaml"
@@ -73,7 +72,7 @@ def test_what_is_quick_says_what_moto_says(monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_is_remembered_is_what_would_be_said_afresh() -> None:
     """It is forgotten when anything is written, and when time passes."""
     world = begin(RICH)
-    world.sim.edge.moto = beside = Beside(world.sim.memory, Front())
+    world.sim.edge.moto = beside = Beside(world.sim.edge.memory, Front())
 
     converge(world, pause=timedelta(seconds=12))
     world.tick()

@@ -1,0 +1,102 @@
+"""In front of moto: answers are given again while nothing can have changed them.
+
+Some only calls of the same service change, and those about hosts what becomes of them; all others hold until something
+is written or time moves on. A rollout is thousands of reads, and moto's building of the answers is half of what they
+cost (`tests/sandbox/test_same_answers.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from controller.sandbox.front import named
+
+TAGGED = re.compile(rb"(?:^|&)ResourceId\.\d+=([^&]+)")
+KEPT = 5000  # answers; whoever asks more different questions is answered anew
+
+
+class Remembered:
+    """The WSGI application in front of *moto*. It is as unsafe for threads as moto is."""
+
+    STILL: Mapping[str, frozenset[str]] = {
+        "ecr": frozenset({"DescribeImages", "DescribeRepositories", "GetLifecyclePolicy", "ListTagsForResource"}),
+        "ec2": frozenset(
+            {
+                "DescribeInstanceTypes",
+                "DescribeInternetGateways",
+                "DescribeLaunchTemplates",
+                "DescribeLaunchTemplateVersions",
+                "DescribeRouteTables",
+                "DescribeSecurityGroupRules",
+                "DescribeSecurityGroups",
+                "DescribeVpcAttribute",
+                "DescribeVpcs",
+            }
+        ),
+        "elbv2": frozenset(
+            {
+                "DescribeListeners",
+                "DescribeLoadBalancerAttributes",
+                "DescribeRules",
+                "DescribeTags",
+                "DescribeTargetGroupAttributes",
+                "DescribeTargetGroups",
+            }
+        ),
+        "iam": frozenset(
+            {"GetInstanceProfile", "GetRole", "GetRolePolicy", "ListAttachedRolePolicies", "ListRolePolicies"}
+        ),
+        "logs": frozenset({"DescribeLogGroups", "ListTagsForResource"}),
+        "ssm": frozenset({"GetParameters"}),
+    }
+    OF_HOSTS = frozenset({("ec2", "DescribeInstances"), ("ec2", "DescribeSubnets")})  # a subnet counts what is free
+    READS = ("Describe", "Get", "List")
+
+    def __init__(
+        self, moto: Callable[..., Iterable[bytes]], now: Callable[[], datetime], seen: Callable[[], object]
+    ) -> None:
+        """*seen*: what EC2 shows of the hosts; it is the same for as long as they are."""
+        self._moto, self._now, self._seen = moto, now, seen
+        self._known: dict[str, dict[tuple[str, str, bytes], tuple[list[bytes], tuple[Any, ...]]]] = {}
+        self._moment: tuple[datetime | None, int] = (None, 0)
+        self._writes = 0
+        self._hosts: object = None
+
+    def __call__(self, env: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        body = env["wsgi.input"].getvalue()
+        service, action = named(env, body)
+        if not action.startswith(self.READS):
+            if not self._only_hosts(action, body):
+                self._known.pop(service, None)
+            self._writes += 1
+            return self._moto(env, start)
+        of_hosts = (service, action) in self.OF_HOSTS
+        if of_hosts and self._hosts != (hosts := (self._seen(), self._writes)):
+            self._known.pop("hosts", None)
+            self._hosts = hosts
+        still = of_hosts or action in self.STILL.get(service, ())
+        if not still and self._moment != (moment := (self._now(), self._writes)):
+            self._known.pop("", None)
+            self._moment = moment
+        known = self._known.setdefault("hosts" if of_hosts else service if still else "", {})
+        if (service, action, body) not in known:
+            if len(known) >= KEPT:
+                known.clear()
+            said: list[Any] = []
+            known[service, action, body] = (list(self._moto(env, lambda *args: said.extend(args))), tuple(said[:2]))
+        chunks, head = known[service, action, body]
+        start(*head)
+        return chunks
+
+    @staticmethod
+    def _only_hosts(action: str, body: bytes) -> bool:
+        """Whether it writes the tags of hosts and nothing else: a rollout does all the time."""
+        tagged = TAGGED.findall(body) if action in {"CreateTags", "DeleteTags"} else []
+        return bool(tagged) and all(one.startswith(b"i-") for one in tagged)
+
+    def clear(self) -> None:
+        """Forget everything: something else than a call has changed it."""
+        self._known.clear()
