@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LIVE := tests/drills tests/report_prober  # where the tests with a data plane are (tests/conftest.py sees to it)
 
 .DEFAULT_GOAL := help
 unexport PYTHONDONTWRITEBYTECODE  # compiled once, not by each of the many processes of a test run
@@ -27,7 +28,7 @@ test: $(READY) ## everything: check, then every test, the live sandbox included
 	@echo "whole stacks on the moved clock, in the background; the live sandbox beside them"
 	@THESEUS_HISTORIES=1500 THESEUS_SEED=500 nice -n 10 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'simulated or histories' --durations=25 \
 	    > $(VENV)/simulated.log 2>&1 & simulated=$$!; \
-	  $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m sandbox --durations=12; live=$$?; \
+	  $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m sandbox --durations=12 $(LIVE); live=$$?; \
 	  wait $$simulated; simulated=$$?; cat $(VENV)/simulated.log; exit $$((live || simulated))
 
 check: $(READY) ## format, lint, types, fast tests: under a minute
@@ -47,7 +48,7 @@ golden: $(READY) ## rewrite the expected output of golden tests; read the diff
 	GOLDEN=write $(BIN)/python -m pytest -q -k golden
 
 deflake: $(READY) ## the sandbox tests until one fails
-	while $(BIN)/python -m pytest -x -m sandbox; do :; done
+	while $(BIN)/python -m pytest -x -m sandbox $(LIVE); do :; done
 
 mutants: $(READY) ## the rollout rules taken out one by one in the live sandbox: the harm must show (twenty minutes)
 	$(BIN)/python -m tests.drills.mutants

@@ -39,6 +39,7 @@ FAST = (
 )
 USUAL = sys.getswitchinterval()
 LIVE = ("report_prober/",)  # real connections and real seconds: where others starve them, they measure the others
+DRILLS = "drills/"
 HERE = Path(__file__).parent
 
 
@@ -49,6 +50,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.sandbox)
         if place.startswith(SLOW) and not place.startswith(FAST) and not item.get_closest_marker("sandbox"):
             item.add_marker(pytest.mark.simulated)
+        if item.get_closest_marker("sandbox") and not place.startswith((DRILLS, *LIVE)):
+            raise pytest.UsageError(f"{place}: a live test outside of what the Makefile calls LIVE would never be run")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -9,10 +9,13 @@ from typing import Any, ClassVar
 
 import moto.backends as moto_backends
 import moto.core.responses as moto_responses
+import moto.core.serialize as moto_serialize
 from moto.core.base_backend import AccountSpecificBackend
 from moto.core.serialize import AttributePickerContext, XFormedAttributePicker
 from moto.core.utils import MISSING, get_value
 from moto.ssm.models import Parameter, ParameterDict
+
+from controller.sandbox import xml
 
 
 def install() -> None:
@@ -22,6 +25,7 @@ def install() -> None:
     _regions()
     _public_parameters()
     moto_responses.XFormedAttributePicker = Picker
+    moto_serialize.xmltodict = xml
 
 
 def _modules() -> None:

@@ -11,10 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import moto.core.responses as moto_responses
+import moto.core.serialize as moto_serialize
 import pytest
+import xmltodict
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from moto.core.serialize import XFormedAttributePicker
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from controller.sandbox import xml
 from controller.sandbox.front import Front, named
 from controller.sandbox.lookups import Picker
 from controller.sandbox.remembered import Remembered
@@ -58,13 +63,14 @@ def test_what_is_quick_says_what_moto_says(monkeypatch: pytest.MonkeyPatch) -> N
     def moto(env: dict[str, Any], start: Any) -> Iterable[bytes]:
         with monkeypatch.context() as patch:
             patch.setattr(moto_responses, "XFormedAttributePicker", XFormedAttributePicker)
+            patch.setattr(moto_serialize, "xmltodict", xmltodict)
             return list(server(env, start))
 
     world.sim.edge.moto = beside = Beside(Front(), moto)  # nothing is remembered, either
 
     converge(world, pause=timedelta(seconds=12))
 
-    assert moto_responses.XFormedAttributePicker is Picker
+    assert (moto_responses.XFormedAttributePicker, moto_serialize.xmltodict) == (Picker, xml)
     assert beside.told == []
     assert {"autoscaling", "ec2", "ecs", "elbv2", "ecr", "iam", "logs", "ssm", "tagging"} <= set(beside.asked)
 
@@ -78,3 +84,35 @@ def test_what_is_remembered_is_what_would_be_said_afresh() -> None:
     world.tick()
 
     assert beside.told == []
+
+
+TEXT = st.one_of(st.none(), st.booleans(), st.integers(), st.text("a<&>\"' \n\u00e9"))
+NAMES = st.sampled_from(["a", "b", "item"])
+INSIDE = st.recursive(
+    TEXT,
+    lambda one: st.lists(one, max_size=3) | st.dictionaries(NAMES | st.sampled_from(["@x", "#text"]), one, max_size=3),
+)
+
+
+@given(st.dictionaries(NAMES, INSIDE, min_size=1, max_size=1), st.booleans())
+def test_xml_is_written_as_xmltodict_writes_it(document: dict[str, Any], short: bool) -> None:
+    one = next(iter(document.values()))
+    assume(not nested_lists(document) and flat_attributes(document) and not (isinstance(one, list) and len(one) != 1))
+    asked: Any = {"full_document": True, "short_empty_elements": short, "pretty": False}
+    assert xml.unparse(document, **asked) == xmltodict.unparse(document, **asked)
+
+
+def nested_lists(value: Any) -> bool:
+    """A list right inside a list, which moto never asks for."""
+    if isinstance(value, dict):
+        return any(map(nested_lists, value.values()))
+    return isinstance(value, list) and any(isinstance(one, list) or nested_lists(one) for one in value)
+
+
+def flat_attributes(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(flat_attributes, value))
+    if isinstance(value, dict):
+        plain = all(not isinstance(one, dict | list) for key, one in value.items() if key[0] in "@#")
+        return plain and all(map(flat_attributes, value.values()))
+    return True
