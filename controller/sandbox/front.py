@@ -19,6 +19,7 @@ from werkzeug.wrappers import Response
 from controller.sandbox import straight
 
 View = Callable[..., Any]
+CALLED = {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch"}  # what requests are signed for: what we say
 
 
 class Incoming(Request):  # type: ignore[misc]
@@ -77,4 +78,4 @@ def named(env: dict[str, Any], body: bytes) -> tuple[str, str]:
     else:
         form = parse_qs(body[:4096].decode("utf-8", "replace"))
         action = form.get("Action", [env.get("PATH_INFO", "?") if service != "?" else "?"])[0]
-    return {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch"}.get(service, service), action
+    return CALLED.get(service, service), action

@@ -60,7 +60,7 @@ class Remembered:
     ) -> None:
         """*seen*: what EC2 shows of the hosts; it is the same for as long as they are."""
         self._moto, self._now, self._seen = moto, now, seen
-        self._known: dict[str, dict[tuple[str, str, bytes], tuple[list[bytes], tuple[Any, ...]]]] = {}
+        self._known: dict[str, dict[Any, Any]] = {}
         self._moment: tuple[datetime | None, int] = (None, 0)
         self._writes = 0
         self._hosts: object = None
@@ -73,23 +73,30 @@ class Remembered:
                 self._known.pop(service, None)
             self._writes += 1
             return self._moto(env, start)
-        of_hosts = (service, action) in self.OF_HOSTS
-        if of_hosts and self._hosts != (hosts := (self._seen(), self._writes)):
-            self._known.pop("hosts", None)
-            self._hosts = hosts
-        still = of_hosts or action in self.STILL.get(service, ())
-        if not still and self._moment != (moment := (self._now(), self._writes)):
-            self._known.pop("", None)
-            self._moment = moment
-        known = self._known.setdefault("hosts" if of_hosts else service if still else "", {})
+        known = self.table(service, action)
         if (service, action, body) not in known:
             if len(known) >= KEPT:
                 known.clear()
             said: list[Any] = []
             known[service, action, body] = (list(self._moto(env, lambda *args: said.extend(args))), tuple(said[:2]))
+        chunks: list[bytes]
         chunks, head = known[service, action, body]
         start(*head)
         return chunks
+
+    def table(self, service: str, action: str) -> dict[Any, Any]:
+        """What is remembered of such reads: a table that another takes the place of as soon as anything may differ."""
+        if (service, action) in self.OF_HOSTS:
+            if self._hosts != (hosts := (self._seen(), self._writes)):
+                self._known.pop("hosts", None)
+                self._hosts = hosts
+            return self._known.setdefault("hosts", {})
+        if action in self.STILL.get(service, ()):
+            return self._known.setdefault(service, {})
+        if self._moment != (moment := (self._now(), self._writes)):
+            self._known.pop("", None)
+            self._moment = moment
+        return self._known.setdefault("", {})
 
     @staticmethod
     def _only_hosts(action: str, body: bytes) -> bool:

@@ -23,6 +23,7 @@ from controller.sandbox import xml
 from controller.sandbox.front import Front, named
 from controller.sandbox.lookups import Picker
 from controller.sandbox.remembered import Remembered
+from controller.sandbox.simulated import Simulated
 from tests.resources.stacks import begin, converge
 
 RICH = Path(__file__).parents[1] / "resources" / "rich.yaml"
@@ -84,6 +85,32 @@ def test_what_is_remembered_is_what_would_be_said_afresh() -> None:
     world.tick()
 
     assert beside.told == []
+
+
+def test_a_client_is_given_what_it_would_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each answer that is given again as it was read, the call is made all the same, and both are compared."""
+    given, keep, told, compared = Simulated._known, Simulated._keep, list[str](), list[str]()
+
+    def known(self: Simulated, *args: Any, context: dict[str, Any], **more: Any) -> None:
+        if (answer := given(self, *args, context=context, **more)) is not None:
+            context["given"] = answer[1]
+
+    def kept(parsed_response: Any, context: dict[str, Any], **more: Any) -> None:
+        if (one := context.pop("given", None)) is not None:
+            compared.append(one["ResponseMetadata"].get("RequestId", ""))
+            same = {k: v for k, v in one.items() if k != "ResponseMetadata"}
+            if same != {k: v for k, v in parsed_response.items() if k != "ResponseMetadata"}:
+                told.append(f"{one}, {parsed_response}")
+        keep(parsed_response, context, **more)
+
+    monkeypatch.setattr(Simulated, "_known", known)
+    monkeypatch.setattr(Simulated, "_keep", staticmethod(kept))
+    world = begin(RICH)
+    converge(world)
+    world.tick()
+
+    assert told == []
+    assert len(compared) > 200
 
 
 TEXT = st.one_of(st.none(), st.booleans(), st.integers(), st.text("a<&>\"' \n\u00e9"))
