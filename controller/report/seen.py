@@ -15,7 +15,8 @@ from controller.rollout.model import Fleet, Policy, Service
 from controller.rollout.moves import Halt, Move
 from controller.rollout.verdict import Hold, Verdict
 
-SOON = timedelta(seconds=1)
+SOON = timedelta(seconds=1)  # after something was done
+LATER = timedelta(seconds=2)  # where others are at work: a pass is fifty calls of a quota that the account shares
 Outcome = Literal[
     "succeeded", "halted", "rolled_back", "superseded", "unproven", "paused", "timed_out", "failed", "interrupted"
 ]
@@ -44,7 +45,7 @@ class Tick:
     policies: Mapping[str, Policy] = field(default_factory=dict)
     bare: tuple[Service, ...] = ()
     quiet: bool = False
-    requeue_after: timedelta = SOON
+    requeue_after: timedelta = LATER
 
 
 def outcome(seen: Tick) -> Outcome:
