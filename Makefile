@@ -7,7 +7,7 @@ LIVE := tests/drills tests/report_prober  # where the tests with a data plane ar
 
 .DEFAULT_GOAL := help
 unexport PYTHONDONTWRITEBYTECODE  # compiled once, not by each of the many processes of a test run
-.PHONY: help demo test check bench sandbox golden deflake mutants clean
+.PHONY: help demo test check bench sandbox golden deflake changes mutants clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,7 +24,7 @@ demo: $(READY) ## the main job, from nothing, under load, in the sandbox; report
 	$(BIN)/python -m controller.rehearsal.demo
 
 test: $(READY) ## everything: check, then every test, the live sandbox included
-	$(MAKE) --no-print-directory check
+	THESEUS_HISTORIES=$${THESEUS_HISTORIES:-50} $(MAKE) --no-print-directory check  # more of them follow
 	@echo "whole stacks on the moved clock, in the background; the live sandbox beside them"
 	@THESEUS_HISTORIES=1500 THESEUS_SEED=500 nice -n 10 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'simulated or histories' --durations=25 \
 	    > $(VENV)/simulated.log 2>&1 & simulated=$$!; \
@@ -49,6 +49,9 @@ golden: $(READY) ## rewrite the expected output of golden tests; read the diff
 
 deflake: $(READY) ## the sandbox tests until one fails
 	while $(BIN)/python -m pytest -x -m sandbox $(LIVE); do :; done
+
+changes: $(READY) ## every kind of change under load, a row each, in out/changes.json (eight minutes)
+	$(BIN)/python -m controller.rehearsal.every_change
 
 mutants: $(READY) ## the rollout rules taken out one by one in the live sandbox: the harm must show (twenty minutes)
 	$(BIN)/python -m tests.drills.mutants

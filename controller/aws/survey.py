@@ -1,7 +1,7 @@
 """What there is of a stack that others made: found from its cluster along the references, whatever its tags are.
 
 Reads only. Of groups, load balancers and roles those count that the cluster's services and capacity providers lead to,
-or whose names begin with the prefix; other accounts' habits of naming are not guessed.
+or whose names begin with the words of the prefix; other accounts' habits of naming are not guessed.
 """
 
 from __future__ import annotations
@@ -64,10 +64,16 @@ def survey(aws: Aws, prefix: str) -> Survey:
     return found
 
 
+def begins(name: str, prefix: str) -> bool:
+    """Whether the first words of *name* are *prefix*: ``shop`` begins shop-web, and not shop2-web of the neighbours."""
+    rest = name.removeprefix(prefix)
+    return name.startswith(prefix) and not (prefix[-1:].isalnum() and rest[:1].isalnum())
+
+
 def _cluster(aws: Aws, prefix: str) -> Item:
     arns: list[Any] = pages(aws.ecs.list_clusters, "clusterArns", "nextToken")
     names = sorted(arn.rsplit("/", 1)[-1] for arn in arns)
-    mine = [name for name in names if name == prefix] or [name for name in names if name.startswith(prefix)]
+    mine = [name for name in names if name == prefix] or [name for name in names if begins(name, prefix)]
     if len(mine) != 1:
         there = f"there are {', '.join(names)}" if names else f"there is none in {aws.region}"
         words = f"the clusters {', '.join(mine)} begin" if mine else "no cluster begins"
@@ -98,7 +104,7 @@ def _hosts(aws: Aws, found: Survey) -> None:
     found.groups = [
         one
         for one in listed
-        if one["AutoScalingGroupARN"] in behind or one["AutoScalingGroupName"].startswith(found.prefix)
+        if one["AutoScalingGroupARN"] in behind or begins(one["AutoScalingGroupName"], found.prefix)
     ]
     found.groups.sort(key=lambda one: str(one["AutoScalingGroupName"]))
     for group in found.groups:
@@ -119,11 +125,11 @@ def _balancer(aws: Aws, found: Survey) -> None:
         one["targetGroupArn"] for s in found.services for one in s.get("loadBalancers", []) if "targetGroupArn" in one
     }
     every = pages(elbv2.describe_target_groups, "TargetGroups", "Marker")
-    mine = [one for one in every if one["TargetGroupArn"] in used or one["TargetGroupName"].startswith(found.prefix)]
+    mine = [one for one in every if one["TargetGroupArn"] in used or begins(one["TargetGroupName"], found.prefix)]
     arns = sorted({arn for one in mine if one["TargetGroupArn"] in used for arn in one["LoadBalancerArns"]})
     balancers = pages(elbv2.describe_load_balancers, "LoadBalancers", "Marker")
     chosen = [one for one in balancers if one["LoadBalancerArn"] in arns] or [
-        one for one in balancers if one["LoadBalancerName"].startswith(found.prefix) and one["Type"] == "application"
+        one for one in balancers if begins(one["LoadBalancerName"], found.prefix) and one["Type"] == "application"
     ]
     if len(chosen) > 1:
         raise Refused(f"{', '.join(one['LoadBalancerName'] for one in chosen)}: one stack has one load balancer")

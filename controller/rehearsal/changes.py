@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -60,6 +61,18 @@ def change(scene: Scene, name: str, act: Callable[[], Ended], *, expect: str = "
     }
     row["broken"] = broken(row, one, expect)
     return row
+
+
+def overlaid(document: dict[str, Any], fields: Mapping[str, Any]) -> str:
+    """*document*, a spec over another, with *fields* put in; as text. A field is spelled with double underscores:
+    ``hosts__main__instance_type="t3.large"``."""
+    for name, value in fields.items():
+        *path, last = name.split("__")
+        at = document
+        for part in path:
+            at = at.setdefault(part, {})
+        at[last] = value
+    return json.dumps(document)  # JSON is YAML
 
 
 def measured(one: Load, scene: Scene) -> Change:

@@ -93,14 +93,14 @@ def play(one: Drill, rate: float, say: Callable[[str], None], zero: float) -> di
     }
 
 
-def birth(one: Drill, say: Callable[[str], None]) -> dict[str, Any]:
+def birth(one: Drill, say: Callable[[str], None], spec: str = SPEC) -> dict[str, Any]:
     """The stack from nothing: first without the application's image, which nobody pushed yet, then with it."""
-    say(f"applying {SPEC} from nothing; nobody pushed the application's image yet")
+    say(f"applying {spec} from nothing; nobody pushed the application's image yet")
     began = time.monotonic()
-    first = one.run("apply", SPEC, "--yes", "-o", "json")
+    first = one.run("apply", spec, "--yes", "-o", "json")
     say(f"  {first.json()['outcome']} (exit {first.code}): everything else is up; pushing the image, applying again")
     one.door("POST", "image", repository="demo/shop", tag="v1")
-    second = one.run("apply", SPEC, "--yes", "-o", "json")
+    second = one.run("apply", spec, "--yes", "-o", "json")
     took = time.monotonic() - began
     outcome = second.json()["outcome"]
     say(f"  {outcome} after {took:.0f} s")

@@ -16,7 +16,9 @@ from controller.rollout.moves import Halt, Move
 from controller.rollout.verdict import Hold, Verdict
 
 SOON = timedelta(seconds=1)  # after something was done
-LATER = timedelta(seconds=2)  # where others are at work: a pass is fifty calls of a quota that the account shares
+# Where others are at work: a pass asks ELB a dozen times, and its quota is ten a second for the whole account
+# (aws.md 6.1)
+LATER = timedelta(seconds=2)
 Outcome = Literal[
     "succeeded", "halted", "rolled_back", "superseded", "unproven", "paused", "timed_out", "failed", "interrupted"
 ]

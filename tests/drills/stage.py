@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from controller.rehearsal.changes import Change, Scene, change
+from controller.rehearsal.changes import Change, Scene, change, overlaid
 from controller.rehearsal.drill import Drill, Ended
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -42,13 +41,7 @@ class Stage:
         """
         self.choices |= fields
         document: dict[str, Any] = {"extends": str(SPECS / self.base), "stack": self.name}
-        for name, value in self.choices.items():
-            *path, last = name.split("__")
-            at = document
-            for part in path:
-                at = at.setdefault(part, {})
-            at[last] = value
-        Path(self.spec).write_text(json.dumps(document))  # JSON is YAML
+        Path(self.spec).write_text(overlaid(document, self.choices))
         return self
 
     def birth(self) -> Stage:

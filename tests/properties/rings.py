@@ -29,8 +29,8 @@ from tests.resources.stacks import World, certify, converge, let_write
 
 PAUSE = timedelta(seconds=12)  # between passes: they are what such a test costs
 RING = 4  # specs of one example
-PARTS = 5
-SPECS = int(os.environ.get("THESEUS_PROPERTIES", "20"))
+PARTS = 4
+SPECS = int(os.environ.get("THESEUS_PROPERTIES", "16"))
 FIRST = int(os.environ.get("THESEUS_SEED", "0"))
 
 

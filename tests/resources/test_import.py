@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from controller.aws.forwarding import parse_forwards
-from controller.aws.survey import survey
+from controller.aws.survey import begins, survey
 from controller.base.errors import Refused
 from controller.base.keys import Key
 from controller.engine.adopt import adopt, adoptions, held
@@ -33,6 +33,23 @@ def found(tmp_path: Path) -> World:
     path.write_text(written(draft(survey(world.aws, PREFIX)), PREFIX))
     world.stack = load(str(path), ()).stack
     return world
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix", "ours"),
+    [
+        ("shop", "shop", True),
+        ("shop-web", "shop", True),
+        ("shop/web", "shop", True),
+        ("shop-web", "shop-", True),
+        ("shop2-web", "shop", False),
+        ("shopping", "shop", False),
+        ("web", "shop", False),
+    ],
+)
+def test_a_prefix_is_of_whole_words(name: str, prefix: str, *, ours: bool) -> None:
+    """The neighbour's stack that was called shop2 is not a part of shop."""
+    assert begins(name, prefix) == ours
 
 
 def addresses_of(world: World) -> dict[str, str]:
