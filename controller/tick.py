@@ -126,7 +126,7 @@ def _execute(aws: Aws, seen: Tick, *, act: bool) -> Tick:
             raise error
     tried = {key: error for key, error in run.failed.items() if key not in seen.held}
     waits = [error.after for error in tried.values() if isinstance(error, NotYet)]
-    after = SOON if run.done else min(waits, default=LATER)
+    after = SOON if run.done else min([*waits, LATER])
     return replace(seen, done=run.done, failed=tried, requeue_after=after)
 
 
@@ -238,7 +238,7 @@ def _roll(aws: Aws, stack: Stack, seen: Tick, options: Options, *, act: bool) ->
     waits = [move.after for _, move in moves if isinstance(move, Wait)]
     acting = [move for _, move in moves if not isinstance(move, Wait | Halt | Done)]
     errors = [error.after for error in failed.values() if isinstance(error, NotYet)]
-    requeue = SOON if acting else min([*waits, *errors], default=LATER)
+    requeue = SOON if acting else min([*waits, *errors, LATER])  # a bake, too, is watched
     return replace(
         seen, moves=tuple(moves), failed=failed, quiet=_quiet(stack, seen, moves, failed), requeue_after=requeue
     )

@@ -6,8 +6,12 @@ import gc
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+import controller.tick
+from tests import rights
 
 # No test may ever ask the real AWS: whatever forgets to say where to ask meets a closed port of this machine.
 os.environ.setdefault("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
@@ -16,6 +20,8 @@ os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
 # A sandbox in this process is half a million objects that live for long: looking through all of them after every few
 # hundred new ones, as is usual, is a third of the time of a test.
 gc.set_threshold(20_000, 20, 20)
+
+controller.tick.tick = rights.watched(controller.tick.tick)
 
 SLOW = (
     "aws/test_reads_needed.py",
@@ -58,3 +64,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """A pass reads with two dozen threads. Where AWS is in the same process none of them waits for anything, and they
     only take the interpreter from each other: let each go on for longer."""
     sys.setswitchinterval(0.1 if item.get_closest_marker("simulated") else USUAL)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["called"] = sorted(rights.CALLED)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    rights.CALLED.update(getattr(node, "workeroutput", {}).get("called", []))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if "simulated" in config.option.markexpr and rights.CALLED:
+        terminalreporter.write_line(f"rights that no pass made use of: {', '.join(rights.never_called()) or 'none'}")

@@ -236,6 +236,15 @@ ROLL: Calls = {  # what replaces hosts (`rollout/fleet.py`)
 SESSION: Calls = {"ssm": "get_parameters", "sts": "get_caller_identity"}  # whose account it is, what `${ssm:}` says
 RECORD: Calls = {"ecs": "tag_resource"}  # which spec was applied last (`aws/record.py`)
 LEASE: Calls = {"dynamodb": "create_table delete_item delete_table get_item put_item scan update_item"}
+SWEEP: Calls = {  # whatever the spec wants: there may be some left of a kind that it has no more
+    "applicationautoscaling": "describe_scalable_targets",
+    "ec2": (
+        "describe_addresses describe_internet_gateways describe_launch_templates describe_nat_gateways "
+        "describe_vpc_endpoints"
+    ),
+    "ecs": "list_task_definition_families",
+    "iam": "list_instance_profiles list_roles",
+}
 IMPORT: Calls = {  # what a stack of others is made of (`aws/survey.py`)
     "autoscaling": "describe_auto_scaling_groups",
     "ec2": (

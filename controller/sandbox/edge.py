@@ -66,11 +66,14 @@ class Edge:
             return self._administer(env["REQUEST_METHOD"], path.removeprefix("/_sandbox/"), body, start)
         env["wsgi.input"] = io.BytesIO(body)
         service, action = named(env, body)
-        with self._count:
-            self.calls[f"{service}:{action}"] += 1
+        self.count(service, action)
         if self.delay:
             time.sleep(self.delay)  # outside the lock: waiting callers do not wait for each other
         return self._serve(env, start, service, action)
+
+    def count(self, service: str, action: str) -> None:
+        with self._count:
+            self.calls[f"{service}:{action}"] += 1
 
     def _serve(self, env: dict[str, Any], start: Start, service: str, action: str) -> Iterable[bytes]:
         fault = self._fault(service, action)

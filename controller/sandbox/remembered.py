@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from controller.sandbox.front import named
+from controller.sandbox.front import credential, named
 
 TAGGED = re.compile(rb"(?:^|&)ResourceId\.\d+=([^&]+)")
+# whose writes change no answer of another service that is kept; those of any other may (tags, whole stacks, secrets)
+APART = frozenset({"autoscaling", "ec2", "ecr", "ecs", "elbv2", "iam", "logs", "application-autoscaling", "cloudwatch"})
 KEPT = 5000  # answers; whoever asks more different questions is answered anew
 
 
@@ -29,7 +31,6 @@ class Remembered:
                 "DescribeInternetGateways",
                 "DescribeLaunchTemplates",
                 "DescribeLaunchTemplateVersions",
-                "DescribeRouteTables",
                 "DescribeSecurityGroupRules",
                 "DescribeSecurityGroups",
                 "DescribeVpcAttribute",
@@ -52,7 +53,7 @@ class Remembered:
         "logs": frozenset({"DescribeLogGroups", "ListTagsForResource"}),
         "ssm": frozenset({"GetParameters"}),
     }
-    OF_HOSTS = frozenset({("ec2", "DescribeInstances"), ("ec2", "DescribeSubnets")})  # a subnet counts what is free
+    OF_HOSTS = frozenset({("ec2", "DescribeInstances")})
     READS = ("Describe", "Get", "List")
 
     def __init__(
@@ -69,20 +70,28 @@ class Remembered:
         body = env["wsgi.input"].getvalue()
         service, action = named(env, body)
         if not action.startswith(self.READS):
-            if not self._only_hosts(action, body):
+            if service not in APART:
+                self._known.clear()
+            elif not self._only_hosts(action, body):
                 self._known.pop(service, None)
             self._writes += 1
             return self._moto(env, start)
         known = self.table(service, action)
-        if (service, action, body) not in known:
+        whose = (*credential(env)[:2], env.get("HTTP_X_MOTO_ACCOUNT_ID"))  # account and region
+        asked = (*whose, env["REQUEST_METHOD"], env.get("PATH_INFO"), env.get("QUERY_STRING"), service, action, body)
+        if asked not in known:
             if len(known) >= KEPT:
                 known.clear()
             said: list[Any] = []
-            known[service, action, body] = (list(self._moto(env, lambda *args: said.extend(args))), tuple(said[:2]))
-        chunks: list[bytes]
-        chunks, head = known[service, action, body]
+            chunks = list(self._moto(env, lambda *args: said.extend(args)))
+            if not str(said[0]).startswith("200"):
+                start(*said[:2])
+                return chunks
+            known[asked] = (chunks, tuple(said[:2]))
+        kept: list[bytes]
+        kept, head = known[asked]
         start(*head)
-        return chunks
+        return kept
 
     def table(self, service: str, action: str) -> dict[Any, Any]:
         """What is remembered of such reads: a table that another takes the place of as soon as anything may differ."""

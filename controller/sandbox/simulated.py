@@ -101,9 +101,10 @@ class Simulated:
         service = CALLED.get(signed, signed)
         with self.cloud.lock:
             table = edge.memory.table(service, action)
-        asked = (service, action, params["url_path"], repr(params["body"]), "read")
+        sent = (params["method"], params["url_path"], repr(params["query_string"]), repr(params["body"]))
+        asked = ("read", context["client_region"], service, action, *sent)
         if (read := table.get(asked)) is not None:
-            edge.calls[f"{service}:{action}"] += 1
+            edge.count(service, action)
             return AWSResponse(ENDPOINT, 200, HTTPHeaders(), None), pickle.loads(read)
         context["table"] = (table, asked)
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import calendar
 import json
+import os
 from datetime import datetime
 from typing import Any
 
@@ -24,12 +25,25 @@ JSON = "application/x-amz-json-1.1"
 def answer(env: dict[str, Any], access_key: str, region: str) -> bytes | None:
     """The body of what the world says; None for what is not asked of it in JSON. Raises ApiError as AWS would."""
     action = str(env.get("HTTP_X_AMZ_TARGET", "")).removeprefix(TARGET)
-    if action not in ACTIONS["ecs"] or env.get("CONTENT_TYPE") != JSON or "HTTP_X_MOTO_ACCOUNT_ID" in env:
+    elsewhere = "HTTP_X_MOTO_ACCOUNT_ID" in env or "MOTO_ACCOUNT_ID" in os.environ
+    if action not in ACTIONS["ecs"] or env.get("CONTENT_TYPE") != JSON or elsewhere:
         return None
-    params = json.loads(env["wsgi.input"].read() or b"{}")
+    try:
+        params = _given(json.loads(env["wsgi.input"].getvalue() or b"{}"))
+    except ValueError:
+        return None
+    if not isinstance(params, dict):
+        return None
     said = bridge.current().call(get_account_id_from(access_key), region, "ecs", action, params)
     shape = get_service_model("ecs").operation_model(action).output_shape
     return json.dumps(_shaped(said, shape)).encode()
+
+
+def _given(value: Any) -> Any:
+    """*value* without members that are null: that is how JSON leaves something out."""
+    if isinstance(value, dict):
+        return {name: _given(one) for name, one in value.items() if one is not None}
+    return [_given(one) for one in value] if isinstance(value, list) else value
 
 
 def _shaped(value: Any, shape: Any) -> Any:

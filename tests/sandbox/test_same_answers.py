@@ -23,7 +23,7 @@ from controller.sandbox import xml
 from controller.sandbox.front import Front, named
 from controller.sandbox.lookups import Picker
 from controller.sandbox.remembered import Remembered
-from controller.sandbox.simulated import Simulated
+from controller.sandbox.simulated import START, Simulated
 from tests.resources.stacks import begin, converge
 
 RICH = Path(__file__).parents[1] / "resources" / "rich.yaml"
@@ -85,6 +85,25 @@ def test_what_is_remembered_is_what_would_be_said_afresh() -> None:
     world.tick()
 
     assert beside.told == []
+
+
+@pytest.mark.parametrize("other", ["AKIA/20260101/eu-west-1", "ASIA/20260101/us-east-1"])
+def test_what_is_remembered_of_one_account_and_region_is_not_told_of_another(other: str) -> None:
+    def moto(env: dict[str, Any], start: Any) -> list[bytes]:
+        start("200 OK", [])
+        return [env["HTTP_AUTHORIZATION"].encode()]
+
+    def asked(scope: str) -> bytes:
+        signed = f"AWS4-HMAC-SHA256 Credential={scope}/ec2/aws4_request, Signature=x"
+        body = io.BytesIO(b"Action=DescribeVpcs")
+        env = {"HTTP_AUTHORIZATION": signed, "wsgi.input": body, "REQUEST_METHOD": "POST", "PATH_INFO": "/"}
+        return b"".join(memory(env, lambda *_: None))
+
+    memory = Remembered(moto, lambda: START, lambda: ())
+    first = asked("AKIA/20260101/us-east-1")
+
+    assert asked(other) != first
+    assert asked("AKIA/20260101/us-east-1") == first
 
 
 def test_a_client_is_given_what_it_would_read(monkeypatch: pytest.MonkeyPatch) -> None:
