@@ -29,11 +29,13 @@ def watched(tick: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(tick)
     def watching(stack: Stack, aws: Aws, *args: Any, **more: Any) -> Any:
-        from controller.sandbox.bridge import current  # moto takes seconds, and is there already where there are passes
+        from controller.sandbox import bridge  # moto takes seconds, and is there already where there are passes
 
+        if not bridge._current:  # nobody answers
+            return tick(stack, aws, *args, **more)
         account, specs, allowed = rights.get(stack.name, (lambda: None, [], set()))
-        if account() is not current():
-            account, specs, allowed = rights[stack.name] = (weakref.ref(current()), [], set())
+        if account() is not bridge.current():
+            account, specs, allowed = rights[stack.name] = (weakref.ref(bridge.current()), [], set())
         if not any(one is stack for one in specs[-9:]):
             specs.append(stack)  # what is pruned is a right of the spec that had it
             allowed |= {one for part in policy(stack, "apply")["Statement"] for one in part["Action"]}
