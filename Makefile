@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-LIVE := tests/drills tests/report_prober  # where the tests with a data plane are (tests/conftest.py sees to it)
+LIVE := tests/drills tests/report_prober  # where all live tests are (tests/conftest.py sees to it)
 
 .DEFAULT_GOAL := help
 unexport PYTHONDONTWRITEBYTECODE  # compiled once, not by each of the many processes of a test run
@@ -50,7 +50,7 @@ golden: $(READY) ## rewrite the expected output of golden tests; read the diff
 deflake: $(READY) ## the sandbox tests until one fails
 	while $(BIN)/python -m pytest -x -m sandbox $(LIVE); do :; done
 
-changes: $(READY) ## every kind of change under load, a row each, in out/changes.json (eight minutes)
+changes: $(READY) ## every kind of change under load, a row each, in out/changes.json (ten minutes)
 	$(BIN)/python -m controller.rehearsal.every_change
 
 mutants: $(READY) ## the rollout rules taken out one by one in the live sandbox: the harm must show (twenty minutes)

@@ -238,7 +238,7 @@ def _roll(aws: Aws, stack: Stack, seen: Tick, options: Options, *, act: bool) ->
     waits = [move.after for _, move in moves if isinstance(move, Wait)]
     acting = [move for _, move in moves if not isinstance(move, Wait | Halt | Done)]
     errors = [error.after for error in failed.values() if isinstance(error, NotYet)]
-    requeue = SOON if acting else min([*waits, *errors, LATER])  # a bake, too, is watched
+    requeue = SOON if acting else min([*waits, *errors, seen.requeue_after])  # a bake, too, is watched
     return replace(
         seen, moves=tuple(moves), failed=failed, quiet=_quiet(stack, seen, moves, failed), requeue_after=requeue
     )

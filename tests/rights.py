@@ -36,7 +36,7 @@ def watched(tick: Callable[..., Any]) -> Callable[..., Any]:
         account, specs, allowed = rights.get(stack.name, (lambda: None, [], set()))
         if account() is not bridge.current():
             account, specs, allowed = rights[stack.name] = (weakref.ref(bridge.current()), [], set())
-        if not any(one is stack for one in specs[-9:]):
+        if not any(one is stack for one in specs):
             specs.append(stack)  # what is pruned is a right of the spec that had it
             allowed |= {one for part in policy(stack, "apply")["Statement"] for one in part["Action"]}
         before = aws.calls.copy()

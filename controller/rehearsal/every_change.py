@@ -53,12 +53,11 @@ def rows(extra: str) -> list[Row]:
     ]
 
 
-def play(scene: Scene, story: Story, say: Callable[[str], None]) -> list[Change]:
-    """All rows, then a plan that must be empty."""
+def play(scene: Scene, story: Story, found: list[Change], say: Callable[[str], None]) -> None:
+    """All rows, each put into *found* as soon as it is played, then a plan that must be empty."""
     ec2 = scene.drill.client("ec2")
     vpc = ec2.describe_vpcs(Filters=[{"Name": "tag:theseus:stack", "Values": ["demo"]}])["Vpcs"][0]["VpcId"]
     extra = str(ec2.create_security_group(GroupName="extra", Description="of others", VpcId=vpc)["GroupId"])
-    found = []
     for name, arguments, fields in rows(extra):
         story.choose(**fields)
         found.append(row := change(scene, name, partial(scene.apply, *arguments)))
@@ -73,7 +72,6 @@ def play(scene: Scene, story: Story, say: Callable[[str], None]) -> list[Change]
         ec2.delete_security_group(GroupId=extra)  # nobody uses it any more; in the VPC it would be in destroy's way
     except ec2.exceptions.ClientError as error:
         found[-1]["broken"].append(f"the group is still used: {error}")
-    return found
 
 
 def main(arguments: list[str]) -> int:
@@ -81,22 +79,23 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rate", type=float, default=100.0, help="requests a second")
     parser.add_argument("--out", default="out", help="folder of changes.json")
     options = parser.parse_args(arguments)
-    say = Stage()
+    say, found, out = Stage(), list[Change](), Path(options.out) / "changes.json"
     with drill() as one, tempfile.TemporaryDirectory() as folder:
         story = Story(Path(folder))
         story.choose(hosts__main__size=size(2))
         birth(one, say, str(story.spec))
         scene = Scene(one, str(story.spec), (one.address(),), "demo-main", "demo-web", options.rate)
-        found = play(scene, story, say)
+        try:
+            play(scene, story, found, say)
+        finally:  # what was measured is kept, however the rest went
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.write_text(json.dumps({"format_version": "1.0", "changes": found}, indent=2) + "\n")
         gone = one.run("destroy", str(story.spec), "--yes")
-    out = Path(options.out)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "changes.json").write_text(json.dumps({"format_version": "1.0", "changes": found}, indent=2) + "\n")
     broken = [f"{row['name']}: {why}" for row in found for why in row["broken"]]
     if gone.code != 0:
         broken.append(f"destroy: exit {gone.code}: {gone.err[-500:]}")
     sent, failed = (sum(row["requests"][what] for row in found) for what in ("sent", "failed"))
-    sys.stdout.write(f"{len(found)} changes: {sent} sent, {failed} failed; as data: {out / 'changes.json'}\n")
+    sys.stdout.write(f"{len(found)} changes: {sent} sent, {failed} failed; as data: {out}\n")
     for why in broken:
         sys.stderr.write(f"NOT PROVED: {why}\n")
     return 1 if broken else 0

@@ -144,7 +144,7 @@ class ForceDeregister:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing may be done now; `why` has the numbers, `after` when it is next worth looking."""
+    """Nothing may be done now; `why` has the numbers, `after` when to look again at the latest."""
 
     why: str
     after: timedelta = timedelta(seconds=2)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from controller.aws.client import Aws, pages
+from controller.base.errors import Gone
 
 Found = Iterator[tuple[str, Any]]
 EC2 = {
@@ -38,6 +39,9 @@ def _ec2(aws: Aws) -> Found:
         for one in pages(getattr(aws.ec2, f"describe_{what}"), result):
             if one.get("State") != "deleted":  # shown for an hour all the same
                 yield f"{what} {one[ident]}", one
+    for one in pages(aws.ec2.describe_vpcs, "Vpcs"):
+        for name in ("enableDnsHostnames", "enableDnsSupport"):
+            yield f"{name} {one['VpcId']}", _attribute(aws, one["VpcId"], name)
     for template in pages(aws.ec2.describe_launch_templates, "LaunchTemplates"):
         for one in pages(
             aws.ec2.describe_launch_template_versions,
@@ -49,6 +53,10 @@ def _ec2(aws: Aws) -> Found:
         for one in several["Instances"]:
             if one["State"]["Name"] != "terminated":
                 yield f"instance {one['InstanceId']}", one
+
+
+def _attribute(aws: Aws, vpc: str, name: Any) -> Any:
+    return aws.ec2.describe_vpc_attribute(VpcId=vpc, Attribute=name)
 
 
 def _groups(aws: Aws) -> Found:
@@ -87,7 +95,9 @@ def _balancing(aws: Aws) -> Found:
         for listener in pages(elb.describe_listeners, "Listeners", "Marker", LoadBalancerArn=arn):
             at = listener["ListenerArn"]
             yield f"listener {at}", (listener, elb.describe_listener_certificates(ListenerArn=at)["Certificates"])
-            for rule in pages(elb.describe_rules, "Rules", "Marker", ListenerArn=at):
+            rules = pages(elb.describe_rules, "Rules", "Marker", ListenerArn=at)
+            yield f"rules of {at}", [rule["RuleArn"] for rule in rules]
+            for rule in rules:
                 yield f"rule {rule['RuleArn']}", (rule, _elb_tags(elb, rule["RuleArn"]))
             yield f"tags {at}", _elb_tags(elb, at)
         yield f"tags {arn}", _elb_tags(elb, arn)
@@ -109,10 +119,13 @@ def _iam(aws: Aws) -> Found:
         name = role["RoleName"]
         yield f"role {name}", iam.get_role(RoleName=name)["Role"]
         yield f"attached {name}", iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
-        for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+        yield f"policies of {name}", (names := iam.list_role_policies(RoleName=name)["PolicyNames"])
+        for policy in names:
             yield f"policy {name} {policy}", iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
     for profile in pages(iam.list_instance_profiles, "InstanceProfiles", "Marker"):
         yield f"profile {profile['InstanceProfileName']}", profile
+    for one in pages(iam.list_server_certificates, "ServerCertificateMetadataList", "Marker"):
+        yield f"certificate {one['ServerCertificateName']}", one
 
 
 def _others(aws: Aws) -> Found:
@@ -121,7 +134,9 @@ def _others(aws: Aws) -> Found:
         yield f"log group {one['logGroupName']}", (one, tags)
     for repository in pages(aws.ecr.describe_repositories, "repositories", "nextToken"):
         tagged = aws.ecr.list_tags_for_resource(resourceArn=repository["repositoryArn"])["tags"]
-        yield f"repository {repository['repositoryName']}", (repository, sorted(tagged, key=repr))
+        name = repository["repositoryName"]
+        images = pages(aws.ecr.describe_images, "imageDetails", "nextToken", repositoryName=name)
+        yield f"repository {name}", (repository, tagged, [one.get("imageTags") for one in images], _expiry(aws, name))
     scaling: Any = aws.applicationautoscaling
     for call, result in (
         (scaling.describe_scalable_targets, "ScalableTargets"),
@@ -129,6 +144,13 @@ def _others(aws: Aws) -> Found:
     ):
         for one in pages(call, result, ServiceNamespace="ecs"):
             yield f"{result} {one['ResourceId']} {one.get('PolicyName', '')}", one
+
+
+def _expiry(aws: Aws, repository: str) -> str:
+    try:
+        return aws.ecr.get_lifecycle_policy(repositoryName=repository)["lifecyclePolicyText"]
+    except Gone:
+        return ""
 
 
 def _strings(call: Callable[..., Any], result: str, **request: Any) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,7 @@ from controller.report.seen import Tick
 from controller.resources.subnet import ExistingSubnet, default_route, judge_place, judge_routes
 from controller.sandbox.simulated import Simulated
 from controller.tick import Options, tick
-from tests.resources.stacks import World, begin, converge, in_short_lives, stack_of
-
-PAUSE = timedelta(seconds=6)
+from tests.resources.stacks import PAUSE, World, begin, converge, in_short_lives, stack_of
 
 BARE = """\
 version: 1
