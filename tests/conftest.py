@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 import controller.tick
@@ -20,6 +21,10 @@ os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
 # A sandbox in this process is half a million objects that live for long: looking through all of them after every few
 # hundred new ones, as is usual, is a third of the time of a test.
 gc.set_threshold(20_000, 20, 20)
+
+# How long an example takes says how busy the machine is, and nothing about what is tested.
+hypothesis.settings.register_profile("steady", deadline=None)
+hypothesis.settings.load_profile("steady")
 
 controller.tick.tick = rights.watched(controller.tick.tick)
 
