@@ -20,6 +20,7 @@ from controller.aws.client import Aws
 from controller.base.clock import Clock
 from controller.base.errors import ControllerError, Interrupted, Locked, Missing, NotYet, Refused, Stale
 from controller.base.keys import Key
+from controller.engine.drift import Drift
 from controller.engine.execute import execute
 from controller.engine.observe import declare, observe
 from controller.engine.plan import Plan, plan, plan_destroy
@@ -87,7 +88,7 @@ def tick(
         doomed = plan_destroy(desired, owned, stack.name)
         acts = act(doomed) if callable(act) else act
         return _execute(aws, Tick(now, doomed, fleets=fleets), act=acts and not doomed.problems)
-    todo = plan(desired, live, KINDS, stack.name, options.scope)
+    todo = plan(desired, live, KINDS, stack.name, options.scope, Drift(dict(stack.drift)))
     states = sight.services(reads, stack, _wanted(todo), _names(stack, todo))
     changing = {s.key.name for s in todo.pending if s.risk == "host_roll"}
     rolling = {name for name in changing if Key(GROUP, name) not in todo.left_out}
@@ -131,12 +132,19 @@ def _execute(aws: Aws, seen: Tick, *, act: bool) -> Tick:
 
 
 def _wanted(todo: Plan) -> dict[str, str]:
-    """The task definition each service should run, where no step is about to change it."""
+    """The task definition each service should run, where no step is about to change it.
+
+    It is the one that runs where the spec leaves that to others (`drift`): then a service wants no ref, but an arn.
+    """
+    steps = {step.key: step for step in todo.steps}
+    left = {
+        key.name: step.desired.task_definition for key, step in steps.items() if key.kind == "service" and step.desired
+    }
     return {
         step.key.name: step.observed.outputs["arn"]
         for step in todo.steps
         if step.key.kind == "task_definition" and step.action == "none" and step.observed is not None
-    }
+    } | {name: arn for name, arn in left.items() if isinstance(arn, str)}
 
 
 def _names(stack: Stack, todo: Plan) -> dict[str, str]:

@@ -21,8 +21,8 @@ APART = ("sandbox", "rehearsal")  # not the controller: an AWS on this machine, 
 PURE = (
     "base.keys base.crumbs base.errors "
     "spec.parse spec.places spec.lookups spec.schema spec.types spec.names spec.network spec.build spec.check "
-    "spec.checks spec.checks_network "
-    "engine.reconciler engine.compare engine.graph engine.plan "
+    "spec.checks spec.checks_network spec.checks_drift spec.fields "
+    "engine.reconciler engine.compare engine.drift engine.graph engine.plan "
     "rollout.model rollout.counts rollout.books rollout.gates rollout.fit rollout.drained rollout.decide "
     "rollout.forecast rollout.verdict "
     "report.seen report.values report.hosts report.rolls report.moves report.journal report.document report.fields "

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from controller.base.keys import Key, refs
 from controller.engine.compare import compare
+from controller.engine.drift import Drift, unreached
 from controller.engine.graph import edges, live_edges, ordered, resolve
 from controller.engine.reconciler import RISKS, Change, Observed, Reconciler, Risk, looked_up
 from controller.engine.scope import OUT_OF_SCOPE, Scope, held, in_scope, nowhere
@@ -24,6 +25,7 @@ from controller.engine.succession import born_as, family, further, renamed, sett
 Action = Literal["none", "read", "create", "update", "replace", "delete"]
 NOT_OURS = "not ours"
 NAMED_MAX = 6  # addresses a note lists
+EVERY_DRIFT = Drift()  # is put right
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Step:
     risk: Risk = "cosmetic"
     reason: str = ""
     heir: str | None = None  # of a deletion in a stack that lives on: the live name of what takes its place, "" if none
+    left: tuple[Change, ...] = ()  # differences that `drift: warn` leaves as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +82,13 @@ Live = Mapping[Key, Observed[Any]]
 Kinds = Mapping[str, Reconciler[Any]]
 
 
-def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scope) -> Plan:
-    """The steps that make *observed* equal *desired*, parents first."""
-    graph = edges(desired)
+def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scope, drift: Drift = EVERY_DRIFT) -> Plan:
+    """The steps that make *observed* equal *desired*, parents first; but for what *drift* leaves as it is."""
+    asked, graph = desired, edges(desired)
     allowed = in_scope(graph, scope)
     known: dict[Key, Mapping[str, str]] = {}
     steps: list[Step] = []
-    problems = nowhere(scope, [*desired, *observed])
+    problems = nowhere(scope, [*desired, *observed]) + drift.nowhere(desired)
     differs: list[Key] = []
     replaced: dict[Key, Observed[Any]] = {}
     heirs: set[Key] = set()
@@ -93,10 +96,13 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
     others = further(observed)
     for key in ordered(graph):
         data = looked_up(kinds[key.kind], desired[key])
-        kin = family(key, resolve(desired[key], known), observed, others.get(key, ()), owner)
+        wish = resolve(desired[key], known)
+        kin = family(key, drift.blind(key, wish), observed, others.get(key, ()), owner)
         observed, kin = settled_names(key, observed, kin)
         have = kin.head
-        step = _step(key, renamed(desired[key], have), have, known, data=data)
+        settled, left = drift.settled(key, desired[key], wish, have)
+        desired = desired if settled is desired[key] else {**desired, key: settled}
+        step = replace(_step(key, renamed(settled, have), have, known, data=data), left=left)
         aside |= kin.aside
         if key not in allowed:
             aside |= kin.predecessors.keys()
@@ -121,6 +127,9 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
             problems += _cut_off(step, allowed, observed)
         known[key] = _outputs_after(step, kinds[key.kind].volatile)
         steps.append(step)
+    for_nobody = unreached(asked, desired, {name: kind.volatile for name, kind in kinds.items()})
+    calm = {s.key for s in steps if s.key in for_nobody and s.risk in {"new_deployment", "host_roll"}}
+    steps = [replace(s, risk="in_place") if s.key in calm else s for s in steps]
     heads = {id(step.observed) for step in steps}
     orphans = tuple(
         key

@@ -100,6 +100,7 @@ def _resource(step: Step, seen: Tick) -> dict[str, Any]:
             "changed": values.changed_paths(step),
             "replace_paths": [[change.field] for change in step.changes if change.replaces],
         },
+        "left": [change.field for change in step.left],
         "action_reason": step.reason or None,
         "risk": step.risk if step.action not in {"none", "read"} else None,
         "after_resources": [str(key) for key in waits_for(step)],

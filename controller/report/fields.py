@@ -23,12 +23,21 @@ CONTEXT = 1  # unchanged lines around a changed one
 def field_lines(step: Step) -> Iterator[Line]:
     """The lines under a step's heading."""
     if step.action in {"update", "replace"}:
-        shapes = {item.name: item for item in fields(step.desired)}
-        for change in step.changes:
-            yield from _changed(change, shapes[change.field])
+        yield from _changes(step, step.changes)
     elif step.action == "create":
         for item in fields(step.desired):
             yield from _created(item, getattr(step.desired, item.name))
+
+
+def left_lines(step: Step) -> Iterator[Line]:
+    """The lines of the differences that the spec leaves as they are."""
+    yield from _changes(step, step.left)
+
+
+def _changes(step: Step, changes: tuple[Change, ...]) -> Iterator[Line]:
+    shapes = {item.name: item for item in fields(step.desired)}
+    for change in changes:
+        yield from _changed(change, shapes[change.field])
 
 
 def word(value: Any) -> str:

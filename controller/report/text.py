@@ -15,7 +15,7 @@ from typing import Any
 from controller.base.keys import HALTED_TAG
 from controller.base.words import plural
 from controller.engine.plan import Step
-from controller.report.fields import field_lines
+from controller.report.fields import Line, field_lines, left_lines
 from controller.report.hosts import HostView, counts, rolling, span
 from controller.report.moves import hosts_to_show, moves_of, next_of, underway, unfinished, waits_of
 from controller.report.seen import Tick
@@ -64,6 +64,8 @@ def plan_markdown(seen: Tick, stack: Stack) -> str:
         lines += ["", "**Hosts**", *(f"- {_cell(line.strip())}" for line in rollout)]
     if seen.plan.orphans:
         lines += ["", f"**Not in the spec any more:** {', '.join(f'`{key}`' for key in seen.plan.orphans)}"]
+    if left := [f"`{s.key}` {_cell(change.field)}" for s in seen.plan.steps for change in s.left]:
+        lines += ["", f"**Not as the spec says, and left so:** {', '.join(left)}"]
     if seen.plan.notes:
         lines += ["", "**Notes**", *(f"- {_cell(note)}" for note in seen.plan.notes)]
     room = COMMENT_MAX - len("\n".join(lines))
@@ -91,7 +93,10 @@ def summary_line(seen: Tick) -> str:
         proved = all(one.state == "succeeded" for one in seen.verdicts)
         if seen.plan.left_out:
             return "No changes in scope."
-        return "No changes: AWS is as the spec says." if calm and proved else "No changes to make; not settled yet."
+        if not (calm and proved):
+            return "No changes to make; not settled yet."
+        aside = any(step.left for step in seen.plan.steps)
+        return f"No changes: AWS is as the spec says{', but for what drift: warn leaves' if aside else ''}."
     steps = (
         f"{kinds['create']} to create, {kinds['update']} to change, "
         f"{kinds['replace']} to replace, {kinds['delete']} to delete"
@@ -138,6 +143,12 @@ def _plan_lines(seen: Tick, stack: Stack, paint: Paint) -> Iterator[str]:
         yield paint.bold("Services that are not settled:")
         yield from (f"  {one.service}: {one.state.replace('_', ' ')}: {printable(one.why)}" for one in verdicts)
         yield ""
+    if left := [step for step in seen.plan.steps if step.left]:
+        yield paint.bold("Not as the spec says, and left so (drift: warn):")
+        for step in left:
+            yield f"      {step.key}"
+            yield from _lines(left_lines(step), paint)
+        yield ""
     if seen.plan.orphans:
         yield paint.bold("Ours, live, and not in the spec:")
         deleting = {step.key for step in steps if step.action == "delete"}
@@ -159,7 +170,11 @@ def _step_lines(step: Step, seen: Tick, paint: Paint) -> Iterator[str]:
     yield f"  {paint(symbol, symbol.rjust(3))} {paint.bold(str(step.key))}  {paint.dim(f'# {_what(step, seen)}')}"
     if held := seen.held.get(step.key):
         yield f"      {paint('~', f'waits: {held.why}')}"
-    for mark, text in field_lines(step):
+    yield from _lines(field_lines(step), paint)
+
+
+def _lines(fields: Iterator[Line], paint: Paint) -> Iterator[str]:
+    for mark, text in fields:
         deep = "    " if text.startswith("    ") else ""
         yield f"      {deep}{paint(mark, f'{mark} {text[len(deep) :]}')}".rstrip()
 

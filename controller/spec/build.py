@@ -66,6 +66,7 @@ def build(data: Json, source: str, digest: str) -> Stack:
         tags=pairs(data.get("tags")),
         account=data.get("account"),
         names=pairs(data.get("names")),
+        drift=pairs(data.get("drift")),
         source=source,
         digest=digest,
     )

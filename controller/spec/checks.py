@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from controller.spec.check import Check, spell
 from controller.spec.checks_balancer import check_balancer
 from controller.spec.checks_compute import check_host_ports
+from controller.spec.checks_drift import check_drift
 from controller.spec.checks_names import check_names
 from controller.spec.checks_network import block, check_network
 from controller.spec.checks_pools import check_pool
@@ -28,6 +29,7 @@ def check(stack: Stack, document: Document, blank: Set[Path], problems: Problems
     _balancer(stack, one)
     _registry(stack, one)
     check_names(stack, one)
+    check_drift(stack, one)
     for pool in stack.pools:
         check_pool(pool, stack, one)
     for service in stack.services:

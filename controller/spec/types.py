@@ -388,6 +388,7 @@ class Stack:
     tags: Tags = ()
     account: str | None = None
     names: Tags = ()  # "kind/logical" -> live name, written by import
+    drift: Tags = ()  # "kind/logical.field" -> correct, warn, ignore; "*" for every name or field
     source: str = ""
     digest: str = ""
     refresh_images: frozenset[str] = field(default_factory=frozenset)  # pools whose newer AMI this run takes
