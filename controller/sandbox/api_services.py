@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from controller.sandbox import compute, ecs
+from controller.sandbox import compute, ecs, task_sets
 from controller.sandbox.api_ecs import cluster_of, invalid, limit, page, short, tag_list, tag_map
 from controller.sandbox.api_tasks import find_definition
 from controller.sandbox.world import ApiError, Deployment, Draft, Json, Service
@@ -41,6 +41,8 @@ def create_service(draft: Draft, params: Json) -> Json:
         compute.check_daemon(params)
     balancers = tuple(params.get("loadBalancers") or ())
     _check_balancers(draft, balancers, definition)
+    controller = (params.get("deploymentController") or {}).get("type", "ECS")
+    _check_controller(controller, balancers, params)
     service = Service(
         name,
         cluster.name,
@@ -48,6 +50,7 @@ def create_service(draft: Draft, params: Json) -> Json:
         int(params.get("desiredCount") or 0),
         definition["taskDefinitionArn"],
         draft.now,
+        controller=controller,
         strategy=tuple(strategy),
         launch=launch,
         network=network,
@@ -81,6 +84,8 @@ def update_service(draft: Draft, params: Json) -> Json:
     if service.status != "ACTIVE":
         raise ApiError("ServiceNotActiveException", "Service was not ACTIVE.")
     cluster = draft.clusters[service.cluster]
+    if service.controller != "ECS":
+        _only_what_is_allowed(params)
     changed = _configured(service, params.get("deploymentConfiguration"))
     if params.get("desiredCount") is not None:
         changed = replace(changed, desired=int(params["desiredCount"]))
@@ -171,7 +176,7 @@ def show_service(draft: Draft, service: Service, *, tags: bool = True) -> Json:
             "strategy": "ROLLING",
             "bakeTimeInMinutes": 0,
         },
-        "deployments": [show_deployment(draft, service, d) for d in service.deployments],
+        "deployments": [show_deployment(draft, service, d) for d in service.deployments if service.controller == "ECS"],
         "roleArn": f"arn:aws:iam::{draft.world.account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
         "events": [{"id": i, "createdAt": at, "message": words} for i, at, words in service.events],
         "createdAt": service.created,
@@ -179,7 +184,12 @@ def show_service(draft: Draft, service: Service, *, tags: bool = True) -> Json:
         "placementConstraints": _shown_placement(service.constraints, "expression"),
         "healthCheckGracePeriodSeconds": int(service.grace.total_seconds()),
         "schedulingStrategy": "DAEMON" if service.daemon else "REPLICA",
-        "deploymentController": {"type": "ECS"},
+        "deploymentController": {"type": service.controller},
+        **(
+            {}
+            if service.controller == "ECS"
+            else {"taskSets": [_show_set(draft, service, d) for d in service.deployments]}
+        ),
         "createdBy": f"arn:aws:iam::{draft.world.account}:root",
         **service.extra,
         **compute.network_shown(service.network),
@@ -204,6 +214,34 @@ def show_deployment(draft: Draft, service: Service, one: Deployment) -> Json:
         "updatedAt": one.updated,
         "rolloutState": one.state,
         "rolloutStateReason": one.reason or f"ECS deployment {one.id} in progress.",
+    }
+    return {**shown, **compute.network_shown(service.network), **_where(service)}
+
+
+def _show_set(draft: Draft, service: Service, one: Deployment) -> Json:
+    """One task set, as DescribeServices lists those of a service that CodeDeploy deploys."""
+    mine = ecs.tasks_of(draft, task_sets.view(service, one))
+    steady = task_sets.steady(draft, service, one.id)
+    shown: Json = {
+        "id": one.id,
+        "taskSetArn": draft.arn("ecs", f"task-set/{service.cluster}/{service.name}/{one.id}"),
+        "serviceArn": service.arn,
+        "clusterArn": draft.clusters[service.cluster].arn,
+        "startedBy": "CODE_DEPLOY",
+        "externalId": one.external,
+        "status": one.status,
+        "taskDefinition": one.task_definition,
+        "computedDesiredCount": 0 if one.status == "DRAINING" else service.desired,
+        "pendingCount": sum(1 for t in mine if t.last in COUNTED_AS_PENDING),
+        "runningCount": sum(1 for t in mine if t.last == "RUNNING" and t.wanted == "RUNNING"),
+        "createdAt": one.created,
+        "updatedAt": one.updated,
+        "loadBalancers": [dict(balancer) for balancer in one.balancers],
+        "serviceRegistries": [],
+        "scale": {"value": 100.0, "unit": "PERCENT"},
+        "stabilityStatus": "STEADY_STATE" if steady else "STABILIZING",
+        "stabilityStatusAt": one.updated,
+        "tags": [],
     }
     return {**shown, **compute.network_shown(service.network), **_where(service)}
 
@@ -318,6 +356,38 @@ def _check_balancers(draft: Draft, balancers: Any, definition: Json) -> None:
             raise invalid(
                 f"The container {one['containerName']} did not have a container port {one['containerPort']} defined."
             )
+
+
+def _check_controller(controller: str, balancers: tuple[Any, ...], params: Json) -> None:
+    """What goes with CodeDeploy (aws.md 4.3): one load balancer, no circuit breaker, replicas."""
+    if controller == "ECS":
+        return
+    if controller != "CODE_DEPLOY":
+        raise invalid(f"This sandbox knows no deployment controller {controller}.")
+    config = params.get("deploymentConfiguration") or {}
+    if len(balancers) != 1:
+        raise invalid("A service with a CODE_DEPLOY deployment controller must have exactly one load balancer.")
+    if (config.get("deploymentCircuitBreaker") or {}).get("enable") or (config.get("alarms") or {}).get("enable"):
+        raise invalid("Deployment circuit breaker feature is only supported with the ECS deployment controller.")
+    if params.get("schedulingStrategy") == "DAEMON":
+        raise invalid("The daemon scheduling strategy is not supported with the CODE_DEPLOY deployment controller.")
+
+
+LEFT_TO_ECS = (
+    "cluster service desiredCount deploymentConfiguration healthCheckGracePeriodSeconds placementConstraints "
+    "placementStrategy enableECSManagedTags propagateTags enableExecuteCommand availabilityZoneRebalancing"
+)
+
+
+def _only_what_is_allowed(params: Json) -> None:
+    """All else of a service that CodeDeploy deploys is changed by a deployment (aws.md 4.3)."""
+    if params.get("taskDefinition") is not None:
+        raise invalid(
+            "Unable to update task definition on services with a CODE_DEPLOY deployment controller. Use AWS CodeDeploy "
+            "to trigger a new deployment."
+        )
+    if other := sorted(name for name, value in params.items() if value is not None and name not in LEFT_TO_ECS.split()):
+        raise invalid(f"Cannot update {', '.join(other)} on services with a CODE_DEPLOY deployment controller.")
 
 
 def _placement(given: Any, what: str) -> tuple[tuple[str, str], ...]:

@@ -12,6 +12,7 @@ from types import FunctionType
 from typing import Protocol
 
 from moto.autoscaling.responses import AutoScalingResponse
+from moto.codedeploy.responses import CodeDeployResponse
 from moto.core.base_backend import BackendDict, backend_lock
 from moto.core.model_instances import reset_model_data
 from moto.core.responses import ActionResult, BaseResponse
@@ -36,6 +37,7 @@ from controller.sandbox.world import Event, Json, World
 
 RESPONSES: Mapping[str, type[BaseResponse]] = {
     "autoscaling": AutoScalingResponse,
+    "codedeploy": CodeDeployResponse,
     "ecs": EC2ContainerServiceResponse,
     "elbv2": ELBV2Response,
 }
@@ -92,7 +94,7 @@ def install() -> None:
     for service, actions in ACTIONS.items():
         for action in actions:
             setattr(RESPONSES[service], camelcase_to_underscores(action), _routed(service, action))
-    for service in ("autoscaling", "ecs"):
+    for service in ("autoscaling", "codedeploy", "ecs"):
         _close_the_rest(RESPONSES[service], {camelcase_to_underscores(action) for action in ACTIONS[service]})
     # moto rewrites its own ECS attributes on the way out; ours are spelled as AWS does.
     EC2ContainerServiceResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER = {}

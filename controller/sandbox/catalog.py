@@ -134,6 +134,17 @@ class MotoCatalog:
             arn, delay, bool(zones), tuple(sorted(zones)), int(group.port), group.target_type or "instance"
         )
 
+    def group_named(self, name: str) -> str:
+        found = next((arn for arn, group in self.elb.target_groups.items() if group.name == name), None)
+        if found is None:
+            raise ApiError("InvalidTargetGroupPairException", f"The target group {name} could not be found")
+        return str(found)
+
+    def leads(self, listener: str) -> frozenset[str]:
+        found = (one for balancer in self.elb.load_balancers.values() for one in balancer.listeners.values())
+        rules = [rule for one in found if one.arn == listener for rule in one.rules.values()]
+        return frozenset(arn for rule in rules for action in rule.actions for arn, _ in groups_of(action.data))
+
     def image_exists(self, reference: str) -> bool:
         """Images of our own registry must have been pushed; of others we know nothing and assume the best."""
         registry, _, rest = reference.partition("/")

@@ -22,6 +22,7 @@ from controller.sandbox.busy import busy
 from controller.sandbox.catalog import MotoCatalog
 from controller.sandbox.machine import Machine
 from controller.sandbox.step import Serving, serving, step
+from controller.sandbox.strict_elb import lead
 from controller.sandbox.timings import Timings
 from controller.sandbox.world import (
     Effect,
@@ -29,6 +30,7 @@ from controller.sandbox.world import (
     HealthSeen,
     Json,
     LaunchHost,
+    Shift,
     SignalTask,
     StartTask,
     TerminateHost,
@@ -73,6 +75,7 @@ class Cloud:
         self.machine: Machine
         self.balancers: Balancers
         self.authority = Authority()
+        self.on_shift: Callable[[], None] = lambda: None  # what is remembered of listeners does not hold any more
         self._seed = seed
         self._front = front
         self._shift = shift
@@ -179,6 +182,9 @@ class Cloud:
                     hosts.terminate(*where, effect.id)
                 case StartTask():
                     self.machine.start(effect.task, effect.definition)
+                case Shift():
+                    lead(get_backend("elbv2")[where[0]][where[1]], effect.listeners, effect.weights)
+                    self.on_shift()
                 case SignalTask():
                     self.machine.signal(effect.arn, kill=effect.kill)
         catalog = self._catalogs[where]

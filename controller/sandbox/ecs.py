@@ -27,7 +27,7 @@ UNHEALTHY = "Task failed ELB health checks"
 def advance(draft: Draft) -> None:
     life.advance(draft)
     for key, service in list(draft.services.items()):
-        if not service.daemon or service.status != "ACTIVE":  # those have a scheduler of their own
+        if service.status != "ACTIVE" or not (service.daemon or service.controller != "ECS"):  # those have others
             _look(draft, key)
 
 
@@ -44,7 +44,14 @@ def bounds(service: Service) -> tuple[int, int]:
 
 def tasks_of(draft: Draft, service: Service) -> list[Task]:
     """Every task of the service that has not stopped."""
-    return [t for t in draft.tasks.values() if t.service == service.name and t.cluster == service.cluster and t.open]
+    return [
+        task
+        for task in draft.tasks.values()
+        if task.service == service.name
+        and task.cluster == service.cluster
+        and task.open
+        and (not service.only or task.deployment == service.only)
+    ]
 
 
 def is_healthy(draft: Draft, service: Service, task: Task) -> bool:
@@ -80,6 +87,12 @@ def _look(draft: Draft, key: tuple[str, str]) -> None:
     if service.status == "DRAINING":
         _wind_down(draft, service, opened)
         return
+    schedule(draft, service)
+
+
+def schedule(draft: Draft, service: Service) -> None:
+    """One look at the tasks of *service*: what it lacks is started, what should go is stopped."""
+    key = (service.cluster, service.name)
     service = judged(draft, service)
     opened = tasks_of(draft, service)
     leaving = _leaving(draft, service, opened)
@@ -267,7 +280,13 @@ def deploy(draft: Draft, service: Service, definition: str, *, rollback: bool = 
     )
     number = max((d.revision for d in (*service.deployments, *service.history)), default=0) + 1
     fresh = Deployment(
-        f"ecs-svc/{int(draft.fresh(15), 16):019d}", definition, draft.now, draft.now, rollback=rollback, revision=number
+        f"ecs-svc/{int(draft.fresh(15), 16):019d}",
+        definition,
+        draft.now,
+        draft.now,
+        rollback=rollback,
+        revision=number,
+        balancers=() if service.controller == "ECS" else service.balancers,
     )
     changed = replace(service, task_definition=definition, deployments=(fresh, *older))
     draft.services[service.cluster, service.name] = changed

@@ -54,6 +54,7 @@ class Edge:
         self._admin = admin
         self.memory = Remembered(Front(), cloud.now, hosts.seen)
         self.moto: Callable[..., Iterable[bytes]] = self.memory
+        cloud.on_shift = self.memory.clear
         self._count = threading.Lock()
 
     def __call__(self, env: dict[str, Any], start: Start) -> Iterable[bytes]:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
-from controller.sandbox import ecs
+from controller.sandbox import ecs, task_sets
 from controller.sandbox.asg import members_of, staying
 from controller.sandbox.placement import Demand, demand, provider_for
 from controller.sandbox.world import ApiError, Draft, Group, Member, Provider, member_node
@@ -70,7 +70,8 @@ def _waiting(draft: Draft, provider: Provider) -> list[Demand]:
     """What the tasks reserve that have no host: ECS shows those as PROVISIONING."""
     return [
         demand(draft.definitions[service.primary.task_definition])
-        for service in list(draft.services.values())
+        for whole in list(draft.services.values())
+        for service in task_sets.views(whole)
         if service.status == "ACTIVE" and provider_for(service.strategy, ecs.tasks_of(draft, service)) == provider.name
         for _ in range(ecs.waiting(draft, service))
     ]

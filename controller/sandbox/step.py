@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from controller.sandbox import agents, asg, daemons, ecs, scaler, targets, tasks
+from controller.sandbox import agents, asg, codedeploy, daemons, ecs, scaler, targets, task_sets, tasks
 from controller.sandbox.timings import Timings
 from controller.sandbox.world import (
     AgentChanged,
@@ -35,6 +35,8 @@ def step(
     agents.advance(draft)
     ecs.advance(draft)
     daemons.advance(draft)
+    task_sets.advance(draft)
+    codedeploy.advance(draft)
     scaler.advance(draft)
     asg.advance(draft)
     return draft.freeze(), tuple(draft.effects)
@@ -100,5 +102,6 @@ def serving(world: World, now: datetime, catalog: Catalog, timings: Timings) -> 
         members[name] = sum(1 for member in mine if asg.staying(member))
     for (_, name), service in world.services.items():
         if service.status == "ACTIVE":
-            healthy[name] = sum(1 for t in ecs.tasks_of(draft, service) if ecs.is_healthy(draft, service, t))
+            live = task_sets.live(service)
+            healthy[name] = sum(1 for t in ecs.tasks_of(draft, live) if ecs.is_healthy(draft, live, t))
     return Serving(tuple(sorted(hosts.items())), tuple(sorted(members.items())), tuple(sorted(healthy.items())))

@@ -6,10 +6,10 @@ Line numbers of moto's faults: reference/moto.md sections 3, 9 and 12.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from moto.elbv2.models import ELBv2Backend, FakeListener, FakeLoadBalancer, FakeTargetGroup
+from moto.elbv2.models import ELBv2Backend, FakeAction, FakeListener, FakeLoadBalancer, FakeTargetGroup
 from moto.elbv2.responses import ELBV2Response
 
 from controller.sandbox import strict_elb_settings
@@ -59,6 +59,25 @@ def groups_of(action: dict[str, Any]) -> list[tuple[str, int]]:
     forward = action.get("ForwardConfig") or {}
     weighted = [(one["TargetGroupArn"], int(one.get("Weight", 1))) for one in forward.get("TargetGroups", [])]
     return weighted or ([(action["TargetGroupArn"], 1)] if action.get("TargetGroupArn") else [])
+
+
+def lead(backend: Any, listeners: Iterable[str], weights: Sequence[tuple[str, int]]) -> None:
+    """Every rule of *listeners* that leads to one of the groups of *weights* leads to all of them, so weighted: what
+    CodeDeploy does to them (aws.md 4.5)."""
+    pair = {arn for arn, _ in weights}
+    for balancer in backend.load_balancers.values():
+        for listener in balancer.listeners.values():
+            for rule in listener.rules.values() if listener.arn in listeners else ():
+                for place, action in enumerate(rule.actions):
+                    if pair & {arn for arn, _ in groups_of(action.data)}:
+                        rule.actions[place] = _forward(action.data, weights)  # the list is the listener's, too
+
+
+def _forward(data: dict[str, Any], weights: Sequence[tuple[str, int]]) -> FakeAction:
+    groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in weights]
+    config = {**(data.get("ForwardConfig") or {}), "TargetGroups": groups}
+    kept = {name: value for name, value in data.items() if name not in {"TargetGroupArn", "ForwardConfig"}}
+    return FakeAction({**kept, "ForwardConfig": config})
 
 
 def references(backend: Any) -> dict[str, list[str]]:

@@ -133,7 +133,7 @@ def registrations(draft: Draft, task: Task) -> list[tuple[str, int]]:
     """(target group, host port) this task is, or would be, registered under."""
     service = draft.services.get((task.cluster, task.service)) if task.service else None
     bound = dict(task.ports)
-    return [(arn, bound[port]) for arn, port in service.target_groups if port in bound] if service else []
+    return [(arn, bound[port]) for arn, port in service.groups_of(task.deployment) if port in bound] if service else []
 
 
 def container_health(draft: Draft, task: Task) -> str:

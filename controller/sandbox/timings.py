@@ -35,6 +35,7 @@ class Timings:
     lingering: timedelta = timedelta(seconds=60)  # network interfaces of a deleted load balancer or endpoint
     nat: timedelta = timedelta(seconds=120)  # NAT gateway pending
     nat_gone: timedelta = timedelta(seconds=60)  # NAT gateway deleting
+    task_set: timedelta = timedelta(minutes=60)  # CodeDeploy's patience with a replacement task set
     endpoint: timedelta = timedelta(seconds=60)  # interface endpoint pending
     endpoint_gone: timedelta = timedelta(seconds=60)  # interface endpoint deleting
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from controller.sandbox.codedeploy_model import Application, DeploymentGroup, Rollout
+
 Json = dict[str, Any]
 
 
@@ -180,6 +182,8 @@ class Deployment:
     outcome: str = "IN_PROGRESS"  # status of the service deployment, kept after the deployment is gone
     revision: int = 1
     finished: datetime | None = None
+    balancers: tuple[Mapping[str, Any], ...] = ()  # of a task set; else the service's
+    external: str = ""  # of a task set: the CodeDeploy deployment that made it
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +214,8 @@ class Service:
     task_definition: str
     created: datetime
     status: str = "ACTIVE"
+    controller: str = "ECS"  # ECS CODE_DEPLOY: then `deployments` are its task sets
+    only: str = ""  # the task set that is looked at by itself
     strategy: tuple[Mapping[str, Any], ...] = ()  # capacity providers; none: `launch` says where
     launch: str = "EC2"  # EC2 FARGATE: what its tasks run on
     network: Network | None = None  # where its tasks get addresses of their own
@@ -239,6 +245,11 @@ class Service:
     def target_groups(self) -> tuple[tuple[str, int], ...]:
         """(target group arn, container port) of each load balancer entry."""
         return tuple((str(b["targetGroupArn"]), int(b["containerPort"])) for b in self.balancers)
+
+    def groups_of(self, deployment: str) -> tuple[tuple[str, int], ...]:
+        """The same for the tasks of one deployment: a task set has entries of its own."""
+        mine = next((d.balancers for d in self.deployments if d.id == deployment and d.balancers), self.balancers)
+        return replace(self, balancers=mine).target_groups if mine is not self.balancers else self.target_groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +370,14 @@ class Catalog(Protocol):
         ...
 
     def target_group(self, arn: str) -> TargetGroup: ...
+    def group_named(self, name: str) -> str:
+        """The arn of a target group."""
+        ...
+
+    def leads(self, listener: str) -> frozenset[str]:
+        """The arns of the target groups that rules of a listener lead to."""
+        ...
+
     def image_exists(self, reference: str) -> bool: ...
     def instance_runs(self, instance: str) -> bool: ...
     def joins(self, image: str) -> str:
@@ -399,7 +418,15 @@ class SignalTask:
     kill: bool = False
 
 
-Effect = LaunchHost | TerminateHost | StartTask | SignalTask
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """Lead what listeners send to one of the target groups to all of them, by weight."""
+
+    listeners: tuple[str, ...]
+    weights: tuple[tuple[str, int], ...]  # (target group arn, weight)
+
+
+Effect = LaunchHost | TerminateHost | StartTask | SignalTask | Shift
 
 
 @dataclass(frozen=True, slots=True)
@@ -458,6 +485,9 @@ class World:
     tasks: Mapping[str, Task] = field(default_factory=dict)
     targets: Mapping[tuple[str, str, int], Target] = field(default_factory=dict)
     definitions: Mapping[str, Json] = field(default_factory=dict)  # arn -> task definition
+    applications: Mapping[str, Application] = field(default_factory=dict)
+    deployment_groups: Mapping[tuple[str, str], DeploymentGroup] = field(default_factory=dict)  # (application, name)
+    rollouts: Mapping[str, Rollout] = field(default_factory=dict)  # CodeDeploy's deployments by id
 
 
 class Draft:
@@ -479,6 +509,9 @@ class Draft:
         self.tasks = dict(world.tasks)
         self.targets = dict(world.targets)
         self.definitions = dict(world.definitions)
+        self.applications = dict(world.applications)
+        self.deployment_groups = dict(world.deployment_groups)
+        self.rollouts = dict(world.rollouts)
         self.effects: list[Effect] = []
         self.settings: dict[str, TargetGroup | None] = {}  # of target groups, as the catalog has them
 
