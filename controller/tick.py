@@ -40,6 +40,7 @@ from controller.spec.types import Stack
 KINDS = {kind.kind: kind for kind in RECONCILERS}
 Want = Literal["converge", "destroy"]
 GROUP = "auto_scaling_group"
+DEPLOYS = ("service", "codedeploy_deployment")  # kinds whose steps start a deployment of the service of their name
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,9 @@ def _wanted(todo: Plan) -> dict[str, str]:
     """
     steps = {step.key: step for step in todo.steps}
     left = {
-        key.name: step.desired.task_definition for key, step in steps.items() if key.kind == "service" and step.desired
+        key.name: step.desired.task_definition
+        for key, step in steps.items()
+        if key.kind in DEPLOYS and step.desired is not None
     }
     return {
         step.key.name: step.observed.outputs["arn"]
@@ -166,7 +169,7 @@ def _holds(
     found = {}
     for step in todo.pending:
         state = states.get(step.key.name)
-        if step.key.kind != "service" or step.risk != "new_deployment" or state is None:
+        if step.key.kind not in DEPLOYS or step.risk != "new_deployment" or state is None:
             continue
         why = hold(
             state,
@@ -188,7 +191,7 @@ def _verdicts(todo: Plan, states: Mapping[str, ServiceState], held: Mapping[Key,
     for name, state in sorted(states.items()):
         if Key("service", name) in todo.left_out:
             continue
-        refused = held.get(Key("service", name))
+        refused = next((held[key] for kind in DEPLOYS if (key := Key(kind, name)) in held), None)
         if refused is not None and refused.outcome == "rolled_back":
             found.append(Verdict(name, "rolled_back", refused.why))
         else:
@@ -266,11 +269,12 @@ def _quiet(stack: Stack, seen: Tick, moves: list[tuple[str, Move]], failed: Mapp
     """Nothing is left to do, wait for or prove; what waits for a person, or was refused, does not count as left."""
     waiting = [error for error in failed.values() if isinstance(error, NotYet | Stale)]
     halted = {pool for pool, move in moves if isinstance(move, Halt)}
-    behind = {Key("service", service.name) for service in stack.services if halted & {*service.pools}}
+    behind = {Key(kind, one.name) for one in stack.services if halted & {*one.pools} for kind in DEPLOYS}
     stuck = {key for key, one in seen.held.items() if one.outcome or key in behind} | _behind_stuck(seen.plan, failed)
     left = [s.key for s in seen.plan.steps if s.action != "none" and s.key not in stuck]
     proved = all(
-        verdict.state != "in_progress" or Key("service", verdict.service) in stuck for verdict in seen.verdicts
+        verdict.state != "in_progress" or any(Key(kind, verdict.service) in stuck for kind in DEPLOYS)
+        for verdict in seen.verdicts
     )
     refused = {key.name for key, error in failed.items() if isinstance(error, Refused) and key.kind == GROUP}
     still = all(isinstance(move, Done | Halt) or pool in refused for pool, move in moves)

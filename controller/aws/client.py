@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_application_autoscaling.client import ApplicationAutoScalingClient
     from mypy_boto3_autoscaling.client import AutoScalingClient
     from mypy_boto3_cloudwatch.client import CloudWatchClient
+    from mypy_boto3_codedeploy.client import CodeDeployClient
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_ec2.client import EC2Client
     from mypy_boto3_ecr.client import ECRClient
@@ -46,7 +47,8 @@ GONE = {
     "RepositoryNotFoundException", "LifecyclePolicyNotFoundException", "ImageNotFoundException",
     "ResourceNotFoundException", "ClusterNotFoundException", "ServiceNotFoundException",
     "ServiceNotActiveException", "ParameterNotFound", "InvalidLaunchTemplateName.NotFoundException",
-    "ObjectNotFoundException", "InvalidLaunchTemplateId.NotFound",
+    "ObjectNotFoundException", "InvalidLaunchTemplateId.NotFound", "ApplicationDoesNotExistException",
+    "DeploymentGroupDoesNotExistException", "DeploymentDoesNotExistException", "DeploymentAlreadyCompletedException",
     "InvalidLaunchTemplateId.NotFoundException", "Gateway.NotAttached", "NatGatewayNotFound",
 }  # fmt: skip
 BUSY = {
@@ -57,14 +59,15 @@ BUSY = {
     "ServiceUnavailable", "InternalFailure", "InternalError", "InternalServerError", "ServerException",
     "InternalServiceError", "RequestTimeout", "RequestTimeoutException", "HealthUnavailable",
     "ClusterContainsServicesException", "ClusterContainsTasksException", "ClusterContainsContainerInstancesException",
-    "ClusterContainsCapacityProviderException", "UnsuccessfulTerminate",
+    "ClusterContainsCapacityProviderException", "UnsuccessfulTerminate", "DeploymentLimitExceededException",
 }  # fmt: skip
 # There already, although a moment ago it was not: our own call, repeated after a lost answer, or somebody else's. The
 # next look finds it by its name and tells which.
 EXISTS = {
     "EntityAlreadyExists", "RepositoryAlreadyExistsException", "ResourceAlreadyExistsException", "AlreadyExists",
     "InvalidLaunchTemplateName.AlreadyExistsException", "DuplicateLoadBalancerName", "DuplicateTargetGroupName",
-    "DuplicateListener", "RouteAlreadyExists", "Resource.AlreadyAssociated",
+    "DuplicateListener", "RouteAlreadyExists", "Resource.AlreadyAssociated", "ApplicationAlreadyExistsException",
+    "DeploymentGroupAlreadyExistsException",
 }  # fmt: skip
 # Calls that make another one each time, because nothing tells AWS that it is the same wish again (aws.md 5.1): they
 # are sent once. A lost answer is NotYet, and the next look finds what was made by its tags.
@@ -85,6 +88,7 @@ FRESH = (
     ("InvalidParameterException", "assume"),
     ("InvalidParameterException", "does not have an associated load balancer"),
     ("ClientException", "assume"),
+    ("InvalidRoleException", "assume"),
     ("ClientException", "Role is not valid"),
     ("MalformedPolicyDocument", "principal"),
 )
@@ -108,13 +112,14 @@ class Aws:
     ssm: SSMClient
     sts: STSClient
     cloudwatch: CloudWatchClient
+    codedeploy: CodeDeployClient
     dynamodb: DynamoDBClient
     applicationautoscaling: ApplicationAutoScalingClient
     resourcegroupstaggingapi: ResourceGroupsTaggingAPIClient
 
     SERVICES = (
         "ec2", "autoscaling", "ecs", "elbv2", "iam", "ecr", "logs", "ssm", "sts", "cloudwatch", "dynamodb",
-        "resourcegroupstaggingapi", "applicationautoscaling",
+        "resourcegroupstaggingapi", "applicationautoscaling", "codedeploy",
     )  # fmt: skip
 
     def __init__(self, session: botocore.session.Session, region: str) -> None:

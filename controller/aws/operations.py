@@ -233,6 +233,23 @@ OPERATIONS: dict[str, frozenset[str]] = {
             "describe_alarms",
         }
     ),
+    "codedeploy": frozenset(
+        {
+            "batch_get_deployment_groups",
+            "batch_get_deployments",
+            "create_application",
+            "create_deployment",
+            "create_deployment_group",
+            "delete_application",
+            "delete_deployment_group",
+            "get_application",
+            "list_deployments",
+            "list_tags_for_resource",
+            "stop_deployment",
+            "tag_resource",
+            "update_deployment_group",
+        }
+    ),
     "resourcegroupstaggingapi": frozenset(
         {
             "get_resources",

@@ -45,6 +45,27 @@ BY_KIND: Mapping[str, Calls] = {
             "update_container_instances_state"
         ),
     },
+    "codedeploy_application": {
+        "codedeploy": ("create_application delete_application get_application list_tags_for_resource tag_resource"),
+        "ecs": "describe_clusters",
+        "resourcegroupstaggingapi": "get_resources",
+    },
+    "codedeploy_deployment": {
+        "codedeploy": (
+            "batch_get_deployment_groups batch_get_deployments create_deployment list_deployments "
+            "list_tags_for_resource stop_deployment"
+        ),
+        "ecs": "describe_clusters describe_services",
+        "resourcegroupstaggingapi": "get_resources",
+    },
+    "codedeploy_deployment_group": {
+        "codedeploy": (
+            "batch_get_deployment_groups create_deployment_group delete_deployment_group list_tags_for_resource "
+            "tag_resource update_deployment_group"
+        ),
+        "ecs": "describe_clusters",
+        "resourcegroupstaggingapi": "get_resources",
+    },
     "container_image": {
         "ecr": "describe_images describe_repositories",
     },
@@ -216,6 +237,7 @@ BY_KIND: Mapping[str, Calls] = {
 WATCH: Calls = {  # how hosts, tasks and deployments stand (`rollout/{sight,members,outlook}.py`)
     "autoscaling": "describe_auto_scaling_groups describe_instance_refreshes describe_scaling_activities",
     "cloudwatch": "describe_alarms",
+    "codedeploy": "batch_get_deployment_groups batch_get_deployments list_deployments",
     "ec2": "describe_instance_types describe_instances",
     "ecs": (
         "describe_container_instances describe_service_deployments describe_service_revisions describe_services "

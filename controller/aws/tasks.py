@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from controller.aws.client import Aws, pages
+from controller.aws.task_sets import deployments
 from controller.base.errors import Gone
 from controller.base.words import plural
 
@@ -55,13 +56,20 @@ def services_of(aws: Aws, cluster: str) -> list[dict[str, Any]]:
     return [one for one in found if one["status"] != "INACTIVE"]
 
 
+def groups_of(aws: Aws, cluster: str, service: str) -> list[str]:
+    """The arns of the target groups that a service registers its tasks in."""
+    found = aws.ecs.describe_services(cluster=cluster, services=[service])["services"]
+    balancers = [balancer for one in found for balancer in one.get("loadBalancers", [])]
+    return [balancer["targetGroupArn"] for balancer in balancers if balancer.get("targetGroupArn")]
+
+
 def settling(aws: Aws, cluster: str, heir: str) -> str:
     """Why service *heir* has not taken over yet; "" when it has: it runs what it shall, which may be none."""
     found = aws.ecs.describe_services(cluster=cluster, services=[heir])["services"]
     item = next((one for one in found if one["status"] == "ACTIVE"), None)
     if item is None:
         return f"{heir} is not there"
-    done = [one.get("rolloutState") for one in item["deployments"]] == ["COMPLETED"]
+    done = [one.get("rolloutState") for one in deployments(item)] == ["COMPLETED"]
     running, desired = item["runningCount"], item["desiredCount"]
     if not done or running != desired:
         return f"{heir} runs {running} of {desired} tasks{'' if done else ', its deployment is under way'}"

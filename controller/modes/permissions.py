@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Literal
 
 from controller.aws.client import READ_PREFIXES
@@ -16,7 +16,7 @@ from controller.aws.operations_by_kind import BY_KIND, LEASE, RECORD, ROLL, SESS
 from controller.engine.observe import declare
 from controller.resources import RECONCILERS
 from controller.resources.instance_profile import InstanceProfile
-from controller.resources.role import Role
+from controller.resources.role import CODEDEPLOY, Role
 from controller.resources.vpc_endpoint import VpcEndpoint
 from controller.spec.load import load
 from controller.spec.types import Stack
@@ -52,7 +52,8 @@ def policy(stack: Stack, mode: Mode) -> dict[str, Any]:
     """
     desired = declare(stack, RECONCILERS)
     made = {key.kind for key, one in desired.items() if not getattr(one, "existing", "")}
-    called = _methods([*(BY_KIND[kind] for kind in made), WATCH, ROLL, RECORD, SESSION, SWEEP])
+    watch = {name: calls for name, calls in WATCH.items() if name != "codedeploy" or "codedeploy_deployment" in made}
+    called = _methods([*(BY_KIND[kind] for kind in made), watch, ROLL, RECORD, SESSION, SWEEP])
     used = {key.kind for key in desired} - made  # somebody else's
     left = LEFT if "vpc" in made else set()
     called |= {one for one in _methods(BY_KIND[kind] for kind in used | left) if one[1].startswith(READ_PREFIXES)}
@@ -70,7 +71,7 @@ def policy(stack: Stack, mode: Mode) -> dict[str, Any]:
             _allow("Change", {one for one in writes if one[0] != "iam"}, condition=here),
             _allow("ChangeRoles", {one for one in writes if one[0] == "iam"}, arns),
             _allow("HoldTheLease", _methods([LEASE]), [table]),
-            *_of_others(sorted({*roles}), here, [*LINKED, *(SCALING if _scales(stack) else [])]),
+            *_of_others(sorted({*roles}), here, [*LINKED, *(SCALING if _scales(stack) else [])], _takers(made)),
             *_alarms(any(key.kind == "scaling_policy" for key in desired), here),
             *(
                 [NAME_ENDPOINTS]
@@ -85,9 +86,13 @@ def _scales(stack: Stack) -> bool:
     return any(service.scaling is not None for service in stack.services)
 
 
-def _of_others(roles: list[str], here: dict[str, Any], linked: list[str]) -> list[dict[str, Any]]:
+def _takers(made: Collection[str]) -> list[str]:
+    """The services of AWS that a role is handed to."""
+    return ["ec2.amazonaws.com", "ecs-tasks.amazonaws.com", *([CODEDEPLOY] if "codedeploy_application" in made else [])]
+
+
+def _of_others(roles: list[str], here: dict[str, Any], linked: list[str], services: list[str]) -> list[dict[str, Any]]:
     """What AWS asks of whoever has its services act: none of these is ever called."""
-    services = ["ec2.amazonaws.com", "ecs-tasks.amazonaws.com"]
     return [
         {
             "Sid": "HandRolesToHostsAndTasks",

@@ -9,9 +9,9 @@ belong together are written here, where their order with the rule can be kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,7 @@ class ListenerRule:
     groups: tuple[str | Ref, ...] = spec(compare=False, default=())  # those `balancing` is for; live: that lack it
     port: int = spec(compare=False, default=0)  # of the listener
     cluster: str | Ref = spec(compare=False, default="")  # where the services run that it leads to
+    shifted: bool = spec(compare=False, default=False)  # CodeDeploy moves its weights from one group to the other
 
 
 class ListenerRuleKind:
@@ -92,6 +93,7 @@ class ListenerRuleKind:
                     groups,
                     ports.get(service.route.listener, 0),
                     Ref(Key("cluster", "main"), "name"),
+                    service.by_codedeploy,
                 ),
             )
 
@@ -112,6 +114,8 @@ class ListenerRuleKind:
                 spread = {arn: parse_balancing(reads.target_group_attributes(arn)) for arn in groups.get(key, ())}
                 asked = wanted[key].balancing if key in wanted else Balancing()
                 rule = parse_rule(item, live, asked, {arn: one for arn, one in spread.items() if one != asked})
+                if key in wanted and wanted[key].shifted:
+                    rule = _led_by_codedeploy(rule, groups[key])
                 found.append((key, item["RuleArn"], rule))
         return apart(found)
 
@@ -193,6 +197,16 @@ def parse_rule(
         tuple(sorted(others)),
     )
     return Observed(as_desired, {"arn": item["RuleArn"]}, live.get(OWNER_TAG))
+
+
+def _led_by_codedeploy(rule: Observed[ListenerRule], pair: Sequence[str]) -> Observed[ListenerRule]:
+    """*rule* as it began, where it leads to the groups of *pair* (blue, green) and to no other: which of them gets how
+    much is CodeDeploy's, and what else it does is not (peers.md R15)."""
+    live = {str(one.group) for one in rule.as_desired.forwards}
+    if len(pair) != len(COLOURS) or not live or not live <= {*pair}:
+        return rule
+    begun = tuple(Forward(arn, 0 if place else 100) for place, arn in enumerate(pair))
+    return replace(rule, as_desired=replace(rule.as_desired, forwards=begun))
 
 
 def parse_balancing(attributes: Mapping[str, str]) -> Balancing:

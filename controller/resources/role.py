@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 INLINE = "theseus"
 TASKS = "ecs-tasks.amazonaws.com"
+CODEDEPLOY = "codedeploy.amazonaws.com"
 AWS_POLICY = "arn:aws:iam::aws:policy/"
+CODEDEPLOY_POLICIES = (f"{AWS_POLICY}AWSCodeDeployRoleForECS",)
 HOST_POLICIES = (
     f"{AWS_POLICY}AmazonSSMManagedInstanceCore",
     f"{AWS_POLICY}service-role/AmazonEC2ContainerServiceforEC2Role",
@@ -64,6 +66,9 @@ class RoleKind:
             key = Key(self.kind, f"hosts-{pool.name}")
             policies = tuple(sorted({*HOST_POLICIES, *pool.policies}))
             yield key, self._role(stack, key, "ec2.amazonaws.com", policies, ())
+        if any(service.by_codedeploy for service in stack.services):
+            key = Key(self.kind, "codedeploy")
+            yield key, self._role(stack, key, CODEDEPLOY, CODEDEPLOY_POLICIES, ())
         for service in stack.services:
             key = Key(self.kind, f"execution-{service.name}")
             yield key, self._role(stack, key, TASKS, (), _execution_grants(service))

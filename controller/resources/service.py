@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from controller.aws import tags
 from controller.aws.forwarding import led_to
 from controller.aws.reads import keyed
-from controller.aws.tasks import open_tasks, settling
+from controller.aws.task_sets import CONTROLLER, of_codedeploy
+from controller.aws.tasks import groups_of, open_tasks, settling
 from controller.base.errors import Gone, NotYet, Refused, Stale
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from controller.spec.types import Service as Spec
 
 SPREAD = (("spread", "attribute:ecs.availability-zone"), ("spread", "instanceId"))
+ANEW = "declare it under another name beside this one, move the route to that, and take this one out"
 NEWEST = "1.4.0"  # the platform version of Fargate that LATEST means; services read back with either
 
 
@@ -38,6 +40,15 @@ class Share:
     provider: str | Ref
     base: int
     weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """What a service begins with that CodeDeploy deploys, and moves from then on."""
+
+    task_definition: str | Ref
+    target_group: str | Ref
+    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +63,15 @@ class Service:
     cluster: str | Ref = spec(immutable=True, names="cluster")
     scheduling: str = spec(immutable=True)  # REPLICA DAEMON
     own_address: bool = spec(immutable=True)  # no call takes a network configuration away again
-    task_definition: str | Ref = spec(risk="new_deployment")
+    controller: str = spec(forever=f"ECS moves no service to CodeDeploy or back; {ANEW}")  # ECS CODE_DEPLOY
+    task_definition: str | Ref | None = spec(risk="new_deployment")
     capacity: tuple[Share, ...] = spec(risk="new_deployment", unordered=True, names="capacity_provider")
     platform: str = spec(risk="new_deployment")  # "" on hosts
     subnets: tuple[str | Ref, ...] = spec(risk="new_deployment", unordered=True)
     security_groups: tuple[str | Ref, ...] = spec(risk="new_deployment", unordered=True)
     public_ip: bool = spec(risk="new_deployment")
-    target_group: str | Ref = spec(risk="new_deployment")
-    port: int = spec(risk="new_deployment")
+    target_group: str | Ref | None = spec(risk="new_deployment")
+    port: int | None = spec(risk="new_deployment")
     desired: int | None = spec()
     min_percent: int = spec()
     max_percent: int = spec()
@@ -75,6 +87,7 @@ class Service:
     name: str = spec(compare=False)
     tags: Tags = spec(subset=True, risk="cosmetic")
     birth: int = spec(compare=False, default=0)
+    first: First | None = spec(compare=False, default=None)
 
 
 class ServiceKind:
@@ -94,12 +107,18 @@ class ServiceKind:
             after.append(Ref(Key("listener_rule", service.name), "arn"))
         name = live_name(stack, key)
         fargate, alarms = service.fargate, service.deployment.alarms
+        first = First(
+            Ref(Key("task_definition", service.name), "arn"),
+            Ref(Key("target_group", f"{service.name}-blue"), "arn") if routed else "",
+            (service.port or 0) if routed else 0,
+        )
         default = SPREAD if fargate is None and not service.daemon else ()
         return Service(
             cluster=Ref(Key("cluster", "main"), "name"),
             scheduling="DAEMON" if service.daemon else "REPLICA",
             own_address=service.own_address,
-            task_definition=Ref(Key("task_definition", service.name), "arn"),
+            controller=CONTROLLER if service.by_codedeploy else "ECS",
+            task_definition=None if service.by_codedeploy else first.task_definition,
             capacity=tuple(
                 Share(
                     one.provider if fargate is not None else Ref(Key("capacity_provider", one.provider), "name"),
@@ -112,14 +131,14 @@ class ServiceKind:
             subnets=_subnets(stack, fargate) if service.own_address else (),
             security_groups=(Ref(Key("security_group", f"tasks-{service.name}")),) if service.own_address else (),
             public_ip=fargate is not None and fargate.addressed,
-            target_group=Ref(Key("target_group", f"{service.name}-blue"), "arn") if routed else "",
-            port=(service.port or 0) if routed else 0,
+            target_group=None if service.by_codedeploy else first.target_group,
+            port=None if service.by_codedeploy else first.port,
             desired=None if service.daemon or service.scaling is not None else service.desired,
             min_percent=service.deployment.min_percent,
             max_percent=service.deployment.max_percent,
             circuit_breaker=service.deployment.circuit_breaker,
-            alarms=alarms.names,
-            alarm_rollback=bool(alarms.names) and alarms.rollback,
+            alarms=() if service.by_codedeploy else alarms.names,  # those are then the deployment group's
+            alarm_rollback=not service.by_codedeploy and bool(alarms.names) and alarms.rollback,
             grace=int(service.health.grace.total_seconds()) if routed else 0,
             zone_rebalancing="DISABLED",  # it would move tasks behind a roll's back (DESIGN.md 5, rule 9)
             placement=tuple(_strategy(*one) for one in service.placement.strategies or default),
@@ -129,6 +148,7 @@ class ServiceKind:
             name=name,
             tags=born_tags(stack, key),
             birth=service.desired,
+            first=first if service.by_codedeploy else None,
         )
 
     def observe(self, reads: Reads, wanted: Mapping[Key, Service], owner: str) -> Mapping[Key, Observed[Service]]:
@@ -146,11 +166,13 @@ class ServiceKind:
         return found
 
     def create(self, aws: Aws, key: Key, desired: Service) -> Mapping[str, str]:
-        token = f"{desired.cluster}/{desired.name}/{desired.task_definition}"
+        begins = _begins(desired)
+        token = f"{desired.cluster}/{desired.name}/{begins.task_definition}"
         request: dict[str, Any] = {
             "cluster": str(desired.cluster),
             "serviceName": desired.name,
-            "taskDefinition": str(desired.task_definition),
+            "taskDefinition": str(begins.task_definition),
+            "deploymentController": {"type": desired.controller},
             "capacityProviderStrategy": _shares(desired),
             "deploymentConfiguration": _deployment(desired),
             "availabilityZoneRebalancing": desired.zone_rebalancing,
@@ -169,8 +191,8 @@ class ServiceKind:
             request["platformVersion"] = desired.platform
         if desired.own_address:
             request["networkConfiguration"] = _interfaces(desired)
-        if desired.target_group:
-            request |= {"loadBalancers": _balancers(desired), "healthCheckGracePeriodSeconds": desired.grace}
+        if begins.target_group:
+            request |= {"loadBalancers": _balancers(begins), "healthCheckGracePeriodSeconds": desired.grace}
         try:
             return _outputs(aws.ecs.create_service(**request)["service"])
         except Refused as refusal:  # ECS says both in words only (aws.md 5.2)
@@ -184,8 +206,13 @@ class ServiceKind:
         self, aws: Aws, observed: Observed[Service], desired: Service, changes: tuple[Change, ...]
     ) -> Mapping[str, str]:
         fields = {change.field for change in changes}
+        if desired.controller == CONTROLLER and (kept := sorted(fields & NEEDS_DEPLOYMENT)):
+            why = "nothing changes that of a service that CodeDeploy deploys"
+            raise Refused(f"service {desired.name}: {', '.join(kept)}: {why}; {ANEW}")
         request = {name: value for names, name, value in _settings(desired) if fields & names}
-        if fields & {"capacity", "execute_command"}:  # neither starts a deployment by itself (aws.md 4.3)
+        if (
+            fields & {"capacity", "execute_command"} and desired.controller != CONTROLLER
+        ):  # neither starts a deployment by itself (aws.md 4.3)
             request["forceNewDeployment"] = True
         if request:
             aws.ecs.update_service(cluster=str(desired.cluster), service=desired.name, **request)
@@ -209,7 +236,7 @@ class ServiceKind:
         cluster, live = str(observed.as_desired.cluster), observed.as_desired
         if waits := settling(aws, cluster, heir):
             return waits
-        led = led_to(aws, [arn for arn in str(live.target_group).split(",") if arn])
+        led = led_to(aws, groups_of(aws, cluster, live.name))
         return f"{led[0].rsplit('/', 2)[-2]} still gets requests" if led else ""
 
     def delete(self, aws: Aws, observed: Observed[Service]) -> None:
@@ -233,20 +260,22 @@ def parse_service(item: Mapping[str, Any]) -> Observed[Service]:
     balancers = item.get("loadBalancers", [])
     placed = item.get("networkConfiguration", {}).get("awsvpcConfiguration", {})
     daemon = item.get("schedulingStrategy") == "DAEMON"
+    shifted = of_codedeploy(item)  # from one task set to the next: that is `codedeploy_deployment`'s
     capacity = _capacity(item)
     serverless = any(str(one.provider).startswith("FARGATE") for one in capacity)
     as_desired = Service(
         cluster=item["clusterArn"].rsplit("/", 1)[-1],
         scheduling=item.get("schedulingStrategy", "REPLICA"),
         own_address=bool(placed),
-        task_definition=item["taskDefinition"],
+        controller=item.get("deploymentController", {}).get("type", "ECS"),
+        task_definition=None if shifted else item["taskDefinition"],
         capacity=capacity,
         platform=_platform(item.get("platformVersion", "LATEST")) if serverless else "",
         subnets=tuple(sorted(placed.get("subnets", []))),
         security_groups=tuple(sorted(placed.get("securityGroups", []))),
         public_ip=placed.get("assignPublicIp") == "ENABLED",
-        target_group=",".join(one.get("targetGroupArn", "") for one in balancers),
-        port=int(balancers[0].get("containerPort", 0)) if balancers else 0,
+        target_group=None if shifted else ",".join(one.get("targetGroupArn", "") for one in balancers),
+        port=None if shifted else int(balancers[0].get("containerPort", 0)) if balancers else 0,
         desired=None if daemon else int(item["desiredCount"]),
         min_percent=int(config.get("minimumHealthyPercent", 0 if daemon else 100)),
         max_percent=int(config.get("maximumPercent", 100 if daemon else 200)),
@@ -280,7 +309,8 @@ def _open(task: Mapping[str, Any], service: str) -> bool:
 
 def _settings(desired: Service) -> tuple[tuple[set[str], str, Any], ...]:
     """(fields, parameter of UpdateService, its value): what is sent when one of the fields changed."""
-    balancers = _balancers(desired) if desired.target_group else []
+    begins = _begins(desired)
+    balancers = _balancers(begins) if begins.target_group else []
     found: list[tuple[set[str], str, Any]] = [
         ({"task_definition"}, "taskDefinition", str(desired.task_definition)),
         ({"desired"}, "desiredCount", desired.desired),
@@ -296,7 +326,7 @@ def _settings(desired: Service) -> tuple[tuple[set[str], str, Any], ...]:
         found.append(({"platform"}, "platformVersion", desired.platform))
     if desired.own_address:
         found.append(({"subnets", "security_groups", "public_ip"}, "networkConfiguration", _interfaces(desired)))
-    if desired.target_group:  # AWS knows no grace without a load balancer
+    if balancers:  # AWS knows no grace without a load balancer
         found.append(({"grace"}, "healthCheckGracePeriodSeconds", desired.grace))
     return tuple(found)
 
@@ -305,12 +335,15 @@ def _shares(desired: Service) -> list[Any]:
     return [{"capacityProvider": str(one.provider), "weight": one.weight, "base": one.base} for one in desired.capacity]
 
 
+NEEDS_DEPLOYMENT = {"capacity", "platform", "subnets", "security_groups", "public_ip"}  # of CodeDeploy (aws.md 4.3)
 DEPLOYMENT = {"min_percent", "max_percent", "circuit_breaker", "alarms", "alarm_rollback"}
 
 
 def _deployment(desired: Service) -> Any:
     breaker = {"enable": desired.circuit_breaker, "rollback": desired.circuit_breaker}
     watched = bool(desired.alarms)
+    if desired.controller == CONTROLLER:  # which knows neither breaker nor alarms of ECS
+        return {"minimumHealthyPercent": desired.min_percent, "maximumPercent": desired.max_percent}
     return {
         "minimumHealthyPercent": desired.min_percent,
         "maximumPercent": desired.max_percent,
@@ -349,8 +382,16 @@ def _platform(version: str) -> str:
     return "LATEST" if version == NEWEST else version
 
 
-def _balancers(desired: Service) -> list[Any]:
-    return [{"targetGroupArn": str(desired.target_group), "containerName": CONTAINER, "containerPort": desired.port}]
+def _begins(desired: Service) -> First:
+    """What it begins with; all through its life, where ECS deploys it."""
+    if desired.task_definition is None or desired.target_group is None or desired.port is None:
+        assert desired.first is not None  # `declare` made it so
+        return desired.first
+    return First(desired.task_definition, desired.target_group, desired.port)
+
+
+def _balancers(begins: First) -> list[Any]:
+    return [{"targetGroupArn": str(begins.target_group), "containerName": CONTAINER, "containerPort": begins.port}]
 
 
 def _outputs(item: Mapping[str, Any]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from controller.aws.reads import Reads
+from controller.aws.task_sets import deployments, history, of_codedeploy, target
 from controller.base.crumbs import BaselineCrumb, HaltCrumb, RollCrumb
 from controller.base.keys import (
     BASELINE_TAG,
@@ -107,11 +108,23 @@ def services(
         service = logical.get(item["serviceName"])
         if service is None or item["status"] != "ACTIVE":
             continue
-        target = wanted.get(service.name)
-        history = reads.service_history(item["serviceName"]) if target and item["taskDefinition"] != target else []
-        state = parse_state(service.name, item, history, *service.reserved)
+        shown, past = _deployed(reads, item, wanted.get(service.name))
+        state = parse_state(service.name, {**item, "deployments": shown}, past, *service.reserved)
         found[service.name] = replace(state, pools=service.pools)
     return found
+
+
+def _deployed(reads: Reads, item: Item, wanted: str | None) -> tuple[list[Item], list[Item]]:
+    """The deployments of a service, and those that ended, newest first; these only where *wanted* does not run."""
+    name = item["serviceName"]
+    if of_codedeploy(item):
+        under_way = reads.deploy_under_way(name)
+        runs = target(item, under_way)
+        past = history(reads.deploy_history(name)) if wanted and runs != wanted else []
+        return deployments(item, under_way), past
+    return item.get("deployments", []), (
+        reads.service_history(name) if wanted and item["taskDefinition"] != wanted else []
+    )
 
 
 def size_of(pool: Pool, desired: int, roll: RollCrumb | None) -> int:
@@ -137,7 +150,7 @@ def parse_service(item: Item, reads: Reads, stack: Stack) -> Service:
     health = reads.target_health()
     healthy = sum(1 for arn in groups for one in health.get(arn, []) if one["TargetHealth"]["State"] == "healthy")
     spec = spec_of(item, stack)
-    deployments = item.get("deployments", [])
+    shown = deployments(item)
     return Service(
         name=item["serviceName"],
         desired=int(item["desiredCount"]),
@@ -146,7 +159,8 @@ def parse_service(item: Item, reads: Reads, stack: Stack) -> Service:
         healthy=healthy if groups else None,
         min_percent=int(config.get("minimumHealthyPercent", 100)),
         max_percent=int(config.get("maximumPercent", 200)),
-        deploying=len(deployments) > 1 or any(d.get("rolloutState") == "IN_PROGRESS" for d in deployments),
+        deploying=len(shown) > 1
+        or (not of_codedeploy(item) and any(d.get("rolloutState") == "IN_PROGRESS" for d in shown)),
         daemon=item.get("schedulingStrategy") == "DAEMON",
         ours=tags.get(OWNER_TAG) == stack.name,
         arn=item["serviceArn"],

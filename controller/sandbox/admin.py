@@ -125,6 +125,8 @@ class Admin:
                 "service": [name for (_, name), one in world.services.items() if one.status != "INACTIVE"],
                 "task": [one.arn for one in world.tasks.values() if one.open],
                 "task_definition": [a for a, one in world.definitions.items() if one.get("status") == "ACTIVE"],
+                "codedeploy_application": list(world.applications),
+                "codedeploy_deployment_group": [f"{app}/{name}" for app, name in world.deployment_groups],
                 "role": [one.name for one in iam.roles.values()],
                 "instance_profile": [one.name for one in iam.instance_profiles.values()],
                 "log_group": list(get_backend("logs")[account][region].groups),

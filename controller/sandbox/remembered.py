@@ -16,7 +16,9 @@ from controller.sandbox.front import credential, named
 
 TAGGED = re.compile(rb"(?:^|&)ResourceId\.\d+=([^&]+)")
 # whose writes change no answer of another service that is kept; those of any other may (tags, whole stacks, secrets)
-APART = frozenset({"autoscaling", "ec2", "ecr", "ecs", "elbv2", "iam", "logs", "application-autoscaling", "cloudwatch"})
+APART = frozenset(
+    {"autoscaling", "ec2", "ecr", "ecs", "elbv2", "iam", "logs", "application-autoscaling", "cloudwatch", "codedeploy"}
+)
 KEPT = 5000  # answers; whoever asks more different questions is answered anew
 
 
@@ -54,7 +56,7 @@ class Remembered:
         "ssm": frozenset({"GetParameters"}),
     }
     OF_HOSTS = frozenset({("ec2", "DescribeInstances")})
-    READS = ("Describe", "Get", "List")
+    READS = ("Describe", "Get", "List", "BatchGet")
 
     def __init__(
         self, moto: Callable[..., Iterable[bytes]], now: Callable[[], datetime], seen: Callable[[], object]

@@ -90,6 +90,12 @@ def _of_world(world: World) -> Iterator[TaggedResource]:
         yield _ecs(service.arn, service.tags, "service", there=service.status != "INACTIVE")
     for task in world.tasks.values():
         yield _ecs(task.arn, task.tags, "task", there=task.open)
+    near = f"arn:aws:codedeploy:{world.region}:{world.account}"
+    for one in world.applications.values():
+        yield TaggedResource(f"{near}:application:{one.name}", dict(one.tags), "codedeploy:application")
+    for group in world.deployment_groups.values():
+        arn = f"{near}:deploymentgroup:{group.application}/{group.name}"
+        yield TaggedResource(arn, dict(group.tags), "codedeploy:deploymentgroup")
     for arn, definition in world.definitions.items():
         yield _ecs(arn, definition["_tags"], "task-definition", there=True)
 

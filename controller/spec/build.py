@@ -151,10 +151,12 @@ def _service(name: str, data: Json, pool: str, listeners: list[str]) -> Service:
 def _deployment(data: Json, *, daemon: bool) -> Deployment:
     """A daemon's tasks go before they come: at most one a host (aws.md 1.4)."""
     alarms = dict(data.get("alarms") or {})
-    known = {"min_percent": 0, "max_percent": 100} if daemon else {}
+    known: Json = {"min_percent": 0, "max_percent": 100} if daemon else {}
+    if data.get("strategy") == "codedeploy":
+        known = {**known, "circuit_breaker": False}
     if alarms:
         alarms["names"] = tuple(sorted(alarms.get("names", ())))
-    return Deployment(**{**known, **data, "alarms": Alarms(**alarms)})
+    return Deployment(**{**known, **data, "alarms": Alarms(**alarms), **durations(data, "keep")})
 
 
 def _container_health(data: Json) -> ContainerHealth:

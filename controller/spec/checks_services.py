@@ -14,6 +14,7 @@ from controller.spec.schema import near
 from controller.spec.types import Pool, Route, Service, Stack
 
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+KEPT_MAX = timedelta(minutes=2880)  # aws.md 4.5
 TASK_LIFE = timedelta(seconds=30)  # margin for ECS to start a replacement and to notice that a task ended
 CONDITIONS_MAX = 5  # aws.md 2.6: condition values of one rule
 
@@ -30,6 +31,7 @@ def check_service(stack: Stack, service: Service, one: Check) -> None:
     else:
         _no_traffic(one, path)
     _percentages(service, one, path)
+    _codedeploy(service, one, path)
     for pool in pools:
         _drain(service, pool, one, path)
 
@@ -143,6 +145,31 @@ def _percentages(service: Service, one: Check, path: Path) -> None:
     elif floor < desired and service.route is not None:
         one.warn(reads[0], f"lets {desired - floor} of {plural(desired, 'task')} be missing during a "
                  "deployment or drain", ((*path, "desired"),))  # fmt: skip
+
+
+def _codedeploy(service: Service, one: Check, path: Path) -> None:
+    """What CodeDeploy needs, and what is ECS's alone (aws.md 4.3, 4.5)."""
+    at: Path = (*path, "deployment")
+    if not service.by_codedeploy:
+        for key in ("config", "keep"):
+            if one.given((*at, key)) is not None:
+                one.fail((*at, key), "is CodeDeploy's", "strategy: codedeploy, or leave it out", ((*at, "strategy"),))
+        return
+    strategy: Path = (*at, "strategy")
+    if service.route is None:
+        one.fail(strategy, "CodeDeploy moves the traffic of a load balancer, and there is no route", "give it a route",
+                 ((*path, "route"),))  # fmt: skip
+    if service.daemon:
+        one.fail(strategy, "CodeDeploy takes no daemon", "rolling", ((*path, "daemon"),))
+    if service.stickiness is not None:
+        one.fail(strategy, "the traffic of a sticky service cannot be moved by weights", "leave stickiness out",
+                 ((*path, "stickiness"),))  # fmt: skip
+    for key in ("circuit_breaker", "min_percent", "max_percent"):
+        if one.given((*at, key)):
+            one.fail((*at, key), "is of ECS's own deployments, and CodeDeploy has none", "leave it out", (strategy,))
+    keep = service.deployment.keep
+    if keep % timedelta(minutes=1) or keep > KEPT_MAX:
+        one.fail((*at, "keep"), f"expected whole minutes, at most {spell(KEPT_MAX)}, got {spell(keep)}")
 
 
 def _bounds(service: Service) -> tuple[int, int]:

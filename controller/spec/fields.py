@@ -12,6 +12,9 @@ COMPARED: Mapping[str, str] = {  # kind -> fields, separated by blanks
     "capacity_provider": "group managed_draining managed_scaling tags termination_protection",
     "cluster": "container_insights exec_log tags",
     "cluster_capacity_providers": "cluster providers",
+    "codedeploy_application": "platform tags",
+    "codedeploy_deployment": "task_definition",
+    "codedeploy_deployment_group": "alarms application cluster config groups keep listeners role rollback service tags",
     "elastic_ip": "tags",
     "instance_profile": "role tags",
     "internet_gateway": "tags vpc",
@@ -35,9 +38,9 @@ COMPARED: Mapping[str, str] = {  # kind -> fields, separated by blanks
     "scheduled_action": "desired max min schedule timezone",
     "security_group": "description rules tags vpc",
     "service": (
-        "alarm_rollback alarms capacity circuit_breaker cluster constraints desired execute_command grace "
-        "max_percent min_percent own_address placement platform port public_ip scheduling security_groups subnets "
-        "tags target_group task_definition zone_rebalancing"
+        "alarm_rollback alarms capacity circuit_breaker cluster constraints controller desired execute_command "
+        "grace max_percent min_percent own_address placement platform port public_ip scheduling security_groups "
+        "subnets tags target_group task_definition zone_rebalancing"
     ),
     "service_scaling_policy": (
         "load_balancer metric scalable_target scale_in_cooldown scale_out_cooldown scales_in target target_group"

@@ -27,6 +27,8 @@ LIMITS = {
     "log_group": 512,
     "security_group": 255,
     "service_scaling_policy": 256,
+    "codedeploy_application": 100,
+    "codedeploy_deployment_group": 100,
 }
 _HYPHENS = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _WORDS = r"[A-Za-z0-9_-]+"
@@ -47,6 +49,8 @@ VALID = {
     "repository": (r"(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*",
                    "lower-case words of letters and digits, joined by single . _ - or /"),
     "service_scaling_policy": (r"[ -9;-~]+", "printable characters, no colon"),
+    "codedeploy_application": (r"[ -~]+", "printable characters"),
+    "codedeploy_deployment_group": (r"[ -~]+", "printable characters"),
     "log_group": (r"(?!aws/)[A-Za-z0-9._/#-]+", "letters, digits and ._/#-"),
     "security_group": (r"(?!sg-)[A-Za-z0-9 ._\-:/()#,@\[\]+=&;{}!$*]+", "letters, digits and ._-:/()#,@[]+=&;{}!$*"),
 }  # fmt: skip
@@ -73,7 +77,13 @@ def live_name(stack: Stack, key: Key) -> str:
             full = f"{stack.name}/{key.name}"
         case "log_group":
             full = f"/ecs/{stack.name}/{key.name}"
-        case _ if key.name in _SINGLE and key.kind in {"load_balancer", "cluster", "vpc", "internet_gateway"}:
+        case _ if key.name in _SINGLE and key.kind in {
+            "load_balancer",
+            "cluster",
+            "vpc",
+            "internet_gateway",
+            "codedeploy_application",
+        }:
             full = stack.name
         case _:
             full = f"{stack.name}-{key.name}"
@@ -116,10 +126,13 @@ def named(stack: Stack) -> tuple[Key, ...]:
     """The key of everything in *stack* that AWS knows by a name, in the order of their addresses."""
     pools = [pool.name for pool in stack.pools]
     services = [service.name for service in stack.services]
+    deployed = [service.name for service in stack.services if service.by_codedeploy and service.route]
     logical = {
         "auto_scaling_group": pools,
         "capacity_provider": pools,
         "cluster": ["main"],
+        "codedeploy_application": ["main"] if deployed else [],
+        "codedeploy_deployment_group": deployed,
         "instance_profile": [f"hosts-{pool}" for pool in pools],
         "launch_template": pools,
         "load_balancer": ["main"] if stack.load_balancer is not None else [],
@@ -127,7 +140,8 @@ def named(stack: Stack) -> tuple[Key, ...]:
         "repository": [repository.name for repository in stack.repositories],
         "role": [f"hosts-{pool}" for pool in pools]
         + [f"execution-{service}" for service in services]
-        + [f"task-{service.name}" for service in stack.services if service.own_role],
+        + [f"task-{service.name}" for service in stack.services if service.own_role]
+        + (["codedeploy"] if deployed else []),
         "security_group": [f"hosts-{pool}" for pool in pools]
         + [f"tasks-{service.name}" for service in stack.services if service.own_address]
         + (["load-balancer"] if stack.load_balancer is not None else [])

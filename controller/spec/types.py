@@ -149,7 +149,11 @@ class Alarms:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    strategy: Literal["rolling"] = "rolling"
+    """`config` and `keep` are CodeDeploy's: how the traffic moves, and how long the old tasks stay after it has."""
+
+    strategy: Literal["rolling", "codedeploy"] = "rolling"
+    config: str = "CodeDeployDefault.ECSAllAtOnce"
+    keep: timedelta = timedelta(minutes=5)
     min_percent: int = 100
     max_percent: int = 200
     circuit_breaker: bool = True
@@ -329,6 +333,10 @@ class Service:
     def own_address(self) -> bool:
         """Each of its tasks has a network interface, and so an address, of its own."""
         return self.network_mode == "awsvpc"
+
+    @property
+    def by_codedeploy(self) -> bool:
+        return self.deployment.strategy == "codedeploy"
 
     @property
     def own_role(self) -> bool:

@@ -56,7 +56,19 @@ def differs(world: World, key: Key, wanted: Any) -> tuple[Live, tuple[Change, ..
 def correct(world: World, key: Key, wanted: Any) -> None:
     """Bring a resource to *wanted* with one update, as the engine would."""
     live, changes = differs(world, key, wanted)
-    KINDS[key.kind].update(world.aws, live[key], wanted, changes)
+    update(world, key, live[key], wanted, changes)
+
+
+def update(world: World, key: Key, observed: Observed[Any], wanted: Any, changes: tuple[Change, ...]) -> None:
+    """One update, asked for again while AWS is at something else."""
+    for _ in range(LIVES):
+        try:
+            KINDS[key.kind].update(world.aws, observed, wanted, changes)
+            world.sim.until(lambda: not world.see(key.kind)[key].busy)
+            return
+        except NotYet:
+            world.sim.sleep(timedelta(seconds=1))
+    raise AssertionError(f"{key} is not changed")
 
 
 def delete(world: World, key: Key) -> Observed[Any]:

@@ -39,6 +39,9 @@ SUBJECTS = {  # which resource of the rich stack is edited
     "auto_scaling_group": "main",
     "capacity_provider": "edge",
     "cluster": "main",
+    "codedeploy_application": "main",
+    "codedeploy_deployment": "turn",
+    "codedeploy_deployment_group": "turn",
     "cluster_capacity_providers": "main",
     "elastic_ip": "public-1",
     "instance_profile": "hosts-main",
@@ -152,6 +155,46 @@ def _definition(world: World, runs_on: str = "FARGATE") -> str:
     return made["taskDefinition"]["taskDefinitionArn"]
 
 
+def _bridged(world: World) -> str:
+    """A task definition made by hand, like that of the service it is for."""
+    ports: Any = [{"containerPort": 80}]
+    container: Any = {"name": "app", "image": "nginx:1", "cpu": 64, "memory": 64, "portMappings": ports}
+    made = world.aws.ecs.register_task_definition(family="by-hand", containerDefinitions=[container])
+    return made["taskDefinition"]["taskDefinitionArn"]
+
+
+def _elsewhere(world: World, desired: Any) -> Any:
+    """Another service of CodeDeploy's, in a cluster of its own."""
+    ecs: Any = world.aws.ecs
+    ecs.create_cluster(clusterName="elsewhere")
+    groups = world.see("target_group")
+    behind = {"targetGroupArn": groups[Key("target_group", "turn-blue")].outputs["arn"]}
+    ecs.create_service(
+        cluster="elsewhere",
+        serviceName="elsewhere",
+        taskDefinition=_bridged(world),
+        desiredCount=0,
+        clientToken="elsewhere",
+        loadBalancers=[{**behind, "containerName": "app", "containerPort": 80}],
+        deploymentController={"type": "CODE_DEPLOY"},
+    )
+    return replace(desired, cluster="elsewhere", service="elsewhere")
+
+
+def _forwarding(world: World) -> str:
+    """Another listener of the same load balancer that leads to one of its groups."""
+    live: Any = world.see("listener", "target_group")
+    other = live[Key("listener", "admin")].outputs["arn"]
+    group = live[Key("target_group", "turn-blue")].outputs["arn"]
+    world.aws.elbv2.create_rule(
+        ListenerArn=other,
+        Priority=77,
+        Conditions=[{"Field": "path-pattern", "Values": ["/x"]}],
+        Actions=[{"Type": "forward", "TargetGroupArn": group}],
+    )
+    return str(other)
+
+
 def _on_hosts(world: World, desired: Any) -> Any:
     """The service off Fargate: only hosts can be chosen among."""
     spare = world.see("capacity_provider")[Key("capacity_provider", "spare")].outputs["name"]
@@ -216,6 +259,23 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "tags": TAGS,
     },
     "lifecycle_hook": {"on": "TERMINATING", "heartbeat": 60, "default": "ABANDON"},
+    "codedeploy_application": {"platform": "Server", "tags": TAGS},
+    "codedeploy_deployment": {"task_definition": _with("task_definition", _bridged)},
+    "codedeploy_deployment_group": {
+        "application": "other",
+        "role": _with("role", _output(Key("role", "hosts-main"), "arn")),
+        "config": "CodeDeployDefault.ECSCanary10Percent5Minutes",
+        "cluster": _elsewhere,
+        "service": _elsewhere,
+        "groups": lambda world, desired: replace(
+            desired, groups=(desired.groups[0], _output(Key("target_group", "web-green"), "name")(world))
+        ),
+        "listeners": _added("listeners", _forwarding),
+        "keep": 10,
+        "alarms": ("shop-5xx",),
+        "rollback": ("DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"),
+        "tags": TAGS,
+    },
     "listener": {
         "load_balancer": "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/x/1",
         "port": 8444,
@@ -311,6 +371,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "cluster": "other",
         "scheduling": "DAEMON",
         "own_address": False,
+        "controller": "CODE_DEPLOY",
         "task_definition": _with("task_definition", _definition),
         "capacity": (Share("FARGATE", 1, 1), Share("FARGATE_SPOT", 0, 4)),
         "platform": "LATEST",
@@ -422,5 +483,8 @@ def retag(aws: Aws, key: Key, have: Observed[Any], lost: str, foreign: tuple[str
             aws.autoscaling.delete_tags(Tags=[{**place, "Key": lost}])
             tag = {**place, "Key": foreign[0], "Value": foreign[1], "PropagateAtLaunch": False}
             aws.autoscaling.create_or_update_tags(Tags=[tag])
+        case "codedeploy_application" | "codedeploy_deployment_group":
+            aws.codedeploy.untag_resource(ResourceArn=arn, TagKeys=[lost])
+            aws.codedeploy.tag_resource(ResourceArn=arn, Tags=pascal)
         case kind:
             raise AssertionError(f"nobody knows how to untag a {kind}")

@@ -10,7 +10,7 @@ import pytest
 from controller.base.keys import Key
 from controller.engine.compare import compare
 from controller.resources.listener_rule import Balancing, Stickiness
-from tests.resources.contract import comparable, correct, differences, differs, edits, others, together
+from tests.resources.contract import comparable, correct, differences, differs, edits, others, together, update
 from tests.resources.samples import SAMPLES, SUBJECTS, subject
 from tests.resources.stacks import KINDS, RICH, Live, World, built
 
@@ -59,7 +59,7 @@ def test_an_edit_is_reported_carried_out_and_touches_nothing_else(
         assert edit.alone == {change.field for change in changes}
         assert {edit.field: (edit.risk, False)}.items() <= {c.field: (c.risk, c.replaces) for c in changes}.items()
 
-        KINDS[kind].update(world.aws, before[key], edit.edited, changes)
+        update(world, key, before[key], edit.edited, changes)
         after, left = differs(world, key, edit.edited)
         assert left == (), f"{edit.field} still differs"
         assert others(before, key) == others(after, key), edit.field

@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 from controller.base.keys import Key
 from controller.spec.load import load
 from controller.spec.names import LIMITS, VALID, cut, live_name, named, why_not
-from controller.spec.types import Listener, LoadBalancer, Pool, Repository, Route, Scaling, Service, Size, Stack
+from controller.spec.types import (
+    Deployment,
+    Listener,
+    LoadBalancer,
+    Pool,
+    Repository,
+    Route,
+    Scaling,
+    Service,
+    Size,
+    Stack,
+)
 
 MINIMAL = load(str(Path(__file__).parent.parent.parent / "specs" / "minimal.yaml")).stack
 WORD = st.from_regex(r"[a-z][a-z0-9]{0,7}(-[a-z0-9]{1,7}){0,2}", fullmatch=True)
@@ -121,5 +132,10 @@ def test_names_that_aws_refuses(kind: str, name: str, fine: bool) -> None:
 def test_every_kind_with_a_limit_has_its_letters() -> None:
     assert LIMITS.keys() == VALID.keys()
     one = stack("a", ["p"], ["s"], ["r"])
-    scaled = dataclasses.replace(one.services[0], scaling=Scaling(1, 2, target_cpu=50))
+    scaled = dataclasses.replace(
+        one.services[0],
+        scaling=Scaling(1, 2, target_cpu=50),
+        deployment=Deployment(strategy="codedeploy"),
+        route=Route("http", 1, ("/*",), ()),
+    )
     assert {key.kind for key in named(dataclasses.replace(one, services=(scaled,)))} == LIMITS.keys()

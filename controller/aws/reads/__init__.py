@@ -11,16 +11,16 @@ change them.
 
 from __future__ import annotations
 
+from controller.aws.reads.codedeploy import CodeDeployReads
 from controller.aws.reads.ec2 import VERSION_MARK, Ec2Reads
 from controller.aws.reads.ecs import DESCRIBE_TASKS_MAX
 from controller.aws.reads.elbv2 import ElbReads
 from controller.aws.reads.groups import GroupReads
 from controller.aws.reads.named import NamedReads
 from controller.aws.reads.ours import apart, keyed
-from controller.aws.reads.scaling import ScalingReads
 
 __all__ = ["DESCRIBE_TASKS_MAX", "VERSION_MARK", "Reads", "apart", "keyed"]
 
 
-class Reads(Ec2Reads, GroupReads, ScalingReads, ElbReads, NamedReads):
+class Reads(Ec2Reads, GroupReads, CodeDeployReads, ElbReads, NamedReads):
     """One pass's view of AWS. Make a new one for every pass."""

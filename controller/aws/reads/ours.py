@@ -16,6 +16,8 @@ from controller.aws.reads.base import Base
 from controller.base.keys import OWNER_TAG, Key, key_of
 
 SWEPT = (  # what GetResources is asked for: kinds otherwise found by name only, or listed only where there are some
+    "codedeploy:application",
+    "codedeploy:deploymentgroup",
     "ec2:elastic-ip",
     "ec2:natgateway",
     "ec2:vpc-endpoint",
@@ -113,6 +115,8 @@ def live_name_of(arn: str, kind: str) -> str:
             return resource.removeprefix("log-group:").removesuffix(":*")
         case "repository":
             return resource.removeprefix("repository/")
+        case "codedeploy_application" | "codedeploy_deployment_group":
+            return resource.rpartition(":")[2].rpartition("/")[2]
         case "load_balancer" | "target_group":
             return resource.split("/")[-2]
         case _:
