@@ -32,15 +32,14 @@ from controller.rollout import sight
 from controller.rollout.decide import clear_halt, decide
 from controller.rollout.model import Fleet, policy_of
 from controller.rollout.moves import Done, Halt, Move, Wait
-from controller.rollout.outlook import misfits, outlook
-from controller.rollout.verdict import Hold, ServiceState, Verdict, hold, judge
+from controller.rollout.outlook import misfits, outlook, unready
+from controller.rollout.verdict import DEPLOYS, Hold, ServiceState, Verdict, hold, judge
 from controller.spec.names import live_ids, live_name
 from controller.spec.types import Stack
 
 KINDS = {kind.kind: kind for kind in RECONCILERS}
 Want = Literal["converge", "destroy"]
 GROUP = "auto_scaling_group"
-DEPLOYS = ("service", "codedeploy_deployment")  # kinds whose steps start a deployment of the service of their name
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,8 @@ def tick(
     inside = tuple(fleet for fleet in fleets if Key(GROUP, fleet.pool) not in todo.left_out)
     held = _holds(todo, states, _seen_by_services(todo, fleets), options, hosts_change=bool(rolling))
     forecasts = outlook(stack, inside, rolling, reads)
-    todo = replace(todo, problems=(*todo.problems, *misfits(stack, fleets, todo, forecasts, reads)))
+    why_not = (*misfits(stack, fleets, todo, forecasts, reads), *unready(stack, inside, forecasts, reads))
+    todo = replace(todo, problems=(*todo.problems, *why_not))
     seen = Tick(
         now,
         replace(todo, notes=todo.notes + _left_out(todo, states, fleets, changing)),

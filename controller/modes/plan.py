@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.base.errors import Refused
-from controller.engine.reconciler import RISKS
+from controller.engine.reconciler import RISKS, Risk
 from controller.modes.session import again, check_account, colored, first_look, open_session, scope_of, stoppable
 from controller.report.moves import acting
 from controller.report.seen import Tick
@@ -60,9 +60,15 @@ def plan(options: argparse.Namespace) -> int:
         save(options.out, options, seen, session.stack)
     if seen.plan.problems or any(one.infeasible for one in seen.forecasts):
         return 1
-    if options.fail_on and any(RISKS.index(s.risk) >= RISKS.index(options.fail_on) for s in seen.plan.pending):
+    if options.fail_on and any(RISKS.index(risk) >= RISKS.index(options.fail_on) for risk in risks(seen)):
         return 4
     return 2 if options.detailed_exitcode and changes(seen) else 0
+
+
+def risks(seen: Tick) -> set[Risk]:
+    """Of what apply would do. That hosts leave, or a roll goes on that somebody began, is no change of a resource."""
+    found = {step.risk for step in seen.plan.pending}
+    return found | {"host_roll"} if seen.forecasts or any(fleet.roll for fleet in seen.fleets) else found
 
 
 def changes(seen: Tick) -> bool:

@@ -12,10 +12,20 @@ from datetime import datetime, timedelta
 from controller.base.crumbs import RollCrumb
 from controller.rollout.model import LOST_AFTER, Fleet, Host, Policy
 
+LAUNCH = "Launch"  # the process of a group that launches hosts
+
 
 def ready(host: Host, policy: Policy, now: datetime) -> bool:
     """Rule 3: up and ACTIVE, and so since `ready-since` for the bake time."""
     return host.active and host.ready_since is not None and now - host.ready_since >= policy.bake
+
+
+def suspended(fleet: Fleet) -> str:
+    """That somebody else, or AWS after a day of failures (aws.md 1.9), lets the group launch nothing; what to do."""
+    return (
+        f"the process {LAUNCH} of {fleet.group} is suspended, and not by a roll; `aws autoscaling resume-processes "
+        f"--auto-scaling-group-name {fleet.group} --scaling-processes {LAUNCH}` goes on"
+    )
 
 
 def must_bake(fleet: Fleet, host: Host, policy: Policy) -> bool:

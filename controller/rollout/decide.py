@@ -37,6 +37,7 @@ from controller.rollout.moves import (
 )
 
 Moves = tuple[Move, ...]
+STRAYS_LEAVE = timedelta(minutes=2)  # past the deadline of a drain: for targets that no task stands behind
 
 
 def decide(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
@@ -125,7 +126,10 @@ def _overdue(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
         if not host.agent_connected and not drained.lost(host, now):
             continue
         why = drained.blocking(host, fleet, policy, now)
-        if why is None or drained.strays(host, policy, now):  # those are deregistered next
+        late_by = now - host.cordoned_at - policy.drain_timeout
+        if why is None or (
+            late_by <= STRAYS_LEAVE and drained.strays(host, policy, now)
+        ):  # those are deregistered next
             continue
         late = f"{host.id} not drained after {seconds(policy.drain_timeout)}: {why}{drained.last_words(host, fleet)}"
         if policy.on_drain_timeout == "halt":
@@ -328,7 +332,8 @@ def _progress(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     if fleet.launch_failure:
         return (Wait(f"launch failed, the group tries again: {fleet.launch_failure}", timedelta(seconds=10)),)
     if fleet.desired > len(fleet.live):
-        return (Wait(f"{len(fleet.live)} of {fleet.desired} hosts launched"),)
+        held = f": {counts.suspended(fleet)}" if counts.LAUNCH in fleet.suspended else ""
+        return (Wait(f"{len(fleet.live)} of {fleet.desired} hosts launched{held}"),)
     if booting := [host for host in fleet.new if not host.active and not host.cordoned]:
         return (Wait(f"{counts.names(booting)} not ready: {counts.why_not_ready(booting[0])}"),)
     baking = [host for host in fleet.new if must_bake(fleet, host, policy) and not ready(host, policy, now)]

@@ -135,7 +135,7 @@ def _terminate(aws: Aws, fleet: Fleet, move: Terminate) -> None:
 
 def _deregister(aws: Aws, move: Deregister) -> None:
     for arn in sorted({target.group for target in move.targets}):
-        targets: Any = [{"Id": one.host, "Port": one.port} for one in move.targets if one.group == arn]
+        targets: Any = [{"Id": one.id, "Port": one.port} for one in move.targets if one.group == arn]
         aws.elbv2.deregister_targets(TargetGroupArn=arn, Targets=targets)
 
 

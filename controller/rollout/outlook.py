@@ -10,10 +10,13 @@ from typing import Any
 from controller.aws.reads import Reads
 from controller.base.keys import Key
 from controller.engine.plan import Plan, Step
+from controller.rollout import sight
+from controller.rollout.counts import LAUNCH, suspended
 from controller.rollout.fit import Need, deploy_misfit, needs_of, pool_misfit
 from controller.rollout.forecast import Forecast, forecast, stated
 from controller.rollout.members import interfaces_of
 from controller.rollout.model import Fleet, Resources, Service, policy_of
+from controller.rollout.verdict import DEPLOYS
 from controller.spec.names import live_name
 from controller.spec.types import Pool, Stack
 from controller.spec.types import Service as Spec
@@ -87,6 +90,25 @@ def misfits(
     return tuple(found)
 
 
+def unready(stack: Stack, fleets: Iterable[Fleet], forecasts: Iterable[Forecast], reads: Reads) -> tuple[str, ...]:
+    """Why a roll that has not begun must not begin: nobody would see it go wrong, or no host could come (rule 7).
+
+    Once begun it waits instead, for it may be about to mend that itself.
+    """
+    due = {one.pool for one in forecasts}
+    found = []
+    for fleet in fleets:
+        if fleet.pool not in due or fleet.roll is not None:
+            continue
+        address = Key(GROUP, fleet.pool)
+        if LAUNCH in fleet.suspended and LAUNCH not in fleet.suspended_by_us:
+            found.append(f"{address}: no host can come: {suspended(fleet)}")
+        probe = sight.probe(reads, stack)
+        if probe.ok is False:
+            found.append(f"{address}: the probe fails already, and could tell nothing about the roll: {probe.detail}")
+    return tuple(found)
+
+
 def _steps(stack: Stack, pool: Pool, todo: Plan) -> tuple[Step, ...]:
     """The pending steps that make the group, replace its hosts, or start tasks on them."""
     services = {service.name for service in stack.services if pool.name in service.pools}
@@ -99,7 +121,7 @@ def _brings_hosts(step: Step, pool: Pool) -> bool:
 
 
 def _starts_tasks(step: Step, services: Collection[str]) -> bool:
-    if step.key.kind != "service" or step.key.name not in services or step.action == "delete":
+    if step.key.kind not in DEPLOYS or step.key.name not in services or step.action == "delete":
         return False
     grows = any(change.field == "desired" for change in step.changes)
     return step.action != "update" or step.risk == "new_deployment" or grows
@@ -121,7 +143,8 @@ def _misfit(
         return None
     why = None if leaving else pool_misfit(size, capacity, services)
     if why is None and fleet is not None:
-        changing = {live_name(stack, s.key) for s in steps if s.key.kind == "service" and s.risk == "new_deployment"}
+        deploying = {s.key.name for s in steps if s.key.kind in DEPLOYS and s.risk == "new_deployment"}
+        changing = {live_name(stack, Key("service", name)) for name in deploying}
         deployed = [s for s in services if s.name in changing and (not leaving or _hosts_first(s, fleet))]
         whys = (deploy_misfit(size, capacity, services, one, _live(one, fleet)) for one in deployed)
         why = next((why for why in whys if why), None)

@@ -226,7 +226,7 @@ def _with_gates(fleet: Fleet, reads: Reads, stack: Stack) -> Fleet:
         no_data_since=tuple(
             (n, alarms[n]["StateUpdatedTimestamp"]) for n in silent if "StateUpdatedTimestamp" in alarms.get(n, {})
         ),
-        probe=_probe(reads, stack),
+        probe=probe(reads, stack),
     )
 
 
@@ -248,8 +248,12 @@ def parse_failure(activities: Iterable[Item], since: datetime | None) -> tuple[s
     return "", False
 
 
+def probe(reads: Reads, stack: Stack) -> Probe:
+    """A few requests of our own through the load balancer, when the spec asks for them; made once in a pass."""
+    return reads.once("probe", lambda: _probe(reads, stack))
+
+
 def _probe(reads: Reads, stack: Stack) -> Probe:
-    """A few requests of our own through the load balancer, when the spec asks for them."""
     if stack.gates.probe is None or stack.load_balancer is None or not stack.load_balancer.serving:
         return Probe(None)
     balancers = reads.load_balancers()

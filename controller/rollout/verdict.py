@@ -15,6 +15,7 @@ from typing import Literal
 
 from controller.rollout.model import Fleet, Host
 
+DEPLOYS = ("service", "codedeploy_deployment")  # kinds whose steps start a deployment of the service of their name
 State = Literal["succeeded", "in_progress", "rolled_back", "superseded", "failed"]
 
 

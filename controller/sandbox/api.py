@@ -15,9 +15,8 @@ def _register_targets(draft: Draft, params: Json) -> Json:
     """Instances must be running; one may be there on many ports (aws.md 2.1)."""
     arn = params["TargetGroupArn"]
     settings = draft.catalog.target_group(arn)
+    _check_type(settings.type, params["Targets"])
     for one in params["Targets"]:
-        if one["Id"].startswith("i-") == (settings.type == "ip"):
-            raise ApiError("ValidationError", f"The target id '{one['Id']}' is not of the target type {settings.type}")
         if one["Id"].startswith("i-") and not draft.catalog.instance_runs(one["Id"]):
             words = f"The following targets are not in a running state and cannot be registered: '{one['Id']}'"
             raise ApiError("InvalidTarget", words)
@@ -25,10 +24,18 @@ def _register_targets(draft: Draft, params: Json) -> Json:
     return {}
 
 
+def _check_type(wanted: str, given: list[Json]) -> None:
+    """An instance is no address, and an address is no instance."""
+    for one in given:
+        if one["Id"].startswith("i-") == (wanted == "ip"):
+            raise ApiError("ValidationError", f"The target id '{one['Id']}' is not of the target type {wanted}")
+
+
 def _deregister_targets(draft: Draft, params: Json) -> Json:
     """Without a port, the group's own is meant: one that was overridden must be named (aws.md 2.2)."""
     arn = params["TargetGroupArn"]
     settings = draft.catalog.target_group(arn)
+    _check_type(settings.type, params["Targets"])
     pairs = [(one["Id"], int(one.get("Port") or settings.port)) for one in params["Targets"]]
     targets.deregister(draft, arn, pairs)
     return {}

@@ -298,6 +298,7 @@ def _port_is_free(self: Any) -> None:
 
 def _rules() -> None:
     create, modify = ELBv2Backend.create_rule, ELBv2Backend.modify_rule
+    reorder = ELBv2Backend.set_rule_priorities
 
     def created(self: Any, **kw: Any) -> Any:
         rule = create(self, **kw)
@@ -316,6 +317,20 @@ def _rules() -> None:
             if rule.is_default:
                 raise ApiError("OperationNotPermitted", f"Default rule '{arn}' cannot be deleted")
 
+    def reordered(self: Any, rule_priorities: list[dict[str, Any]]) -> Any:
+        """All at once: a place that another rule of the same call leaves is free (aws.md 2.4)."""
+        moving = self.describe_rules(None, [one["RuleArn"] for one in rule_priorities])
+        places = [(rule, rule.priority) for rule in moving]
+        for rule in moving:
+            rule.priority = None
+        try:
+            return reorder(self, rule_priorities)
+        except Exception:
+            for rule, place in places:
+                rule.priority = place
+            raise
+
+    ELBv2Backend.set_rule_priorities = reordered
     ELBv2Backend.create_rule = created
     ELBv2Backend.modify_rule = modified
     before(ELBV2Response, "delete_rule", kept)

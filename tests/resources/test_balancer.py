@@ -72,3 +72,18 @@ def test_a_protected_load_balancer_keeps_the_whole_stack_until_it_is_not(world: 
 def protect(world: World, arn: str, value: str) -> None:
     attributes: Any = [{"Key": "deletion_protection.enabled", "Value": value}]
     world.aws.elbv2.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=attributes)
+
+
+def test_two_services_exchange_their_places_in_the_order_of_rules() -> None:
+    """No place is free for either: they go there together."""
+    world = built(SPECS / "two-services.yaml")
+    first, second = (
+        world.see("listener_rule")[Key("listener_rule", name)].as_desired.priority for name in ("api", "web")
+    )
+    swapped = (f"services.api.route.priority={second}", f"services.web.route.priority={first}")
+    world.stack = stack_of(SPECS / "two-services.yaml", *swapped)
+
+    assert converge(world).plan.pending == ()
+
+    now = world.see("listener_rule")
+    assert [now[key].as_desired.priority for key in rules] == [second, first]

@@ -145,7 +145,7 @@ def bare(move: Move) -> tuple[object, ...]:
         case StopTasks():
             return (StopTasks, *move.tasks)
         case Deregister():
-            return (Deregister, *(f"{one.host}:{one.port}" for one in move.targets))
+            return (Deregister, *(f"{one.id}:{one.port}" for one in move.targets))
         case ForceDeregister():
             return (ForceDeregister, *move.container_instances)
         case Halt():

@@ -82,6 +82,14 @@ TABLE = [
         id="rule 8: a drain past its deadline is noted first",
     ),
     pytest.param(
+        fleet((draining("i-1", since=960, targets=(target(port=80),)), *olds(3)[1:], NEW)), policy(),
+        [(Deregister, "i-1:80")], id="rule 5: past its deadline, too, what no task stands behind is deregistered first",
+    ),
+    pytest.param(
+        fleet((draining("i-1", since=1100, targets=(target(port=80),)), *olds(3)[1:], NEW)), policy(),
+        [(Record, "halted")], id="rule 8: but not for ever: whoever puts it back again ends in a halt",
+    ),
+    pytest.param(
         fleet((draining("i-1", since=1000, tasks=(task(),)), *olds(3)[1:], NEW)), policy(on_drain_timeout="force"),
         [(Terminate, "i-1", True)], id="rule 8: force is an explicit choice",
     ),
@@ -301,6 +309,11 @@ def test_a_new_generation_keeps_the_bounds_and_the_baselines() -> None:
         pytest.param(fleet((*olds(3), booting())), "not registered with the cluster yet", id="booting"),
         pytest.param(fleet((*olds(3), fresh(ready_since=ago(10)))), "i-9 baking, 20 s left", id="baking"),
         pytest.param(fleet(desired=4), "3 of 4 hosts launched", id="launching"),
+        pytest.param(
+            fleet(desired=4, suspended=("AZRebalance", "Launch")),
+            "3 of 4 hosts launched: the process Launch of group is suspended",
+            id="not launching",
+        ),
         pytest.param(
             fleet((draining("i-1", tasks=(task(status="STOPPING"),)), *olds(3)[1:], NEW)),
             "i-1 draining: 1 task left (web STOPPING)",

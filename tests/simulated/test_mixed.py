@@ -40,6 +40,18 @@ def test_a_roll_keeps_every_floor_whatever_its_tasks_are_reached_by(mixed: Simul
     assert (left["suspended"], left["crumbs"], left["protected"]) == ([], [], [False] * 2)
 
 
+def test_an_address_somebody_registered_by_hand_is_deregistered_as_the_balancer_knows_it(mixed: Simulation) -> None:
+    """Rule 5: a port that no task listens on, at the address of one."""
+    (group,) = mixed.aws.elbv2.describe_target_groups(Names=["mixed-web-blue"])["TargetGroups"]
+    arn = group["TargetGroupArn"]
+    address = min(targets(mixed, "web"))
+    mixed.aws.elbv2.register_targets(TargetGroupArn=arn, Targets=[{"Id": address, "Port": 9999}])
+
+    assert mixed.apply(mixed.stack("hosts.main.instance_type=t3.small")) == "succeeded", mixed.lines[-20:]
+
+    assert address not in targets(mixed, "web")
+
+
 def test_what_others_own_of_a_service_is_left_alone(mixed: Simulation) -> None:
     """A count inside its bounds, a registry: none is drift, and none is reverted by an update."""
     others: dict[str, Any] = {

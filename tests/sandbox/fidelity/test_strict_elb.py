@@ -239,6 +239,28 @@ def test_a_priority_has_one_rule(stack: Stack) -> None:
     refused("OperationNotPermitted", elb.delete_rule, RuleArn=default)
 
 
+def test_priorities_are_exchanged_in_one_call(stack: Stack) -> None:
+    """It is atomic: a place that another rule of the call leaves is free, any other is not (aws.md 2.4)."""
+    stack.front()
+    elb = stack.aws.elbv2
+    arns = [
+        elb.create_rule(**rule(stack, place, path))["Rules"][0]["RuleArn"] for place, path in ((7, "/a"), (8, "/b"))
+    ]
+    elb.create_rule(**rule(stack, 9, "/c"))
+
+    def places() -> list[str]:
+        rules = {one["RuleArn"]: one["Priority"] for one in elb.describe_rules(ListenerArn=stack.listener)["Rules"]}
+        return [rules[arn] for arn in arns]
+
+    elb.set_rule_priorities(
+        RulePriorities=[{"RuleArn": arn, "Priority": n} for arn, n in zip(arns, (8, 7), strict=True)]
+    )
+    assert places() == ["8", "7"]
+    taken = [{"RuleArn": arns[0], "Priority": 7}, {"RuleArn": arns[1], "Priority": 9}]
+    refused("PriorityInUse", elb.set_rule_priorities, RulePriorities=taken)
+    assert places() == ["8", "7"]
+
+
 @pytest.mark.parametrize(("weight", "code"), [(1000, "ValidationError"), (-1, "ValidationError"), (1, "")])
 def test_weights_go_from_0_to_999(stack: Stack, weight: int, code: str) -> None:
     """aws.md 2.4; both spellings read back (aws.md 9.4)."""
