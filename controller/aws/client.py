@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import botocore.config
 import botocore.exceptions
+import botocore.parsers
 import botocore.session
 
 from controller.aws.models import loader
@@ -130,6 +131,7 @@ class Aws:
         self._session = session
         self._impatient: dict[str, Any] = {}
         self._reached = False
+        self.answered = False  # with an answer that was AWS's
         self._lock = threading.Lock()
 
     def make(self, service: str, attempts: int = 4, read_timeout: int = 30) -> Any:
@@ -143,7 +145,11 @@ class Aws:
             connect_timeout=5,
             read_timeout=read_timeout,
         )
-        client = self._session.create_client(SPELLED.get(service, service), region_name=self.region, config=config)
+        name = SPELLED.get(service, service)
+        try:
+            client = self._session.create_client(name, region_name=self.region, config=config)
+        except ValueError as error:  # an endpoint that is none
+            raise Refused(f"AWS configuration of {name}: {error}") from error
         client.meta.events.register_first("needs-retry", self._unreachable)
         return client
 
@@ -204,16 +210,29 @@ class _Client:
                 if not reading and _may_have_happened(error):
                     aws.mutations += 1
                 raise sort_error(error, label, request) from error
+            except botocore.parsers.ResponseParserError as error:
+                if not reading:
+                    aws.mutations += 1
+                raise _no_answer(error, label, reached=aws.answered) from error
             except botocore.exceptions.BotoCoreError as error:
                 if not reading:
                     aws.mutations += 1  # the reply was lost, perhaps only the reply
                 raise sort_transport(error, label, reached=aws.reached) from error
+            aws.answered = True
             if not reading:
                 aws.mutations += 1
             return answer
 
         self.__dict__[name] = call
         return call
+
+
+def _no_answer(error: Exception, label: str, *, reached: bool) -> ControllerError:
+    """Something answered that is not AWS: a proxy, a portal, another server at the endpoint."""
+    words = f"{label}: what answered is not AWS: {str(error).splitlines()[0][:200]}"
+    if reached:
+        return NotYet(words, after=timedelta(seconds=5))
+    return Refused(f"{words}; check AWS_ENDPOINT_URL and proxies", code=type(error).__name__, operation=label)
 
 
 def _may_have_happened(error: botocore.exceptions.ClientError) -> bool:
@@ -230,7 +249,7 @@ def connect(region: str, profile: str | None) -> Aws:
             raise Refused(f"AWS_ENDPOINT_URL {url} is not the address of an endpoint, like http://127.0.0.1:5000")
         if session.get_credentials() is None:
             raise Refused("no AWS credentials: set AWS_PROFILE, --profile or AWS_ACCESS_KEY_ID")
-    except botocore.exceptions.BotoCoreError as error:
+    except (botocore.exceptions.BotoCoreError, ValueError) as error:  # a credential_process may print anything
         raise Refused(f"AWS configuration: {error}") from error
     known = {one for name in session.get_available_partitions() for one in session.get_available_regions("ec2", name)}
     if region not in known:
@@ -241,7 +260,8 @@ def connect(region: str, profile: str | None) -> Aws:
 def _address(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        plain = url.isprintable() and " " not in url
+        return plain and parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port or an IPv6 address that is none
         return False
 

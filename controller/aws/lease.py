@@ -115,6 +115,8 @@ class DynamoLease:
                 },
             )
             self._renewed = now
+        except Gone:
+            self._renewed = None  # the table went while nobody seemed to need it: another may hold the lease by now
         except Refused as refusal:
             if refusal.code == "ConditionalCheckFailedException":
                 self._renewed = None

@@ -225,8 +225,8 @@ BY_KIND: Mapping[str, Calls] = {
     },
     "vpc": {
         "ec2": (
-            "create_tags create_vpc delete_vpc describe_network_interfaces describe_vpc_attribute describe_vpcs "
-            "modify_vpc_attribute"
+            "create_tags create_vpc delete_vpc describe_network_interfaces describe_route_tables "
+            "describe_security_groups describe_subnets describe_vpc_attribute describe_vpcs modify_vpc_attribute"
         ),
     },
     "vpc_endpoint": {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
-from controller.base.errors import NotYet
+from controller.base.errors import NotYet, Refused
 from controller.base.keys import OWNER_TAG, Key, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import born_tags
@@ -82,10 +82,32 @@ class VpcKind:
         except NotYet as busy:
             filters: Any = [{"Name": "vpc-id", "Values": [vpc_id]}]
             left = aws.ec2.describe_network_interfaces(Filters=filters)["NetworkInterfaces"]
-            names = (
-                ", ".join(item.get("Description") or item["NetworkInterfaceId"] for item in left) or "something in it"
-            )
-            raise NotYet(f"{vpc_id} still used by: {names}", busy.after) from busy
+            if left:
+                names = ", ".join(item.get("Description") or item["NetworkInterfaceId"] for item in left)
+                raise NotYet(f"{vpc_id} still used by: {names}", busy.after) from busy
+            if others := _of_others(aws, vpc_id, str(observed.owner)):
+                words = f"not ours, in the way: {', '.join(others)}; once they are gone, destroy goes on"
+                raise Refused(f"{vpc_id}: {words}") from busy
+            raise NotYet(f"{vpc_id} still used by something in it", busy.after) from busy
+
+
+def _of_others(aws: Aws, vpc_id: str, owner: str) -> list[str]:
+    """What of others is in a VPC and holds it up, by id and name. What AWS made with it goes with it."""
+    inside: Any = {"Filters": [{"Name": "vpc-id", "Values": [vpc_id]}]}
+    groups = [g for g in aws.ec2.describe_security_groups(**inside)["SecurityGroups"] if g["GroupName"] != "default"]
+    tables = [
+        table
+        for table in aws.ec2.describe_route_tables(**inside)["RouteTables"]
+        if not any(one.get("Main") for one in table.get("Associations", []))
+    ]
+    subnets = aws.ec2.describe_subnets(**inside)["Subnets"]
+    found: list[tuple[str, str, Any]] = [("security group", "GroupId", one) for one in groups]
+    found += [("subnet", "SubnetId", one) for one in subnets] + [("route table", "RouteTableId", one) for one in tables]
+    return [
+        f"{what} {one[ident]}{f' ({name})' if (name := one.get('GroupName') or live.get('Name')) else ''}"
+        for what, ident, one in found
+        if (live := tags.read(one.get("Tags"))).get(OWNER_TAG) != owner
+    ]
 
 
 def parse_vpc(

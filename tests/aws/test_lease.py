@@ -219,6 +219,17 @@ def test_the_table_goes_when_nobody_is_in_it(table: Table) -> None:
     other.remove_table()  # twice is no error
 
 
+def test_whose_table_went_stops(table: Table) -> None:
+    """Somebody removed it because it looked empty, just before we wrote: another may hold the lease in a new one."""
+    mine = table.held()
+    table.aws.dynamodb.delete_table(TableName=TABLE)
+
+    mine.renew()
+
+    with pytest.raises(Locked, match="lost"):
+        mine.check()
+
+
 def test_a_refusal_that_is_not_about_the_holder_is_told(table: Table) -> None:
     table.fault("PutItem", "AccessDeniedException", 400, times=1)
 

@@ -77,9 +77,8 @@ def protect(world: World, arn: str, value: str) -> None:
 def test_two_services_exchange_their_places_in_the_order_of_rules() -> None:
     """No place is free for either: they go there together."""
     world = built(SPECS / "two-services.yaml")
-    first, second = (
-        world.see("listener_rule")[Key("listener_rule", name)].as_desired.priority for name in ("api", "web")
-    )
+    rules = [Key("listener_rule", name) for name in ("api", "web")]
+    first, second = (world.see("listener_rule")[key].as_desired.priority for key in rules)
     swapped = (f"services.api.route.priority={second}", f"services.web.route.priority={first}")
     world.stack = stack_of(SPECS / "two-services.yaml", *swapped)
 
