@@ -4,6 +4,7 @@ processes of the application on them."""
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -44,6 +45,7 @@ class LiveMachine:
         self._places: dict[str, tuple[str, int]] = {}  # task -> address
         self._ended: dict[str, int | None] = {}
         self._lock = threading.Lock()
+        self._closing = False
         self._zygote = subprocess.Popen(
             [sys.executable, "-m", "controller.sandbox.zygote"],
             stdin=subprocess.PIPE,
@@ -91,6 +93,7 @@ class LiveMachine:
             return answers | ended | self._ended
 
     def close(self) -> None:
+        self._closing = True
         if self._zygote.stdin is not None:
             self._zygote.stdin.close()
         try:
@@ -115,6 +118,9 @@ class LiveMachine:
                     self._places.pop(news["exited"], None)
                     self._ended[news["exited"]] = news["served"]
                 self._tell(news["exited"], TaskExited(news["exited"], news["code"]))
+        if not self._closing:
+            sys.stderr.write("sandbox: the process that runs the tasks has ended, and no task can run without it\n")
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def serving(definition: Json) -> Json:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib.util
 import json
 import os
 import selectors
 import signal
 import sys
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from controller.base.process import die_with_parent
@@ -71,9 +74,7 @@ def _become(env: dict[str, str], stdout: int, parent: int) -> None:
     os.closerange(3, 4096)
     os.setsid()
     try:
-        from app.server import run
-
-        run(env)
+        application().run(env)
     except BaseException as error:
         sys.stderr.write(f"task {env.get('TASK_ID', '?')}: {type(error).__name__}: {error}\n")
         os._exit(1)
@@ -94,9 +95,21 @@ def _say(document: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def main() -> None:
-    import app.server  # noqa: F401 - what every child needs is loaded before the first is forked
+@cache
+def application() -> Any:
+    """The module of `app/`, a link here and a folder of its own where this is installed: by its place, for whoever
+    starts a sandbox may have an `app` of their own where they stand."""
+    found = importlib.util.spec_from_file_location("sandboxed_app", Path(__file__).parent / "app" / "server.py")
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    sys.modules[found.name] = module
+    found.loader.exec_module(module)
+    return module
 
+
+def main() -> None:
+    application()  # what every child needs is loaded before the first is forked
     gc.freeze()
     ours, theirs = os.pipe()
     os.set_blocking(ours, False)
