@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from controller.sandbox.api_asg_shapes import group_of, paged, show_tags, validation
+from controller.sandbox.limits import too_much
 from controller.sandbox.world import Draft, Json
 
 PROCESSES = (
@@ -39,7 +40,10 @@ def create_or_update_tags(draft: Draft, params: Json) -> Json:
     for tag in params["Tags"]:
         group = group_of(draft, {"AutoScalingGroupName": tag["ResourceId"]})
         value = (tag.get("Value", ""), bool(tag.get("PropagateAtLaunch")))
-        draft.groups[group.name] = replace(group, tags={**group.tags, tag["Key"]: value})
+        tags = {**group.tags, tag["Key"]: value}
+        if why := too_much({key: one for key, (one, _) in tags.items() if not key.startswith("aws:")}):
+            raise validation(why)
+        draft.groups[group.name] = replace(group, tags=tags)
     return {}
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from controller.sandbox import agents, asg
+from controller.sandbox.limits import too_much
 from controller.sandbox.placement import free
 from controller.sandbox.world import ApiError, Cluster, Draft, Group, Hook, Json, Node, Provider
 
@@ -42,7 +43,10 @@ def short(arn: str) -> str:
 
 
 def tag_map(tags: Iterable[Json] | None) -> dict[str, str]:
-    return {str(t["key"]): str(t.get("value", "")) for t in tags or ()}
+    found = {str(t["key"]): str(t.get("value", "")) for t in tags or ()}
+    if why := too_much(found):
+        raise invalid(why)
+    return found
 
 
 def tag_list(tags: Mapping[str, str]) -> list[Json]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .stack import Stack
+from .stack import Stack, refused
 
 OURS = {"Key": "stack", "Value": "shop"}
 
@@ -57,3 +57,22 @@ def test_families_are_listed_by_a_real_prefix_and_status(stack: Stack) -> None:
     assert families(familyPrefix="shop-", status="ACTIVE")["families"] == ["shop-web"]
     assert families(familyPrefix="shop-")["families"] == ["shop-api", "shop-web"]
     assert ecs.list_task_definitions(familyPrefix="shop-")["taskDefinitionArns"] == []
+
+
+def test_a_tag_has_its_length_and_a_resource_its_number_of_them(stack: Stack) -> None:
+    """What a breadcrumb must fit into (bc ecs:Tag, bc autoscaling:Tag)."""
+    stack.group(0).cluster()
+    arn = stack.aws.ecs.describe_clusters(clusters=["web"])["clusters"][0]["clusterArn"]
+    place = {"ResourceId": "web", "ResourceType": "auto-scaling-group", "PropagateAtLaunch": False}
+
+    def both(key: str, value: str, many: int = 1) -> tuple[list[dict[str, str]], list[dict[str, object]]]:
+        keys = [f"{key}{n}" if many > 1 else key for n in range(many)]
+        return [{"key": one, "value": value} for one in keys], [{**place, "Key": one, "Value": value} for one in keys]
+
+    for key, value, many in (("k", "v" * 257, 1), ("k" * 129, "v", 1), ("k", "v", 51)):
+        of_ecs, of_group = both(key, value, many)
+        refused("InvalidParameterException", stack.aws.ecs.tag_resource, resourceArn=arn, tags=of_ecs)
+        refused("ValidationError", stack.aws.autoscaling.create_or_update_tags, Tags=of_group)
+    of_ecs, of_group = both("k" * 128, "v" * 256)
+    stack.aws.ecs.tag_resource(resourceArn=arn, tags=of_ecs)
+    stack.aws.autoscaling.create_or_update_tags(Tags=of_group)
