@@ -11,6 +11,7 @@ from typing import Any
 import hypothesis
 import pytest
 
+import controller.aws.client
 import controller.tick
 from tests import rights
 
@@ -26,6 +27,7 @@ gc.set_threshold(20_000, 20, 20)
 hypothesis.settings.register_profile("steady", deadline=None)
 hypothesis.settings.load_profile("steady")
 
+controller.aws.client.Aws.__init__ = rights.counted(controller.aws.client.Aws.__init__)  # type: ignore[method-assign]
 controller.tick.tick = rights.watched(controller.tick.tick)
 
 SLOW = (
@@ -74,6 +76,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if (output := getattr(session.config, "workeroutput", None)) is not None:
         output["called"] = sorted(rights.CALLED)
+    elif _whole(session.config) and rights.excess():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -82,5 +86,11 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if "simulated" in config.option.markexpr and rights.CALLED:
-        terminalreporter.write_line(f"rights that no pass made use of: {', '.join(rights.never_called()) or 'none'}")
+    if _whole(config) and (unused := rights.excess()):
+        terminalreporter.write_line(f"FAILED: iam-policy grants what nothing makes use of: {', '.join(unused)}")
+
+
+def _whole(config: pytest.Config) -> bool:
+    """Whether this is the run of all tests that drive whole stacks."""
+    options = config.option
+    return "simulated or" in options.markexpr and not (options.keyword or options.deselect or options.file_or_dir)

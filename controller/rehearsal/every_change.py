@@ -12,9 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from controller.rehearsal.blue_green import new_version, rolled_back
 from controller.rehearsal.changes import Change, Scene, change, overlaid
 from controller.rehearsal.demo import SPEC, Stage, birth
-from controller.rehearsal.drill import drill
+from controller.rehearsal.drill import Drill, drill
 
 MANAGED = "arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy"
 Row = tuple[str, tuple[str, ...], Mapping[str, Any]]
@@ -61,10 +62,7 @@ def play(scene: Scene, story: Story, found: list[Change], say: Callable[[str], N
     for name, arguments, fields in rows(extra):
         story.choose(**fields)
         found.append(row := change(scene, name, partial(scene.apply, *arguments)))
-        words = f"{row['outcome']} in {row['duration_s']} s; {row['requests']['sent']} sent"
-        say(f"{name}: {words}, {row['requests']['failed']} failed")
-        for why in row["broken"]:
-            say(f"  BROKEN: {why}")
+        tell(row, say)
     second = scene.drill.run("plan", scene.spec, "--detailed-exitcode")
     if second.code != 0:
         found[-1]["broken"].append(f"a plan afterwards is not empty:\n{second.out}")
@@ -72,6 +70,40 @@ def play(scene: Scene, story: Story, found: list[Change], say: Callable[[str], N
         ec2.delete_security_group(GroupId=extra)  # nobody uses it any more; in the VPC it would be in destroy's way
     except ec2.exceptions.ClientError as error:
         found[-1]["broken"].append(f"the group is still used: {error}")
+
+
+def deployed(one: Drill, folder: Path, rate: float, found: list[Change], say: Callable[[str], None]) -> None:
+    """The rows of a service that CodeDeploy deploys, in a stack of its own."""
+    spec = folder / "codedeploy.yaml"
+
+    def choose(**deployment: Any) -> None:
+        fields = {f"services__web__{name}": value for name, value in deployment.items()}
+        spec.write_text(overlaid({"extends": str(Path(SPEC).with_name("codedeploy.yaml").resolve())}, fields))
+
+    choose(deployment__keep="0m")
+    one.run("apply", str(spec), "--yes")
+    (balancer,) = one.client("elbv2").describe_load_balancers(Names=["turn"])["LoadBalancers"]
+    scene = Scene(one, str(spec), (f"http://{balancer['DNSName']}",), "turn-main", "turn-web", rate)
+    choose(deployment__keep="0m", image="example.org/shop:v2")
+    tell(row := new_version(scene), say)
+    found.append(row)
+    choose(deployment__keep="1m", image="example.org/shop:v3")
+    tell(row := rolled_back(scene), say)
+    found.append(row)
+    if (gone := one.run("destroy", str(spec), "--yes")).code != 0:
+        row["broken"].append(f"destroy: exit {gone.code}: {gone.err[-500:]}")
+
+
+def tell(row: Change, say: Callable[[str], None]) -> None:
+    words = f"{row['outcome']} in {row['duration_s']} s; {row['requests']['sent']} sent"
+    say(f"{row['name']}: {words}, {row['requests']['failed']} failed")
+    for why in row["broken"]:
+        say(f"  BROKEN: {why}")
+
+
+def kept(out: Path, found: list[Change]) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps({"format_version": "1.0", "changes": found}, indent=2) + "\n")
 
 
 def main(arguments: list[str]) -> int:
@@ -88,9 +120,12 @@ def main(arguments: list[str]) -> int:
         try:
             play(scene, story, found, say)
         finally:  # what was measured is kept, however the rest went
-            out.parent.mkdir(parents=True, exist_ok=True)
-            out.write_text(json.dumps({"format_version": "1.0", "changes": found}, indent=2) + "\n")
+            kept(out, found)
         gone = one.run("destroy", str(story.spec), "--yes")
+        try:
+            deployed(one, Path(folder), options.rate, found, say)
+        finally:
+            kept(out, found)
     broken = [f"{row['name']}: {why}" for row in found for why in row["broken"]]
     if gone.code != 0:
         broken.append(f"destroy: exit {gone.code}: {gone.err[-500:]}")

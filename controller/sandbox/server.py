@@ -12,7 +12,7 @@ import traceback
 from types import FrameType
 from typing import Any
 
-STEP = 0.05  # seconds between two steps of the worlds
+STEP = 0.1  # seconds between two steps of the worlds
 GUARD_PORT = 4566  # bound on the sandbox's own loopback network, so that two sandboxes never share one
 
 

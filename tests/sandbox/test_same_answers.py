@@ -14,7 +14,7 @@ import moto.core.responses as moto_responses
 import moto.core.serialize as moto_serialize
 import pytest
 import xmltodict
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto.core.serialize import XFormedAttributePicker
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -140,10 +140,11 @@ ELEMENT = st.recursive(
     lambda one: st.builds(
         lambda own, children: own | children, OWN, st.dictionaries(NAMES, one | st.lists(one, max_size=3))
     ),
-    max_leaves=20,
+    max_leaves=8,
 )  # moto asks for no list right inside a list
 
 
+@settings(max_examples=50)
 @given(st.dictionaries(NAMES, ELEMENT, min_size=1, max_size=1), st.booleans())
 def test_xml_is_written_as_xmltodict_writes_it(document: dict[str, Any], short: bool) -> None:
     asked: Any = {"full_document": True, "short_empty_elements": short, "pretty": False}
