@@ -127,7 +127,12 @@ def test_it_cannot_come_from_ecs_nor_go_back(stage: Deployed) -> None:
     assert problem.startswith("service/web: controller cannot change: ECS moves no service to CodeDeploy or back")
 
 
-def test_destroy_leaves_nothing(stage: Deployed) -> None:
+def test_destroy_ends_what_is_under_way_and_leaves_nothing(stage: Deployed) -> None:
+    tick(stage.stack("services.web.environment.APP_MSG=last"), stage.aws, stage.sim, act=True)
+    stage.sim.sleep(timedelta(seconds=2))
+    last = stage.deployments()[0]
+    assert stage.aws.codedeploy.get_deployment(deploymentId=last)["deploymentInfo"]["status"] == "InProgress"
+
     for _ in range(200):
         seen = tick(stage.stack(), stage.aws, stage.sim, want="destroy", act=True)
         if seen.quiet:
