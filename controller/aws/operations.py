@@ -243,6 +243,8 @@ OPERATIONS: dict[str, frozenset[str]] = {
             "delete_application",
             "delete_deployment_group",
             "get_application",
+            "list_applications",
+            "list_deployment_groups",
             "list_deployments",
             "list_tags_for_resource",
             "stop_deployment",

@@ -269,6 +269,7 @@ SWEEP: Calls = {  # whatever the spec wants: there may be some left of a kind th
 }
 IMPORT: Calls = {  # what a stack of others is made of (`aws/survey.py`)
     "autoscaling": "describe_auto_scaling_groups",
+    "codedeploy": "batch_get_deployment_groups list_applications list_deployment_groups",
     "ec2": (
         "describe_internet_gateways describe_launch_template_versions describe_network_interfaces "
         "describe_route_tables describe_security_groups describe_subnets describe_vpc_attribute describe_vpcs"

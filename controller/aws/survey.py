@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from controller.aws.client import Aws, pages
+from controller.aws.task_sets import of_codedeploy
 from controller.aws.tasks import services_of
 from controller.base.errors import Gone, Refused
 
 Item = dict[str, Any]
+GROUPS_MAX = 100  # names per BatchGetDeploymentGroups
 CLUSTERS_MAX = 100  # arns per DescribeClusters (aws.md 6.3)
 
 
@@ -29,6 +31,7 @@ class Survey:
     services: list[Item] = field(default_factory=list)
     definitions: dict[str, Item] = field(default_factory=dict)
     scaled: dict[str, Item] = field(default_factory=dict)  # by name: what Application Auto Scaling knows of a service
+    deploys: dict[str, Item] = field(default_factory=dict)  # by service name: its deployment group at CodeDeploy
     providers: list[Item] = field(default_factory=list)
     groups: list[Item] = field(default_factory=list)
     templates: dict[str, Item] = field(default_factory=dict)
@@ -90,8 +93,25 @@ def _services(aws: Aws, found: Survey) -> None:
         targets = pages(calls.describe_scalable_targets, "ScalableTargets", ServiceNamespace="ecs", ResourceIds=wanted)
         found.scaled = {one["ResourceId"].rsplit("/", 1)[-1]: one for one in targets}
     found.services.sort(key=lambda one: str(one["serviceName"]))
+    if any(of_codedeploy(one) for one in found.services):
+        _deploys(aws, found)
     for arn in sorted({one["taskDefinition"] for one in found.services}):
         found.definitions[arn] = dict(aws.ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"])
+
+
+def _deploys(aws: Aws, found: Survey) -> None:
+    """Every deployment group of the account: none says by its name which service it is for."""
+    cluster = found.cluster["clusterName"]
+    for application in pages(aws.codedeploy.list_applications, "applications", "nextToken"):
+        asked: Any = {"applicationName": application}
+        names = pages(aws.codedeploy.list_deployment_groups, "deploymentGroups", "nextToken", **asked)
+        for start in range(0, len(names), GROUPS_MAX):
+            part: Any = names[start : start + GROUPS_MAX]
+            answer = aws.codedeploy.batch_get_deployment_groups(**asked, deploymentGroupNames=part)
+            for group in answer["deploymentGroupsInfo"]:
+                for one in group.get("ecsServices") or []:
+                    if one["clusterName"] == cluster:
+                        found.deploys[one["serviceName"]] = dict(group)
 
 
 def _hosts(aws: Aws, found: Survey) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 from controller.aws.forwarding import parse_forwards
 from controller.aws.survey import Item, Survey
+from controller.aws.task_sets import CONTROLLER, of_codedeploy
 from controller.modes.draft_model import Draft
+from controller.resources.codedeploy_deployment_group import ON_ALARM, parse_deployment_group
 from controller.resources.listener_rule import parse_rule
 from controller.resources.service import parse_service
 from controller.resources.target_group import parse_group
@@ -48,7 +50,9 @@ def service_of(
         into.names[f"role/execution-{name}"] = str(task.execution_role).rsplit("/", 1)[-1]
     _log(found, name, str(task.log_group), said, into)
     _traffic(found, item, name, listeners, said, into)
-    if not said.get("daemon"):
+    if of_codedeploy(item):
+        _deployed(found.deploys.get(item["serviceName"]), item, name, said, into)
+    elif not said.get("daemon"):
         said["deployment"] = {
             "min_percent": live.min_percent,
             "max_percent": live.max_percent,
@@ -69,11 +73,36 @@ def service_of(
             f"service {name} is scaled by others from {low} to {high}: write `scaling`, or apply sets `desired`"
         )
     controller = item.get("deploymentController", {}).get("type", "ECS")
-    if controller != "ECS":
+    if controller not in {"ECS", CONTROLLER}:
         into.notes.append(
             f"service {name} is deployed by {controller}: set its deployment controller to ECS before apply"
         )
     return said
+
+
+def _deployed(group: Item | None, item: Item, name: str, said: dict[str, Any], into: Draft) -> None:
+    """How CodeDeploy deploys it. Where its tasks run nothing but a deployment changes: that stays as it is."""
+    said["deployment"] = {"strategy": "codedeploy"}
+    if not item.get("capacityProviderStrategy"):
+        into.document.setdefault("drift", {})[f"service/{name}.capacity"] = "warn"
+    if group is None:
+        into.notes.append(
+            f"service {name} is deployed by CodeDeploy, and no deployment group is for it: apply makes one"
+        )
+        return
+    live = parse_deployment_group(group, {}, "").as_desired
+    said["deployment"] |= {"config": live.config, "keep": f"{live.keep}m"}
+    if live.alarms:
+        said["deployment"]["alarms"] = {"names": sorted(live.alarms), "rollback": ON_ALARM in live.rollback}
+    into.names |= {
+        "codedeploy_application/main": str(live.application),
+        f"codedeploy_deployment_group/{name}": live.name,
+        "role/codedeploy": str(live.role).rsplit("/", 1)[-1],
+    }
+    groups = [str(one) for one in live.groups]
+    serving = into.names.get(f"target_group/{name}-blue", "")
+    if serving in groups and len(groups) == 2:
+        into.names[f"target_group/{name}-green"] = next(one for one in groups if one != serving)
 
 
 def _place(item: Item, name: str, pools: dict[str, str], into: Draft) -> dict[str, Any]:
@@ -96,7 +125,8 @@ def _place(item: Item, name: str, pools: dict[str, str], into: Draft) -> dict[st
         }
     if strategy and strategy[0]["capacityProvider"] in pools:
         return {"pool": pools[strategy[0]["capacityProvider"]]}
-    into.notes.append(f"service {name} has the launch type EC2: apply moves it to the pool's capacity provider")
+    if not of_codedeploy(item):
+        into.notes.append(f"service {name} has the launch type EC2: apply moves it to the pool's capacity provider")
     return {"pool": next(iter(pools.values()), "main")}
 
 

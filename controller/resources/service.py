@@ -385,8 +385,7 @@ def _platform(version: str) -> str:
 def _begins(desired: Service) -> First:
     """What it begins with; all through its life, where ECS deploys it."""
     if desired.task_definition is None or desired.target_group is None or desired.port is None:
-        assert desired.first is not None  # `declare` made it so
-        return desired.first
+        return desired.first or First("", "", 0)  # nothing, of one that is only tagged (adopt)
     return First(desired.task_definition, desired.target_group, desired.port)
 
 

@@ -17,8 +17,9 @@ PREFIX = "mercor-demo"
 ANYONE = "0.0.0.0/0"
 
 
-def seed(aws: Any, pause: Callable[[], None], *, desired: int = 0) -> None:
-    """Make it. *aws* has a client per service, as `controller.aws.client.Aws` does; *pause* lets a profile spread."""
+def seed(aws: Any, pause: Callable[[], None], *, desired: int = 0, codedeploy: bool = False) -> None:
+    """Make it. *aws* has a client per service, as `controller.aws.client.Aws` does; *pause* lets a profile spread.
+    *codedeploy*: its service is deployed by that, which its terraform prepares."""
     vpc, subnets = _network(aws)
     aws.ecr.create_repository(repositoryName="mercor-ecs-demo", imageScanningConfiguration={"scanOnPush": True})
     front, hosts = _security_groups(aws, vpc)
@@ -28,7 +29,9 @@ def seed(aws: Any, pause: Callable[[], None], *, desired: int = 0) -> None:
     aws.logs.create_log_group(logGroupName=f"/ecs/{PREFIX}")
     aws.logs.put_retention_policy(logGroupName=f"/ecs/{PREFIX}", retentionInDays=7)
     _hosts(aws, subnets, hosts, pause)
-    _service(aws, blue, desired)
+    _service(aws, blue, desired, **({"deploymentController": {"type": "CODE_DEPLOY"}} if codedeploy else {}))
+    if codedeploy:
+        _codedeploy(aws)
 
 
 def _tag(kind: str, name: str) -> Any:
@@ -140,7 +143,7 @@ def _hosts(aws: Any, subnets: list[str], group: str, pause: Callable[[], None]) 
     aws.ecs.put_cluster_capacity_providers(cluster=f"{PREFIX}-cluster", **attached)
 
 
-def _service(aws: Any, blue: str, desired: int) -> None:
+def _service(aws: Any, blue: str, desired: int, **more: Any) -> None:
     execution = _role(aws, "task-exec", "ecs-tasks.amazonaws.com", "service-role/AmazonECSTaskExecutionRolePolicy")
     account = execution.split(":")[4]
     log = {"awslogs-group": f"/ecs/{PREFIX}", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "app"}
@@ -168,4 +171,30 @@ def _service(aws: Any, blue: str, desired: int) -> None:
         desiredCount=desired,
         launchType="EC2",
         loadBalancers=[{"targetGroupArn": blue, "containerName": "app", "containerPort": 8080}],
+        **more,
+    )
+
+
+def _codedeploy(aws: Any) -> None:
+    """All at once, blue kept for a minute."""
+    role = _role(aws, "codedeploy-role", "codedeploy.amazonaws.com", "AWSCodeDeployRoleForECS")
+    aws.codedeploy.create_application(applicationName=f"{PREFIX}-cd-app", computePlatform="ECS")
+    (balancer,) = aws.elbv2.describe_load_balancers(Names=[f"{PREFIX}-alb"])["LoadBalancers"]
+    (listener,) = aws.elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    pair = {
+        "targetGroups": [{"name": f"{PREFIX}-tg-{colour}"} for colour in ("blue", "green")],
+        "prodTrafficRoute": {"listenerArns": [listener["ListenerArn"]]},
+    }
+    aws.codedeploy.create_deployment_group(
+        applicationName=f"{PREFIX}-cd-app",
+        deploymentGroupName=f"{PREFIX}-dg",
+        serviceRoleArn=role,
+        deploymentConfigName="CodeDeployDefault.ECSAllAtOnce",
+        deploymentStyle={"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"},
+        blueGreenDeploymentConfiguration={
+            "terminateBlueInstancesOnDeploymentSuccess": {"action": "TERMINATE", "terminationWaitTimeInMinutes": 1},
+            "deploymentReadyOption": {"actionOnTimeout": "CONTINUE_DEPLOYMENT"},
+        },
+        loadBalancerInfo={"targetGroupPairInfoList": [pair]},
+        ecsServices=[{"clusterName": f"{PREFIX}-cluster", "serviceName": f"{PREFIX}-svc"}],
     )
