@@ -95,7 +95,7 @@ def unready(stack: Stack, fleets: Iterable[Fleet], forecasts: Iterable[Forecast]
 
     Once begun it waits instead, for it may be about to mend that itself.
     """
-    due = {one.pool for one in forecasts}
+    due = {one.pool: one for one in forecasts}
     found = []
     for fleet in fleets:
         if fleet.pool not in due or fleet.roll is not None:
@@ -103,8 +103,7 @@ def unready(stack: Stack, fleets: Iterable[Fleet], forecasts: Iterable[Forecast]
         address = Key(GROUP, fleet.pool)
         if LAUNCH in fleet.suspended and LAUNCH not in fleet.suspended_by_us:
             found.append(f"{address}: no host can come: {suspended(fleet)}")
-        probe = sight.probe(reads, stack)
-        if probe.ok is False:
+        if due[fleet.pool].hosts and (probe := sight.probe(reads, stack)).ok is False:
             found.append(f"{address}: the probe fails already, and could tell nothing about the roll: {probe.detail}")
     return tuple(found)
 
