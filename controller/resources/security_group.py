@@ -165,11 +165,11 @@ def parse_group(
     asked: set[Rule],
     notes: tuple[str, ...] = (),
 ) -> Observed[SecurityGroup]:
-    """The group with its rules that are ours (tagged, or asked for); others become notes."""
-    ours, foreign = set(), []
+    """The group with its rules that are ours (tagged so, or asked for); others become notes."""
+    ours, foreign, owner = set(), [], live.get(OWNER_TAG)
     for one in rules:
         rule = parse_rule(one)
-        if OWNER_TAG in tags.read(one.get("Tags")) or rule in asked:
+        if (owner is not None and tags.read(one.get("Tags")).get(OWNER_TAG) == owner) or rule in asked:
             ours.add(rule)
         else:
             foreign.append(rule)
