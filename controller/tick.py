@@ -189,11 +189,11 @@ def _verdicts(todo: Plan, states: Mapping[str, ServiceState], held: Mapping[Key,
     wanted = _wanted(todo)
     found = []
     for name, state in sorted(states.items()):
-        if Key("service", name) in todo.left_out:
+        if any(Key(kind, name) in todo.left_out for kind in DEPLOYS):
             continue
         refused = next((held[key] for kind in DEPLOYS if (key := Key(kind, name)) in held), None)
-        if refused is not None and refused.outcome == "rolled_back":
-            found.append(Verdict(name, "rolled_back", refused.why))
+        if refused is not None and refused.outcome in {"rolled_back", "failed"}:
+            found.append(Verdict(name, "failed" if refused.outcome == "failed" else "rolled_back", refused.why))
         else:
             found.append(judge(state, wanted.get(name)))
     return tuple(found)
@@ -225,7 +225,8 @@ def _left_out(
         notes += [f"{OUT_OF_SCOPE}: the hosts of {fleet.pool}: {', '.join(facts)}; none is touched"] if facts else []
     wanted = _wanted(todo)
     for name, state in sorted(states.items()):
-        if Key("service", name) in todo.left_out and (verdict := judge(state, wanted.get(name))).state != "succeeded":
+        out = any(Key(kind, name) in todo.left_out for kind in DEPLOYS)
+        if out and (verdict := judge(state, wanted.get(name))).state != "succeeded":
             word = verdict.state.replace("_", " ")
             notes.append(f"{OUT_OF_SCOPE}: service {name}: {word}: {verdict.why}; not waited for")
     return tuple(notes)

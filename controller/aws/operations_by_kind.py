@@ -120,6 +120,7 @@ BY_KIND: Mapping[str, Calls] = {
             "describe_rules describe_tags describe_target_group_attributes describe_target_groups "
             "describe_target_health modify_rule modify_target_group_attributes set_rule_priorities"
         ),
+        "codedeploy": "batch_get_deployment_groups batch_get_deployments list_deployments",
         "resourcegroupstaggingapi": "get_resources",
     },
     "load_balancer": {

@@ -8,7 +8,8 @@ from typing import Any
 
 CONTROLLER = "CODE_DEPLOY"
 RUNNING = ("Created", "Queued", "InProgress", "Baking", "Ready")
-OUTCOMES = {"Succeeded": "SUCCESSFUL", "Failed": "ROLLBACK_SUCCESSFUL", "Stopped": "ROLLBACK_SUCCESSFUL"}
+ENDED = {"Succeeded", "Failed", "Stopped"}
+LEFT = "LEFT_AS_IT_WAS"  # ended before its time, and nothing was taken back
 Item = Mapping[str, Any]
 
 
@@ -26,8 +27,23 @@ def deployments(item: Item, under_way: Item | None = None) -> list[dict[str, Any
     wanted = [one for one in sets if under_way is not None and one.get("externalId") == under_way["deploymentId"]]
     serving = [one for one in sets if one["status"] == "PRIMARY"]
     chosen = wanted[0] if wanted else serving[0] if serving and under_way is None else None
-    done = under_way is None and len(sets) == 1 and chosen is not None and chosen["stabilityStatus"] == "STEADY_STATE"
-    found = [_shown(one, "PRIMARY" if one is chosen else "ACTIVE", completed=done) for one in sets]
+    found = [_shown(one, "PRIMARY" if one is chosen else "ACTIVE", "IN_PROGRESS") for one in sets]
+    if under_way is None and chosen is not None:
+        going = {one["id"] for one in sets if one["status"] == "DRAINING"}
+        left = [one["id"] for one in sets if one is not chosen and one["id"] not in going]
+        state = "COMPLETED" if chosen["stabilityStatus"] == "STEADY_STATE" and len(sets) == 1 else "IN_PROGRESS"
+        found = [
+            one
+            if one["status"] != "PRIMARY"
+            else {
+                **one,
+                "rolloutState": "FAILED" if left else state,
+                "rolloutStateReason": f"{', '.join(left)} is left of a deployment that ended: delete that task set"
+                if left
+                else "",
+            }
+            for one in found
+        ]
     if chosen is None and under_way is not None:
         found.insert(0, _begun(under_way))
     return found
@@ -44,21 +60,27 @@ def history(ended: Iterable[Item]) -> list[dict[str, Any]]:
     return [
         {
             "taskDefinition": one.get("description", ""),
-            "status": OUTCOMES[one["status"]],
+            "status": _outcome(one),
             "statusReason": one.get("errorInformation", {}).get("message", one["status"].lower()),
             "createdAt": one.get("createTime"),
         }
         for one in ended
-        if one["status"] in OUTCOMES
+        if one["status"] in ENDED
     ]
 
 
-def _shown(one: Item, status: str, *, completed: bool) -> dict[str, Any]:
+def _outcome(one: Item) -> str:
+    if one["status"] == "Succeeded":
+        return "SUCCESSFUL"
+    return "ROLLBACK_SUCCESSFUL" if one.get("rollbackInfo", {}).get("rollbackDeploymentId") else LEFT
+
+
+def _shown(one: Item, status: str, state: str) -> dict[str, Any]:
     return {
         "id": one["id"],
         "status": status,
         "taskDefinition": one["taskDefinition"],
-        "rolloutState": "COMPLETED" if completed else "IN_PROGRESS",
+        "rolloutState": state,
         "desiredCount": one.get("computedDesiredCount", 0),
         "runningCount": one.get("runningCount", 0),
         "pendingCount": one.get("pendingCount", 0),

@@ -18,7 +18,7 @@ from controller.base.keys import Key, refs
 from controller.engine.compare import compare
 from controller.engine.drift import Drift, unreached
 from controller.engine.graph import edges, live_edges, ordered, resolve
-from controller.engine.reconciler import RISKS, Change, Observed, Reconciler, Risk, looked_up
+from controller.engine.reconciler import RISKS, Change, Observed, Reconciler, Refusing, Risk, looked_up
 from controller.engine.scope import OUT_OF_SCOPE, Scope, held, in_scope, nowhere
 from controller.engine.succession import born_as, family, further, renamed, settled_names
 
@@ -123,6 +123,9 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
             problems += [f"{key}: {c.field} cannot change: {c.forever}" for c in step.changes if c.forever]
             if str(key) not in scope.replace and not _inherits(step, desired[key], heirs):
                 problems.append(_needs_leave(step))
+        kind = kinds[key.kind]
+        if step.action == "update" and isinstance(kind, Refusing) and (why := kind.refuses(step.desired, step.changes)):
+            problems.append(f"{key}: {why}")
         if step.action not in {"none", "read"}:
             problems += _cut_off(step, allowed, observed)
         known[key] = _outputs_after(step, kinds[key.kind].volatile)

@@ -151,6 +151,15 @@ class Inheriting(Protocol):
 
 
 @runtime_checkable
+class Refusing(Protocol):
+    """A kind of which some changes are impossible for some resources only."""
+
+    def refuses(self, desired: Any, changes: tuple[Change, ...]) -> str:
+        """Why *changes* cannot be made, and what to do; "" when they can. Pure."""
+        ...
+
+
+@runtime_checkable
 class Serving(Protocol):
     """A kind whose resources carry traffic. In a stack that lives on they are deleted only when they carry none; where
     the whole stack is destroyed nobody asks."""

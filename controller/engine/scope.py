@@ -11,6 +11,7 @@ from controller.base.keys import Key
 from controller.engine.reconciler import Observed
 from controller.engine.succession import born_as
 
+PARTS = {"codedeploy_deployment": "service", "codedeploy_deployment_group": "service"}  # what a kind is a part of
 OUT_OF_SCOPE = "out of scope"  # how every note begins that tells what --target and --exclude leave as it is
 
 Live = Mapping[Key, Observed[Any]]
@@ -42,7 +43,9 @@ class Scope:
 
 def _addresses(key: Key) -> tuple[str, ...]:
     """What a person may call it: a further resource of one key is meant by that key, too."""
-    return str(key), str(born_as(key)), key.kind
+    born = born_as(key)
+    whole = PARTS.get(key.kind)
+    return str(key), str(born), key.kind, *((f"{whole}/{born.name}", whole) if whole else ())
 
 
 def in_scope(graph: Mapping[Key, set[Key]], scope: Scope) -> set[Key]:

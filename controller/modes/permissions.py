@@ -28,6 +28,17 @@ PREFIXES = {
     **SPELLED,
 }  # where IAM has another word than the SDK
 LEFT = {"elastic_ip", "nat_gateway", "vpc_endpoint"}  # asked for where an earlier spec may have left some
+DEPLOYED = {"codedeploy_application", "codedeploy_deployment", "codedeploy_deployment_group"}  # likewise, of any spec
+ASKED_OF_DEPLOYERS = {  # by CreateDeployment, of whoever calls it
+    "Sid": "DeployWithCodeDeploy",
+    "Effect": "Allow",
+    "Action": [
+        "codedeploy:GetApplicationRevision",
+        "codedeploy:GetDeploymentConfig",
+        "codedeploy:RegisterApplicationRevision",
+    ],
+    "Resource": "*",
+}
 NAME_ENDPOINTS = {  # asked of whoever makes an interface endpoint with private DNS; Route 53 is in no region
     "Sid": "NameEndpoints",
     "Effect": "Allow",
@@ -52,10 +63,9 @@ def policy(stack: Stack, mode: Mode) -> dict[str, Any]:
     """
     desired = declare(stack, RECONCILERS)
     made = {key.kind for key, one in desired.items() if not getattr(one, "existing", "")}
-    watch = {name: calls for name, calls in WATCH.items() if name != "codedeploy" or "codedeploy_deployment" in made}
-    called = _methods([*(BY_KIND[kind] for kind in made), watch, ROLL, RECORD, SESSION, SWEEP])
+    called = _methods([*(BY_KIND[kind] for kind in made), WATCH, ROLL, RECORD, SESSION, SWEEP])
     used = {key.kind for key in desired} - made  # somebody else's
-    left = LEFT if "vpc" in made else set()
+    left = (LEFT if "vpc" in made else set()) | DEPLOYED
     called |= {one for one in _methods(BY_KIND[kind] for kind in used | left) if one[1].startswith(READ_PREFIXES)}
     reads = {one for one in called if one[1].startswith(READ_PREFIXES)}
     statements = [_allow("Look", reads)]
@@ -72,6 +82,7 @@ def policy(stack: Stack, mode: Mode) -> dict[str, Any]:
             _allow("ChangeRoles", {one for one in writes if one[0] == "iam"}, arns),
             _allow("HoldTheLease", _methods([LEASE]), [table]),
             *_of_others(sorted({*roles}), here, [*LINKED, *(SCALING if _scales(stack) else [])], _takers(made)),
+            *([ASKED_OF_DEPLOYERS] if "codedeploy_deployment" in made else []),
             *_alarms(any(key.kind == "scaling_policy" for key in desired), here),
             *(
                 [NAME_ENDPOINTS]

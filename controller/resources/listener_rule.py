@@ -19,10 +19,11 @@ from controller.aws import tags
 from controller.aws.client import pages
 from controller.aws.forwarding import Forward, parse_forwards, release, staged, targets_of
 from controller.aws.reads import apart
+from controller.aws.tasks import groups_of
 from controller.base.errors import Refused, Underway
 from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, key_of, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
-from controller.spec.names import COLOURS, born_tags
+from controller.spec.names import COLOURS, born_tags, live_name
 
 if TYPE_CHECKING:
     from controller.aws.client import Aws
@@ -64,7 +65,7 @@ class ListenerRule:
     groups: tuple[str | Ref, ...] = spec(compare=False, default=())  # those `balancing` is for; live: that lack it
     port: int = spec(compare=False, default=0)  # of the listener
     cluster: str | Ref = spec(compare=False, default="")  # where the services run that it leads to
-    shifted: bool = spec(compare=False, default=False)  # CodeDeploy moves its weights from one group to the other
+    shifted: str = spec(compare=False, default="")  # the service that CodeDeploy moves from one group to the other
 
 
 class ListenerRuleKind:
@@ -93,7 +94,7 @@ class ListenerRuleKind:
                     groups,
                     ports.get(service.route.listener, 0),
                     Ref(Key("cluster", "main"), "name"),
-                    service.by_codedeploy,
+                    live_name(stack, Key("service", service.name)) if service.by_codedeploy else "",
                 ),
             )
 
@@ -115,11 +116,12 @@ class ListenerRuleKind:
                 asked = wanted[key].balancing if key in wanted else Balancing()
                 rule = parse_rule(item, live, asked, {arn: one for arn, one in spread.items() if one != asked})
                 if key in wanted and wanted[key].shifted:
-                    rule = _led_by_codedeploy(rule, groups[key])
+                    rule = _led_by_codedeploy(rule, groups[key], wanted[key].shifted, reads)
                 found.append((key, item["RuleArn"], rule))
         return apart(found)
 
     def create(self, aws: Aws, key: Key, desired: ListenerRule) -> Mapping[str, str]:
+        desired = _where_it_serves(aws, desired)
         try:
             made = _create(aws, desired)
         except Refused as refusal:
@@ -147,7 +149,9 @@ class ListenerRuleKind:
             request["Conditions"] = _conditions(desired)
         waits = ""
         differing = observed.as_desired.groups if "balancing" in fields else ()
-        if "forwards" in fields:
+        if "forwards" in fields and desired.shifted:
+            request["Actions"] = _actions(_where_it_serves(aws, desired).forwards, desired.balancing)
+        elif "forwards" in fields:
             live = observed.as_desired.forwards
             now, waits = staged(live, desired.forwards, *targets_of(aws, live, desired.forwards, str(desired.cluster)))
             asked = {str(one.group) for one in desired.forwards}
@@ -199,14 +203,36 @@ def parse_rule(
     return Observed(as_desired, {"arn": item["RuleArn"]}, live.get(OWNER_TAG))
 
 
-def _led_by_codedeploy(rule: Observed[ListenerRule], pair: Sequence[str]) -> Observed[ListenerRule]:
-    """*rule* as it began, where it leads to the groups of *pair* (blue, green) and to no other: which of them gets how
-    much is CodeDeploy's, and what else it does is not (peers.md R15)."""
-    live = {str(one.group) for one in rule.as_desired.forwards}
-    if len(pair) != len(COLOURS) or not live or not live <= {*pair}:
+def _led_by_codedeploy(
+    rule: Observed[ListenerRule], pair: Sequence[str], service: str, reads: Reads
+) -> Observed[ListenerRule]:
+    """*rule* as it began (blue, green of *pair* at 100 and 0) where all it does is CodeDeploy's: a deployment is under
+    way, or all requests go where the *service* serves. What it leads elsewhere differs (peers.md R15)."""
+    weights = {str(one.group): one.weight for one in rule.as_desired.forwards}
+    if len(pair) != len(COLOURS) or not weights or not weights.keys() <= {*pair}:
         return rule
-    begun = tuple(Forward(arn, 0 if place else 100) for place, arn in enumerate(pair))
+    item = next((one for one in reads.services() if one["serviceName"] == service), None)
+    serving = {one.get("targetGroupArn") for one in item.get("loadBalancers", [])} if item is not None else set()
+    blue, green = pair
+    if item is None or not serving & {*pair}:
+        return rule
+    first, second = (blue, green) if blue in serving else (green, blue)
+    led = (weights.get(first, 0), weights.get(second, 0))
+    calm = bool(led[0]) and not led[1]
+    now = (100, 0) if calm or reads.deploy_under_way(service) is not None else led
+    begun = (Forward(blue, now[0]), Forward(green, now[1]))
     return replace(rule, as_desired=replace(rule.as_desired, forwards=begun))
+
+
+def _where_it_serves(aws: Aws, desired: ListenerRule) -> ListenerRule:
+    """*desired* with all requests led to the group in which the service's tasks are: CodeDeploy may have moved them."""
+    if not desired.shifted:
+        return desired
+    serving = {*groups_of(aws, str(desired.cluster), desired.shifted)}
+    if not serving & {str(one.group) for one in desired.forwards}:
+        return desired
+    led = tuple(Forward(one.group, 100 if str(one.group) in serving else 0) for one in desired.forwards)
+    return replace(desired, forwards=led)
 
 
 def parse_balancing(attributes: Mapping[str, str]) -> Balancing:

@@ -206,9 +206,6 @@ class ServiceKind:
         self, aws: Aws, observed: Observed[Service], desired: Service, changes: tuple[Change, ...]
     ) -> Mapping[str, str]:
         fields = {change.field for change in changes}
-        if desired.controller == CONTROLLER and (kept := sorted(fields & NEEDS_DEPLOYMENT)):
-            why = "nothing changes that of a service that CodeDeploy deploys"
-            raise Refused(f"service {desired.name}: {', '.join(kept)}: {why}; {ANEW}")
         request = {name: value for names, name, value in _settings(desired) if fields & names}
         if (
             fields & {"capacity", "execute_command"} and desired.controller != CONTROLLER
@@ -219,6 +216,12 @@ class ServiceKind:
         if "tags" in fields:
             aws.ecs.tag_resource(resourceArn=observed.outputs["arn"], tags=tags.camel(desired.tags))
         return {}
+
+    def refuses(self, desired: Service, changes: tuple[Change, ...]) -> str:
+        fields = sorted({change.field for change in changes} & NEEDS_DEPLOYMENT)
+        if desired.controller != CONTROLLER or not fields:
+            return ""
+        return f"{', '.join(fields)}: of a service that CodeDeploy deploys ECS changes no such thing; {ANEW}"
 
     def inherit(self, aws: Aws, desired: Service, observed: Observed[Service]) -> Service:
         """As many tasks as scaling has made of them by now."""
@@ -347,7 +350,8 @@ def _deployment(desired: Service) -> Any:
     return {
         "minimumHealthyPercent": desired.min_percent,
         "maximumPercent": desired.max_percent,
-        "deploymentCircuitBreaker": breaker,
+        # None: only one of its halves is on, and that is left so (`drift:`)
+        **({} if desired.circuit_breaker is None else {"deploymentCircuitBreaker": breaker}),
         "alarms": {"alarmNames": list(desired.alarms), "enable": watched, "rollback": desired.alarm_rollback},
     }
 

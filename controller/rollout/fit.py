@@ -124,6 +124,7 @@ def deploy_misfit(
 
     Where the min percent lets no task stop first, there must be room for one more: for the first new one beside what
     is *live* of the service, and for the last old one beside all the new. An old one of unknown size is like the new.
+    What CodeDeploy deploys runs twice.
 
     >>> web = Service("web", 3, 3, cpu=256, memory=600)
     >>> deploy_misfit(1, Resources(2048, 1800), [web], web, [])
@@ -139,6 +140,10 @@ left: 1280 cpu/0 MiB'
     hosts = [(capacity, frozenset[int]())] * fleet_size
     others = _all(one for one in services if one is not changing)
     new, old = _need(changing), list(live)[: changing.desired]
+    if changing.twice:
+        missing = [new] * (changing.desired - len(old))
+        why = misfit([*others, *old, *missing, *_all([changing])], hosts)
+        return f"{changing.name} runs twice while CodeDeploy deploys it: {why}" if why else None
     first = misfit([*others, *old, new], hosts)
     last = misfit([*others, *_all([changing]), old[0] if old else new], hosts)
     why = first or last

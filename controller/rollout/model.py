@@ -137,6 +137,7 @@ class Service:
     static_ports: tuple[int, ...] = ()
     interfaces: int = 0  # network interfaces of its host that one task takes
     alone: bool = False  # no two of its tasks on one host
+    twice: bool = False  # a deployment brings all its tasks before one of the old goes (CodeDeploy, aws.md 4.5)
     last_event: str = ""
 
     @property

@@ -185,6 +185,7 @@ def _named(stack: Stack, pool: Pool, fleet: Fleet | None) -> list[tuple[str, Ser
                 static_ports=service.static_ports,
                 interfaces=int(service.own_address),
                 alone=("distinctInstance", "") in service.placement.constraints,
+                twice=service.by_codedeploy,
             ),
         )
         for service in stack.services

@@ -159,8 +159,9 @@ def parse_service(item: Item, reads: Reads, stack: Stack) -> Service:
         healthy=healthy if groups else None,
         min_percent=int(config.get("minimumHealthyPercent", 100)),
         max_percent=int(config.get("maximumPercent", 200)),
-        deploying=len(shown) > 1
-        or (not of_codedeploy(item) and any(d.get("rolloutState") == "IN_PROGRESS" for d in shown)),
+        deploying=reads.deploy_under_way(item["serviceName"]) is not None
+        if of_codedeploy(item)
+        else len(shown) > 1 or any(d.get("rolloutState") == "IN_PROGRESS" for d in shown),
         daemon=item.get("schedulingStrategy") == "DAEMON",
         ours=tags.get(OWNER_TAG) == stack.name,
         arn=item["serviceArn"],

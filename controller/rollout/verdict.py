@@ -117,6 +117,7 @@ def judge(service: ServiceState, wanted: str | None) -> Verdict:
 
 
 ROLLING_BACK = {"ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "STOP_REQUESTED"}
+LEFT = "LEFT_AS_IT_WAS"  # `aws/task_sets.py`: it ended before its time, and nothing was taken back
 ROLLED_BACK = {"ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED", "STOPPED"}
 
 
@@ -125,6 +126,9 @@ def rolled_back(service: ServiceState, wanted: str | None) -> Verdict | None:
     since. AWS's history has the last word; without one, a failed deployment that another one replaces."""
     tried = [past for past in service.history if past.task_definition == wanted]
     newest = max(tried, key=lambda past: past.created_at.timestamp() if past.created_at else 0, default=None)
+    if newest is not None and newest.status == LEFT:
+        why = f"{_short(newest.task_definition)}: its deployment ended, and nothing was rolled back: {newest.reason}"
+        return Verdict(service.name, "failed", why, newest.created_at)
     if newest is not None:
         why = f"{_short(newest.task_definition)} was rolled back: {newest.reason or newest.status}"
         if newest.status in ROLLING_BACK:
@@ -156,7 +160,7 @@ def hold(
             return Hold(past.why)
         retry = by_person and past.since is not None and past.since < started
         if not retry:
-            return Hold(f"{past.why}; a new revision or a person's apply tries again", "rolled_back")
+            return Hold(f"{past.why}; a new revision or a person's apply tries again", past.state)
     for fleet in fleets:
         draining = [
             host.id

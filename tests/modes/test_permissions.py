@@ -40,7 +40,9 @@ def test_every_call_of_a_command_is_allowed(stage: Stage, command: Command, mode
 def test_plan_needs_nothing_that_changes_anything() -> None:
     document = policy(load(str(SPECS / "demo.yaml")).stack, "plan")
 
-    assert {one.partition(":")[2].startswith(("Describe", "Get", "List")) for one in allowed(document)} == {True}
+    assert {one.partition(":")[2].startswith(("Describe", "Get", "List", "BatchGet")) for one in allowed(document)} == {
+        True
+    }
 
 
 def test_roles_are_bound_to_their_names_and_the_rest_to_the_region() -> None:
@@ -92,3 +94,14 @@ def test_a_stack_without_a_load_balancer_needs_no_right_to_make_one(command: Com
 
     assert "CreateLoadBalancer" not in text
     assert "CreateAutoScalingGroup" in text
+
+
+def test_codedeploy_asks_more_of_whoever_deploys_and_its_leftovers_are_looked_for_by_every_spec() -> None:
+    """A spec that had such a service may have left an application; what is never called is asked all the same."""
+    with_it = load(str(SPECS / "codedeploy.yaml")).stack
+    without = load(str(SPECS / "demo.yaml")).stack
+    writes = {"codedeploy:CreateDeployment", "codedeploy:RegisterApplicationRevision", "codedeploy:GetDeploymentConfig"}
+
+    assert writes <= allowed(policy(with_it, "apply"))
+    assert {"codedeploy:GetApplication", "codedeploy:BatchGetDeploymentGroups"} <= allowed(policy(without, "plan"))
+    assert not writes & allowed(policy(without, "apply"))

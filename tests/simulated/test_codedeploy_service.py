@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from controller.engine.scope import Scope
 from controller.report.text import plan_text
-from controller.spec.types import Deployment, Stack
+from controller.spec.types import Capacity, Deployment, Stack
 from controller.tick import tick
 from tests.simulated.stack import Simulation
 
@@ -117,6 +119,94 @@ def test_a_person_stops_one_and_the_verdict_says_so(stage: Deployed) -> None:
 
     assert stage.apply(wanted, by_person=False) == "rolled_back"
     assert stage.apply(wanted) == "succeeded"
+
+
+def at_green(stage: Deployed, message: str) -> Stack:
+    """The stack, its service moved on until it serves from the second group."""
+    for number in range(3):
+        wanted = stage.stack(f"services.web.environment.APP_MSG={message}{number}")
+        assert stage.apply(wanted) == "succeeded"
+        if stage.weights()["green"]:
+            return wanted
+    raise AssertionError(stage.weights())
+
+
+def rule_of(stage: Deployed) -> str:
+    (balancer,) = stage.aws.elbv2.describe_load_balancers()["LoadBalancers"]
+    (listener,) = stage.aws.elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    rules = stage.aws.elbv2.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
+    return str(next(one["RuleArn"] for one in rules if not one["IsDefault"]))
+
+
+def test_a_rule_made_anew_leads_where_the_tasks_are(stage: Deployed) -> None:
+    wanted = at_green(stage, "anew")
+    stage.aws.elbv2.delete_rule(RuleArn=rule_of(stage))
+
+    assert stage.apply(wanted) == "succeeded"
+    assert {colour for colour, weight in stage.weights().items() if weight} == {"green"}
+
+
+def test_weights_that_lead_to_nobody_are_drift(stage: Deployed) -> None:
+    """Which group gets the requests is CodeDeploy's; that it is the one with the tasks is not."""
+    wanted = at_green(stage, "drift")
+    groups = {one["TargetGroupName"].rsplit("-", 1)[-1]: one["TargetGroupArn"]
+              for one in stage.aws.elbv2.describe_target_groups()["TargetGroups"]}  # fmt: skip
+    for blue, green in ((100, 0), (50, 50)):
+        weighed = [
+            {"TargetGroupArn": groups["blue"], "Weight": blue},
+            {"TargetGroupArn": groups["green"], "Weight": green},
+        ]
+        actions: Any = [{"Type": "forward", "ForwardConfig": {"TargetGroups": weighed}}]
+        stage.aws.elbv2.modify_rule(RuleArn=rule_of(stage), Actions=actions)
+        seen = tick(wanted, stage.aws, stage.sim)
+        assert [str(step.key) for step in seen.plan.pending] == ["listener_rule/web"]
+        assert stage.apply(wanted) == "succeeded"
+        assert stage.weights() == {"blue": 0, "green": 100}
+
+
+def test_a_target_takes_the_deployment_of_its_service_along_and_an_exclusion_leaves_it(stage: Deployed) -> None:
+    wanted = stage.stack("services.web.environment.APP_MSG=scoped")
+    began = len(stage.deployments())
+
+    assert stage.apply(wanted, scope=Scope(exclude=frozenset({"service/web"}))) == "succeeded"
+    assert len(stage.deployments()) == began
+    assert stage.apply(wanted, scope=Scope(only=frozenset({"service/web"}))) == "succeeded"
+    assert len(stage.deployments()) == began + 1
+
+
+def test_a_deployment_that_has_no_room_beside_the_old_tasks_is_refused_by_the_plan(stage: Deployed) -> None:
+    """CodeDeploy runs all of them twice: eight of 900 MiB do not fit on three hosts, though four and one do."""
+    assert stage.apply(stage.stack()) == "succeeded"
+
+    (problem,) = tick(stage.stack("services.web.memory=900"), stage.aws, stage.sim).plan.problems
+
+    assert "demo-web runs twice while CodeDeploy deploys it" in problem
+
+
+def test_one_that_is_stopped_and_not_rolled_back_has_failed_and_holds_no_host(stage: Deployed) -> None:
+    """What is left of it is named; requests are led where the service serves, and hosts roll all the same."""
+    wanted = stage.stack("services.web.environment.APP_MSG=halfway")
+    tick(wanted, stage.aws, stage.sim, act=True)
+    stage.sim.sleep(timedelta(seconds=1))
+    stage.aws.codedeploy.stop_deployment(deploymentId=stage.deployments()[0], autoRollbackEnabled=False)
+
+    assert stage.apply(wanted, by_person=False) == "failed"
+
+    (verdict,) = tick(wanted, stage.aws, stage.sim).verdicts
+    assert "nothing was rolled back" in verdict.why
+    rolled = stage.stack("hosts.main.instance_type=t3.large", "services.web.environment.APP_MSG=halfway")
+    stage.apply(rolled, by_person=False)
+    assert {one["InstanceType"] for one in stage.group("demo-main")["Instances"]} == {"t3.large"}
+
+
+def test_what_only_a_deployment_could_change_is_refused_by_the_plan(stage: Deployed) -> None:
+    stack = stage.stack()
+    (service,) = stack.services
+    moved = replace(stack, services=(replace(service, pool="", capacity=(Capacity("main", 1, 2),)),))
+
+    (problem, *_) = tick(moved, stage.aws, stage.sim).plan.problems
+
+    assert problem.startswith("service/web: capacity: of a service that CodeDeploy deploys ECS changes no such thing")
 
 
 def test_it_cannot_come_from_ecs_nor_go_back(stage: Deployed) -> None:
