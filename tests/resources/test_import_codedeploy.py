@@ -49,12 +49,12 @@ def test_it_is_taken_over_with_its_deployments_and_where_its_tasks_run_is_left(t
     assert changes["codedeploy_deployment_group/main"] == ["rollback"]
     assert changes["service/main"] == ["zone_rebalancing", "placement"]
     assert "codedeploy_application/main" not in changes
-    converge(world)
+    converge(world, pause=timedelta(seconds=30))  # its targets drain for five minutes
     assert world.tick().plan.pending == ()
 
     tasks = replace(service, desired=2, environment=(("APP_MSG", "other"),))
     world.stack = replace(world.stack, services=(tasks,))
-    converge(world)
+    converge(world, pause=timedelta(seconds=30))
 
     group = world.see("codedeploy_deployment_group")[Key("codedeploy_deployment_group", "main")].as_desired
     listed = world.aws.codedeploy.list_deployments(
