@@ -137,17 +137,21 @@ def _wanted(todo: Plan) -> dict[str, str]:
 
     It is the one that runs where the spec leaves that to others (`drift`): then a service wants no ref, but an arn.
     """
-    steps = {step.key: step for step in todo.steps}
     left = {
-        key.name: step.desired.task_definition
-        for key, step in steps.items()
-        if key.kind in DEPLOYS and step.desired is not None
+        step.key.name: step.desired.task_definition
+        for step in todo.steps
+        if step.key.kind in DEPLOYS and step.desired is not None
     }
     return {
         step.key.name: step.observed.outputs["arn"]
         for step in todo.steps
         if step.key.kind == "task_definition" and step.action == "none" and step.observed is not None
     } | {name: arn for name, arn in left.items() if isinstance(arn, str)}
+
+
+def _deploying(name: str) -> tuple[Key, ...]:
+    """The keys whose steps deploy a service."""
+    return tuple(Key(kind, name) for kind in DEPLOYS)
 
 
 def _names(stack: Stack, todo: Plan) -> dict[str, str]:
@@ -189,11 +193,11 @@ def _verdicts(todo: Plan, states: Mapping[str, ServiceState], held: Mapping[Key,
     wanted = _wanted(todo)
     found = []
     for name, state in sorted(states.items()):
-        if any(Key(kind, name) in todo.left_out for kind in DEPLOYS):
+        if not todo.left_out.isdisjoint(_deploying(name)):
             continue
-        refused = next((held[key] for kind in DEPLOYS if (key := Key(kind, name)) in held), None)
-        if refused is not None and refused.outcome in {"rolled_back", "failed"}:
-            found.append(Verdict(name, "failed" if refused.outcome == "failed" else "rolled_back", refused.why))
+        refused = next((held[key] for key in _deploying(name) if key in held), None)
+        if refused is not None and refused.outcome:
+            found.append(Verdict(name, refused.outcome, refused.why))
         else:
             found.append(judge(state, wanted.get(name)))
     return tuple(found)
@@ -225,7 +229,7 @@ def _left_out(
         notes += [f"{OUT_OF_SCOPE}: the hosts of {fleet.pool}: {', '.join(facts)}; none is touched"] if facts else []
     wanted = _wanted(todo)
     for name, state in sorted(states.items()):
-        out = any(Key(kind, name) in todo.left_out for kind in DEPLOYS)
+        out = not todo.left_out.isdisjoint(_deploying(name))
         if out and (verdict := judge(state, wanted.get(name))).state != "succeeded":
             word = verdict.state.replace("_", " ")
             notes.append(f"{OUT_OF_SCOPE}: service {name}: {word}: {verdict.why}; not waited for")
@@ -270,12 +274,11 @@ def _quiet(stack: Stack, seen: Tick, moves: list[tuple[str, Move]], failed: Mapp
     """Nothing is left to do, wait for or prove; what waits for a person, or was refused, does not count as left."""
     waiting = [error for error in failed.values() if isinstance(error, NotYet | Stale)]
     halted = {pool for pool, move in moves if isinstance(move, Halt)}
-    behind = {Key(kind, one.name) for one in stack.services if halted & {*one.pools} for kind in DEPLOYS}
+    behind = {key for one in stack.services if halted & {*one.pools} for key in _deploying(one.name)}
     stuck = {key for key, one in seen.held.items() if one.outcome or key in behind} | _behind_stuck(seen.plan, failed)
     left = [s.key for s in seen.plan.steps if s.action != "none" and s.key not in stuck]
     proved = all(
-        verdict.state != "in_progress" or any(Key(kind, verdict.service) in stuck for kind in DEPLOYS)
-        for verdict in seen.verdicts
+        verdict.state != "in_progress" or not stuck.isdisjoint(_deploying(verdict.service)) for verdict in seen.verdicts
     )
     refused = {key.name for key, error in failed.items() if isinstance(error, Refused) and key.kind == GROUP}
     still = all(isinstance(move, Done | Halt) or pool in refused for pool, move in moves)

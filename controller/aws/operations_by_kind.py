@@ -46,7 +46,7 @@ BY_KIND: Mapping[str, Calls] = {
         ),
     },
     "codedeploy_application": {
-        "codedeploy": ("create_application delete_application get_application list_tags_for_resource tag_resource"),
+        "codedeploy": "create_application delete_application get_application list_tags_for_resource tag_resource",
         "ecs": "describe_clusters",
         "resourcegroupstaggingapi": "get_resources",
     },

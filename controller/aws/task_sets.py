@@ -24,29 +24,21 @@ def deployments(item: Item, under_way: Item | None = None) -> list[dict[str, Any
     if not of_codedeploy(item):
         return list(item.get("deployments", []))
     sets = [one for one in item.get("taskSets", []) if one["status"] != "DRAINING" or one["runningCount"]]
-    wanted = [one for one in sets if under_way is not None and one.get("externalId") == under_way["deploymentId"]]
-    serving = [one for one in sets if one["status"] == "PRIMARY"]
-    chosen = wanted[0] if wanted else serving[0] if serving and under_way is None else None
-    found = [_shown(one, "PRIMARY" if one is chosen else "ACTIVE", "IN_PROGRESS") for one in sets]
-    if under_way is None and chosen is not None:
-        going = {one["id"] for one in sets if one["status"] == "DRAINING"}
-        left = [one["id"] for one in sets if one is not chosen and one["id"] not in going]
-        state = "COMPLETED" if chosen["stabilityStatus"] == "STEADY_STATE" and len(sets) == 1 else "IN_PROGRESS"
-        found = [
-            one
-            if one["status"] != "PRIMARY"
-            else {
-                **one,
-                "rolloutState": "FAILED" if left else state,
-                "rolloutStateReason": f"{', '.join(left)} is left of a deployment that ended: delete that task set"
-                if left
-                else "",
-            }
-            for one in found
-        ]
-    if chosen is None and under_way is not None:
-        found.insert(0, _begun(under_way))
-    return found
+    if under_way is None:
+        left = [one["id"] for one in sets if one["status"] == "ACTIVE"]
+        return [_shown(one, *_standing(one, left, alone=len(sets) == 1)) for one in sets]
+    brought = next((one for one in sets if one.get("externalId") == under_way["deploymentId"]), None)
+    found = [_shown(one, "PRIMARY" if one is brought else "ACTIVE") for one in sets]
+    return found if brought is not None else [_begun(under_way), *found]
+
+
+def _standing(one: Item, left: list[str], *, alone: bool) -> tuple[str, str, str]:
+    """(status, rolloutState, its reason) of a task set where no deployment is under way."""
+    if one["status"] != "PRIMARY":
+        return "ACTIVE", "IN_PROGRESS", ""
+    if left:
+        return "PRIMARY", "FAILED", f"{', '.join(left)} is left of a deployment that ended: delete that task set"
+    return "PRIMARY", "COMPLETED" if alone and one["stabilityStatus"] == "STEADY_STATE" else "IN_PROGRESS", ""
 
 
 def target(item: Item, under_way: Item | None) -> str:
@@ -75,12 +67,13 @@ def _outcome(one: Item) -> str:
     return "ROLLBACK_SUCCESSFUL" if one.get("rollbackInfo", {}).get("rollbackDeploymentId") else LEFT
 
 
-def _shown(one: Item, status: str, state: str) -> dict[str, Any]:
+def _shown(one: Item, status: str, state: str = "IN_PROGRESS", reason: str = "") -> dict[str, Any]:
     return {
         "id": one["id"],
         "status": status,
         "taskDefinition": one["taskDefinition"],
         "rolloutState": state,
+        "rolloutStateReason": reason,
         "desiredCount": one.get("computedDesiredCount", 0),
         "runningCount": one.get("runningCount", 0),
         "pendingCount": one.get("pendingCount", 0),

@@ -16,9 +16,9 @@ from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Tags, refs
 from controller.engine.compare import compare
 from controller.engine.reconciler import Change, Observed
 from controller.engine.succession import born_as
+from controller.spec.fields import ANY
 
 Policy = Literal["correct", "warn", "ignore"]
-ANY = "*"
 OURS = (OWNER_TAG, NAME_TAG)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from controller.aws.task_sets import LEFT
 from controller.rollout.model import Fleet, Host
 
 DEPLOYS = ("service", "codedeploy_deployment")  # kinds whose steps start a deployment of the service of their name
@@ -77,7 +78,7 @@ class Hold:
     """A plan step that must wait, and why; `outcome` when waiting will not help (``rolled_back``)."""
 
     why: str
-    outcome: str = ""
+    outcome: State | Literal[""] = ""
 
 
 def judge(service: ServiceState, wanted: str | None) -> Verdict:
@@ -117,7 +118,6 @@ def judge(service: ServiceState, wanted: str | None) -> Verdict:
 
 
 ROLLING_BACK = {"ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "STOP_REQUESTED"}
-LEFT = "LEFT_AS_IT_WAS"  # `aws/task_sets.py`: it ended before its time, and nothing was taken back
 ROLLED_BACK = {"ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED", "STOPPED"}
 
 

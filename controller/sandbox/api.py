@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from controller.sandbox import api_asg, api_codedeploy, api_ecs, api_services, api_tasks, targets
+from controller.sandbox import api_asg, api_codedeploy, api_deployments, api_ecs, api_services, api_tasks, targets
 from controller.sandbox.timings import Timings
 from controller.sandbox.world import ApiError, Catalog, Draft, Effect, Json, World
 
@@ -70,7 +70,7 @@ def _health_row(instance: str, port: int, state: str, reason: str, words: str) -
 
 ACTIONS: Mapping[str, Mapping[str, Callable[[Draft, Json], Any]]] = {
     "autoscaling": api_asg.ACTIONS,
-    "codedeploy": api_codedeploy.ACTIONS,
+    "codedeploy": {**api_codedeploy.ACTIONS, **api_deployments.ACTIONS},
     "ecs": {**api_ecs.ACTIONS, **api_services.ACTIONS, **api_tasks.ACTIONS},
     "elbv2": {
         "RegisterTargets": _register_targets,

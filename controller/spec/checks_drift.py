@@ -9,12 +9,10 @@ from collections.abc import Iterable
 
 from controller.base.keys import Key
 from controller.spec.check import Check
-from controller.spec.fields import COMPARED
+from controller.spec.fields import ANY, COMPARED
 from controller.spec.places import Path
 from controller.spec.schema import near
 from controller.spec.types import Stack
-
-ANY = "*"
 
 
 def check_drift(stack: Stack, one: Check) -> None:

@@ -167,24 +167,23 @@ def test_an_alarm_that_goes_off_rolls_back(blue: Stack) -> None:
     assert info["errorInformation"]["code"] == "ALARM_ACTIVE"
 
 
-def test_a_canary_sends_a_tenth_first(blue: Stack) -> None:
-    grouped(blue, deploymentConfigName="CodeDeployDefault.ECSCanary10Percent5Minutes")
+@pytest.mark.parametrize(
+    ("config", "later"),
+    [
+        pytest.param("Canary10Percent5Minutes", [(290, 10), (15, 100)], id="a tenth first, then all"),
+        pytest.param("Linear10PercentEvery1Minutes", [(125, 30)], id="in tenths"),
+    ],
+)
+def test_the_traffic_moves_in_the_steps_of_the_configuration(
+    blue: Stack, config: str, later: list[tuple[int, int]]
+) -> None:
+    grouped(blue, deploymentConfigName=f"CodeDeployDefault.ECS{config}")
     deploy(blue)
 
     blue.until(lambda: weights(blue) == {"green": 10, "blue": 90})
-    blue.sleep(290)
-    assert weights(blue) == {"green": 10, "blue": 90}
-    blue.sleep(15)
-    assert weights(blue) == {"green": 100, "blue": 0}
-
-
-def test_a_linear_one_comes_in_tenths(blue: Stack) -> None:
-    grouped(blue, deploymentConfigName="CodeDeployDefault.ECSLinear10PercentEvery1Minutes")
-    deploy(blue)
-
-    blue.until(lambda: weights(blue) == {"green": 10, "blue": 90})
-    blue.sleep(125)
-    assert weights(blue) == {"green": 30, "blue": 70}
+    for seconds, share in later:
+        blue.sleep(seconds)
+        assert weights(blue) == {"green": share, "blue": 100 - share}
 
 
 def test_a_group_that_asks_waits_for_the_answer(blue: Stack) -> None:
