@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,11 @@ import hypothesis
 import pytest
 
 import controller.aws.client
+import controller.engine.execute
+import controller.engine.observe
 import controller.tick
 from tests import rights
+from tests.in_turn import InTurn
 
 # No test may ever ask the real AWS: whatever forgets to say where to ask meets a closed port of this machine.
 os.environ.setdefault("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
@@ -50,7 +53,6 @@ FAST = (
     "report_prober/test_probe_result.py",
     "report_prober/test_demo_page.py",
 )
-USUAL = sys.getswitchinterval()
 LIVE = ("report_prober/",)  # real connections and real seconds: where others starve them, they measure the others
 DRILLS = "drills/"
 HERE = Path(__file__).parent
@@ -69,8 +71,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A pass reads with two dozen threads. Where AWS is in the same process none of them waits for anything, and they
-    only take the interpreter from each other: let each go on for longer."""
-    sys.setswitchinterval(0.1 if item.get_closest_marker("simulated") else USUAL)
+    only take the interpreter from each other: calls are made one after the other there."""
+    pool = InTurn if item.get_closest_marker("simulated") else ThreadPoolExecutor
+    for module in (controller.engine.observe, controller.engine.execute):
+        module.ThreadPoolExecutor = pool  # type: ignore[attr-defined]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

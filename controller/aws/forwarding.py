@@ -9,6 +9,7 @@ from typing import Any
 from controller.aws import tags
 from controller.aws.client import Aws, pages
 from controller.aws.tasks import services_of
+from controller.base.errors import Gone
 from controller.base.keys import OWNER_TAG, Ref
 from controller.base.words import plural
 
@@ -117,13 +118,20 @@ def _behind(aws: Aws, cluster: str, groups: Collection[str]) -> dict[str, dict[s
     }
 
 
+def _balancers_of(aws: Aws, group: str) -> list[str]:
+    """The load balancers that use a target group; none of one that was deleted under its service."""
+    try:
+        found = aws.elbv2.describe_target_groups(TargetGroupArns=[group])["TargetGroups"]
+    except Gone:
+        return []
+    return [arn for one in found for arn in one["LoadBalancerArns"]]
+
+
 def led_to(aws: Aws, groups: Collection[str]) -> list[str]:
     """Those of *groups* (arns) that a rule sends requests to; one with weight 0 gets none."""
     if not groups:
         return []
-    asked: Any = list(groups)
-    found = aws.elbv2.describe_target_groups(TargetGroupArns=asked)["TargetGroups"]
-    balancers = sorted({arn for one in found for arn in one["LoadBalancerArns"]})
+    balancers = sorted({arn for group in groups for arn in _balancers_of(aws, group)})
     listeners = [
         listener["ListenerArn"]
         for arn in balancers

@@ -74,7 +74,7 @@ BY_KIND: Mapping[str, Calls] = {
         "resourcegroupstaggingapi": "get_resources",
     },
     "image": {
-        "ec2": "describe_launch_template_versions",
+        "ec2": "describe_launch_template_versions describe_launch_templates",
         "ssm": "get_parameters",
     },
     "instance_profile": {
@@ -156,6 +156,7 @@ BY_KIND: Mapping[str, Calls] = {
             "get_role_policy list_attached_role_policies list_role_policies list_roles put_role_policy tag_role "
             "update_assume_role_policy"
         ),
+        "ecs": "describe_clusters describe_task_definition describe_tasks list_tasks",
     },
     "route_table": {
         "ec2": (

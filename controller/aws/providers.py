@@ -12,7 +12,8 @@ from typing import Any
 from controller.aws import tags
 from controller.aws.client import Aws
 from controller.aws.groups import empty
-from controller.aws.tasks import STATES_PER_CALL, nodes_of, open_tasks, services_of
+from controller.aws.running import open_tasks
+from controller.aws.tasks import STATES_PER_CALL, nodes_of, services_of
 from controller.base.errors import NotYet, Refused
 from controller.base.keys import OWNER_TAG
 from controller.base.words import plural

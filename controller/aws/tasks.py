@@ -1,32 +1,17 @@
-"""Tasks and hosts of a cluster, asked for outside a pass's `Reads`: a delete must know what runs at this moment."""
+"""Services and hosts of a cluster, asked for outside a pass's `Reads`: a delete must know what runs at this moment."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from controller.aws.client import Aws, pages
+from controller.aws.running import DESCRIBE_MAX
 from controller.aws.task_sets import deployments
 from controller.base.errors import Gone
 from controller.base.words import plural
 
-DESCRIBE_MAX = 100  # arns of tasks or hosts per call (aws.md 6.3)
 STATES_PER_CALL = 10  # ecs UpdateContainerInstancesState (aws.md 1.1)
 SERVICES_MAX = 10
-
-
-def open_tasks(aws: Aws, cluster: str) -> list[dict[str, Any]]:
-    """The tasks that have not stopped: one told to stop is listed under STOPPED while it still serves (aws.md 1.2)."""
-    found: list[dict[str, Any]] = []
-    try:
-        for status in ("RUNNING", "STOPPED"):
-            listed: Any = {"cluster": cluster, "desiredStatus": status}
-            arns = pages(aws.ecs.list_tasks, "taskArns", "nextToken", **listed)
-            for start in range(0, len(arns), DESCRIBE_MAX):
-                part: Any = arns[start : start + DESCRIBE_MAX]
-                found += aws.ecs.describe_tasks(cluster=cluster, tasks=part)["tasks"]  # type: ignore[arg-type]
-    except Gone:
-        return []
-    return [task for task in found if task["lastStatus"] != "STOPPED"]
 
 
 def nodes_of(aws: Aws, cluster: str) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ NOT_READY = "-"
 CORDONED_TAG = "theseus:cordoned-at"
 AWAY_TAG = "theseus:away-since"  # its agent is not connected
 BASELINE_TAG = "theseus:baseline"
+IMAGE_TAG = "theseus:image"  # what a template's image is by: a parameter, or an id; long ones as a hash
 HAS_PREFIX = "theseus:has-"  # and a kind: a group has, or had, such parts of ours, which carry no tags
 
 Tags = tuple[tuple[str, str], ...]
@@ -100,7 +101,7 @@ def lasting_tags(live: Mapping[str, str]) -> Tags:
         sorted(
             (k, v)
             for k, v in live.items()
-            if k in {OWNER_TAG, NAME_TAG}
+            if k in {OWNER_TAG, NAME_TAG, IMAGE_TAG}
             or k.startswith(HAS_PREFIX)
             or not k.startswith(("aws:", "theseus:", "AmazonECSManaged"))
         )

@@ -92,6 +92,8 @@ def _perform(step: Step, kind: Any, aws: Aws, outputs: Mapping[Key, Mapping[str,
     """Do one step; the outputs of its resource afterwards."""
     if step.action == "delete":
         assert step.observed is not None
+        if step.later:
+            raise NotYet(f"{step.key}: {step.later}")
         asked = step.heir is not None and isinstance(kind, Serving)
         if asked and (why := kind.still_serves(aws, step.observed, step.heir)):
             raise NotYet(f"{step.key}: {'replaced' if step.heir else 'not in the spec any more'}, {why}")

@@ -40,6 +40,7 @@ class Step:
     risk: Risk = "cosmetic"
     reason: str = ""
     heir: str | None = None  # of a deletion in a stack that lives on: the live name of what takes its place, "" if none
+    later: str = ""  # of a deletion: why it is not due in the pass of this plan
     left: tuple[Change, ...] = ()  # differences that `drift: warn` leaves as they are
 
 
@@ -144,7 +145,8 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
     if going:
         users = _reversed(live_edges(observed))
         going = held(going, observed, users, allowed)
-        steps += [_careful(step, steps, replaced) for step in _deletions(going, {})]
+        switching = {step.key for step in steps if step.action == "replace"}  # in this pass; who is replaced lives on
+        steps += [_due(_careful(step, steps, replaced), users[step.key] & switching) for step in _deletions(going, {})]
         graph = {**graph, **_after_their_users(going, users, graph)}
     problems += _protected(steps)
     notes = tuple(f"{key}: {note}" for key in sorted(observed) for note in observed[key].notes)
@@ -241,6 +243,13 @@ def _careful(step: Step, steps: Iterable[Step], replaced: Collection[Key]) -> St
     heir = next((one.observed for one in steps if one.key == born and one.observed is not None), None)
     name = str(getattr(heir.as_desired, "name", "") or born) if heir is not None else str(born)
     return replace(step, risk="replace", heir=name, reason=f"replaced: nothing refers to it once {born} has taken over")
+
+
+def _due(step: Step, switching: Collection[Key]) -> Step:
+    """*step*, not yet while *switching*, who use what it deletes, still have to be replaced."""
+    if step.action != "delete" or not switching:
+        return step
+    return replace(step, later=f"{', '.join(map(str, sorted(switching)))} is replaced first, and uses it until then")
 
 
 def _after_their_users(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.aws.reads import VERSION_MARK
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
+from controller.base.keys import IMAGE_TAG, OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import born_tags, live_name
 from controller.spec.user_data import user_data
@@ -105,18 +105,19 @@ class LaunchTemplateKind:
         self, aws: Aws, observed: Observed[LaunchTemplate], desired: LaunchTemplate, changes: tuple[Change, ...]
     ) -> Mapping[str, str]:
         template = observed.outputs["id"]
-        if any(change.field == "tags" for change in changes):
+        outputs: Mapping[str, str] = {}
+        if any(change.field != "tags" for change in changes):
+            data = _data(desired)
+            made = aws.ec2.create_launch_template_version(
+                LaunchTemplateId=template,
+                VersionDescription=_description(data),
+                LaunchTemplateData=data,
+                ClientToken=_token(template, observed.outputs["version"], data),
+            )["LaunchTemplateVersion"]
+            outputs = _outputs(made, int(made["VersionNumber"]))
+        if any(change.field == "tags" for change in changes):  # last: they say what image there is a version for
             aws.ec2.create_tags(Resources=[template], Tags=tags.pascal(desired.tags))
-        if all(change.field == "tags" for change in changes):
-            return {}
-        data = _data(desired)
-        made = aws.ec2.create_launch_template_version(
-            LaunchTemplateId=template,
-            VersionDescription=_description(data),
-            LaunchTemplateData=data,
-            ClientToken=_token(template, observed.outputs["version"], data),
-        )
-        return _outputs(made["LaunchTemplateVersion"], int(made["LaunchTemplateVersion"]["VersionNumber"]))
+        return outputs
 
     def delete(self, aws: Aws, observed: Observed[LaunchTemplate]) -> None:
         aws.ec2.delete_launch_template(LaunchTemplateId=observed.outputs["id"])
@@ -141,7 +142,7 @@ def _template(stack: Stack, pool: Pool, key: Key, name: str) -> LaunchTemplate:
         monitoring=pool.monitoring,
         public_ip=not stack.network.private_subnets,
         name=name,
-        tags=born_tags(stack, key),
+        tags=tuple(sorted((*born_tags(stack, key), (IMAGE_TAG, pool.image.origin)))),
     )
 
 

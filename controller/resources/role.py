@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.aws.reads import keyed
+from controller.aws.role_users import tasks_with
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
+from controller.base.words import plural
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import born_tags, live_name
 
@@ -95,14 +97,17 @@ class RoleKind:
             attached = reads.attached_policies(desired.name)
             inline = reads.inline_policy(desired.name, INLINE) if _has_inline(desired) else None
             asked = tuple(sorted(attached)) if desired.exclusive else desired.policies
-            found[key] = parse_role(item, attached, inline, asked)
+            found[key] = parse_role(item, attached, inline, asked, reads.cluster() or "")
         return {**found, **self._leftover(reads, wanted, owner)}
 
     def _leftover(self, reads: Reads, wanted: Mapping[Key, Role], owner: str) -> Mapping[Key, Observed[Role]]:
         """Roles of ours that the spec has no more; nobody compares their policies."""
         items = [item for name in reads.unnamed_roles() if (item := reads.role(name)) is not None]
         named = ((item["RoleName"], tags.read(item.get("Tags")), item) for item in items)
-        found = {key: parse_role(item, [], None, ()) for key, item in keyed(self.kind, wanted, named).items()}
+        found = {
+            key: parse_role(item, [], None, (), reads.cluster() or "")
+            for key, item in keyed(self.kind, wanted, named).items()
+        }
         return {key: one for key, one in found.items() if one.owner == owner}
 
     def create(self, aws: Aws, key: Key, desired: Role) -> Mapping[str, str]:
@@ -139,6 +144,13 @@ class RoleKind:
                     aws.iam.tag_role(RoleName=desired.name, Tags=tags.pascal(desired.tags))
         return {}
 
+    def still_serves(self, aws: Aws, observed: Observed[Role], heir: str) -> str:
+        """Tasks of an older revision run on with it until they are replaced, and would lose what it allows."""
+        if observed.as_desired.trust != TASKS:
+            return ""
+        users = tasks_with(aws, observed.outputs["cluster"], observed.outputs["arn"])
+        return f"{plural(users, 'task')} run with it" if users else ""
+
     def delete(self, aws: Aws, observed: Observed[Role]) -> None:
         name = observed.as_desired.name
         for policy in aws.iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
@@ -148,13 +160,16 @@ class RoleKind:
         aws.iam.delete_role(RoleName=name)
 
 
-def parse_role(item: Mapping[str, Any], attached: list[str], inline: Any, asked: tuple[str, ...]) -> Observed[Role]:
+def parse_role(
+    item: Mapping[str, Any], attached: list[str], inline: Any, asked: tuple[str, ...], cluster: str = ""
+) -> Observed[Role]:
+    """*cluster*: whose tasks may run with it."""
     live = tags.read(item.get("Tags"))
     ours = tuple(arn for arn in asked if arn in attached)
     foreign = tuple(f"policy attached by others kept: {arn}" for arn in sorted(set(attached) - set(asked)))
     trust = parse_trust(_document(item["AssumeRolePolicyDocument"]))
     as_desired = Role(trust, ours, parse_grants(inline), item["RoleName"], lasting_tags(live))
-    return Observed(as_desired, _outputs(item), live.get(OWNER_TAG), notes=foreign)
+    return Observed(as_desired, {**_outputs(item), "cluster": cluster}, live.get(OWNER_TAG), notes=foreign)
 
 
 def parse_trust(document: Mapping[str, Any]) -> str:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from controller.aws import tags
 from controller.aws.forwarding import led_to
 from controller.aws.reads import keyed
+from controller.aws.running import open_tasks
 from controller.aws.task_sets import CONTROLLER, of_codedeploy
-from controller.aws.tasks import groups_of, open_tasks, settling
+from controller.aws.tasks import groups_of, settling
 from controller.base.errors import Gone, NotYet, Refused, Stale
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec

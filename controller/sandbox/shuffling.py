@@ -30,7 +30,7 @@ ITEMS = frozenset({"member", "item"})  # how a list's members are called in XML
 def shuffled(data: bytes, dice: random.Random) -> bytes:
     """The same answer, JSON or XML, with every list that has no order of its own in another one."""
     if data.lstrip()[:1] == b"{":
-        return json.dumps(_json(json.loads(data), dice)).encode()
+        return json.dumps(reordered(json.loads(data), dice)).encode()
     if data.lstrip()[:1] == b"<":
         root = ElementTree.fromstring(data)
         _xml(root, dice)
@@ -38,12 +38,15 @@ def shuffled(data: bytes, dice: random.Random) -> bytes:
     return data
 
 
-def _json(value: Any, dice: random.Random, name: str = "") -> Any:
+def reordered(value: Any, dice: random.Random, name: str = "") -> Any:
+    """The same for an answer as a client reads it. *name*: of the member that holds *value*."""
     if isinstance(value, dict):
-        return {key: _json(one, dice, key) for key, one in value.items()}
+        return {key: reordered(one, dice, key) for key, one in value.items()}
     if isinstance(value, list):
-        found = [_json(one, dice) for one in value]
-        return found if name in ORDERED else dice.sample(found, len(found))
+        found = [reordered(one, dice) for one in value]
+        return found if name in ORDERED or len(found) < 2 else dice.sample(found, len(found))
+    if name in COMMAS and isinstance(value, str):
+        return ",".join(dice.sample(parts := value.split(","), len(parts)))
     return value
 
 

@@ -8,7 +8,7 @@ of an hour, or one that is killed after each single call, costs seconds.
 from __future__ import annotations
 
 import io
-import pickle
+import random
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -18,16 +18,15 @@ from urllib.parse import urlsplit
 import botocore.session
 from botocore import UNSIGNED
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.compat import HTTPHeaders
 
 from controller.sandbox import bridge
 from controller.sandbox.admin import Admin
 from controller.sandbox.balancers import Place
 from controller.sandbox.cloud import Cloud
 from controller.sandbox.edge import Edge
-from controller.sandbox.front import CALLED
 from controller.sandbox.health import FAILED, Settings, View, probe
 from controller.sandbox.timings import DEFAULT_FACTOR, Timings
+from controller.sandbox.told import Told
 from controller.sandbox.world import Event, Json, Task, TaskExited, TaskStarted
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -56,6 +55,7 @@ class Simulated:
         self.cloud.connect(self.machine, self.balancers)
         self.admin = Admin(self.cloud)
         self.edge = self.admin.edge = Edge(self.cloud, self.admin)
+        self.told = Told(self.cloud, self.edge)
 
     def there(self) -> bool:
         """Whether this is still the sandbox of the process."""
@@ -63,6 +63,10 @@ class Simulated:
 
     def now(self) -> datetime:
         return self.time
+
+    def shuffle(self, seed: int) -> None:
+        """Every list comes in another order each time, for clients of this process."""
+        self.told.dice = random.Random(seed)
 
     def sleep(self, pause: timedelta) -> None:
         """Let *pause* pass, in steps no longer than `STEP`."""
@@ -87,34 +91,8 @@ class Simulated:
         session.set_config_variable("region", "us-east-1")
         session.get_component("event_emitter").register_first("choose-signer", self._unsigned)
         session.register("before-send", self._send)  # type: ignore[arg-type]
-        session.register("before-call", self._known)  # type: ignore[arg-type]
-        session.register("response-received", self._keep)  # type: ignore[arg-type]
+        self.told.put_into(session)
         return session
-
-    def _known(self, model: Any, params: Any, context: dict[str, Any], **_: Any) -> Any:
-        """The answer that a client was given before, as it read it then: two thirds of all reads of a rollout."""
-        edge, action = self.edge, model.name
-        afresh = edge.moto is not edge.memory or edge.dice or edge.faults or edge.delay
-        if afresh or not action.startswith(edge.memory.READS):
-            return None
-        signed = model.service_model.signing_name
-        service = CALLED.get(signed, signed)
-        with self.cloud.lock:
-            table = edge.memory.table(service, action)
-        sent = (params["method"], params["url_path"], repr(params["query_string"]), repr(params["body"]))
-        asked = ("read", context["client_region"], service, action, *sent)
-        if (read := table.get(asked)) is not None:
-            edge.count(service, action)
-            return AWSResponse(ENDPOINT, 200, HTTPHeaders(), None), pickle.loads(read)
-        context["table"] = (table, asked)
-        return None
-
-    @staticmethod
-    def _keep(parsed_response: Any, context: dict[str, Any], **_: Any) -> None:
-        if parsed_response is not None and "table" in context:
-            table, asked = context.pop("table")
-            if parsed_response["ResponseMetadata"]["HTTPStatusCode"] == 200:
-                table[asked] = pickle.dumps(parsed_response)
 
     def _unsigned(self, event_name: str, signing_name: str, **_: Any) -> Any:
         """A signature is dear, and nothing here looks at more than its scope."""

@@ -7,6 +7,7 @@ Nothing steps them: whoever asks sees what the clock made of them (`settle`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +102,8 @@ def _remember(self: Any, kind: str, thing: Any) -> None:
 
 
 def _given(self: Any) -> Any:
-    return {name: value for name, value in self._get_params().items() if name not in {"ClientToken", "Action"}}
+    """As it was sent: moto makes what it keeps, and changes, out of the same lists."""
+    return {name: deepcopy(one) for name, one in self._get_params().items() if name not in {"ClientToken", "Action"}}
 
 
 # ------------------------------------------------------------------------------------------------ NAT gateways

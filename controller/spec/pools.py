@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,6 +10,7 @@ from typing import Literal
 
 Architecture = Literal["x86_64", "arm64"]
 Os = Literal["al2023", "bottlerocket"]
+TAG_VALUE = 256  # characters (aws.md, tags)
 FAMILY = re.compile(r"([a-z]+)([0-9]+)([a-z]*)[a-z0-9-]*\.")
 
 
@@ -19,6 +21,12 @@ class Image:
     id: str | None = None
     ssm: str | None = None
     update: Literal["manual", "auto"] = "manual"
+
+    @property
+    def origin(self) -> str:
+        """What it is named by, as a tag can hold it."""
+        name = self.id or self.ssm or ""
+        return name if len(name) <= TAG_VALUE else hashlib.sha256(name.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

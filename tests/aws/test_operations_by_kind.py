@@ -14,7 +14,8 @@ from controller.resources import RECONCILERS
 from tests.aws.test_operations import called
 
 ROOT = Path(__file__).parents[2] / "controller"
-SHARED = {"forwarding", "groups", "providers", "tasks"}  # modules of `aws/` that make calls for several kinds
+# modules of `aws/` that make calls for several kinds
+SHARED = {"forwarding", "groups", "providers", "role_users", "running", "tasks"}
 Pairs = set[tuple[str, str]]
 
 

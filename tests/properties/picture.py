@@ -31,7 +31,18 @@ def picture(world: World) -> dict[str, Any]:
         str(key): _shown(key, one, masks) for key, one in sorted(live.items()) if not (_passing(key) or one.kept)
     }
     counted = {kind: len(names) for kind, names in world.left().items()}
-    return found | {"counts": {kind: count for kind, count in counted.items() if kind not in UNCOUNTED}}
+    owned = UNCOUNTED | _moved(world, found)
+    return found | {"counts": {kind: count for kind, count in counted.items() if kind not in owned}}
+
+
+def _moved(world: World, found: dict[str, Any]) -> set[str]:
+    """What somebody else owns the number of: it is as many as there were, inside the bounds."""
+    scaled = [service.name for service in world.stack.services if service.scaling is not None]
+    for name in scaled:
+        found[f"service/{name}"].pop("desired")
+    elastic = any(pool.elastic for pool in world.stack.pools)
+    daemons = any(service.daemon for service in world.stack.services)  # one on each host
+    return ({"instance"} if elastic else set()) | ({"task"} if scaled or (elastic and daemons) else set())
 
 
 def _passing(key: Key) -> bool:

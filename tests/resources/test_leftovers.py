@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from controller.aws.running import open_tasks
+from controller.base.keys import Key
 from controller.engine.scope import Scope
+from controller.spec.types import TaskRole
 from tests.resources.stacks import SPECS, World, begin, built, converge, stack_of
 
 PRUNE = Scope(prune=True)
@@ -39,6 +48,38 @@ def test_what_a_spec_has_no_more_is_reported_left_alone_and_pruned() -> None:
     kept = [(str(step.key), step.action, step.reason) for step in seen.plan.steps if step.desired is None]
     assert kept == [("repository/tools", "none", "kept: holds 1 images, on_destroy: retain")]
     assert counted(world) == counted(built(SPECS / "demo.yaml")) | {"repository": 2}
+
+
+@pytest.mark.parametrize(
+    ("fields", "pruned"),
+    [
+        pytest.param({}, ["role"], id="updated"),
+        pytest.param({"network_mode": "awsvpc", "route": None}, ["role", "target_group"], id="replaced"),
+    ],
+)
+def test_what_tasks_use_goes_after_them(fields: dict[str, Any], pruned: list[str]) -> None:
+    """A service without its role, and its route: until its old tasks are gone nothing is taken away from them."""
+    role = "services.web.task_role={policies: [arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess]}"
+    world = built(SPECS / "demo.yaml", role)
+    old = {one["taskArn"] for one in open_tasks(world.aws, "demo")}
+    group = world.see("target_group")[Key("target_group", "web-blue")].outputs["arn"]
+    (web,) = world.stack.services
+    world.stack = replace(world.stack, services=(replace(web, task_role=TaskRole(), **fields),))
+    scope = Scope(prune=True, replace=frozenset({"service/web"}))
+
+    for _ in range(200):
+        seen = world.tick(act=True, scope=scope)
+        assert seen.plan.problems == ()
+        if old & {one["taskArn"] for one in open_tasks(world.aws, "demo")}:
+            assert "demo-task-web" in world.left()["role"]
+            assert group in world.left()["target_group"]
+        elif seen.quiet:
+            break
+        world.sim.sleep(timedelta(seconds=0.5))
+
+    assert seen.quiet
+    assert "demo-task-web" not in world.left()["role"]
+    assert ("target_group" in world.left()) == ("target_group" not in pruned)
 
 
 def test_destroy_removes_them_too() -> None:

@@ -192,6 +192,19 @@ def test_a_replayed_client_token_makes_nothing_new(stack: Stack) -> None:
     assert versions == [2, 2, 3]
 
 
+def test_a_replayed_token_is_compared_with_what_was_sent(stack: Stack) -> None:
+    """Not with what became of it since."""
+    ec2 = stack.aws.ec2
+    tables = [ec2.create_route_table(VpcId=stack.vpc)["RouteTable"]["RouteTableId"] for _ in range(2)]
+    asked = {"VpcId": stack.vpc, "ServiceName": "com.amazonaws.us-east-1.s3", "VpcEndpointType": "Gateway"}
+    first = ec2.create_vpc_endpoint(**asked, RouteTableIds=tables[:1], ClientToken="one")["VpcEndpoint"]
+    ec2.modify_vpc_endpoint(VpcEndpointId=first["VpcEndpointId"], AddRouteTableIds=tables[1:])
+
+    again = ec2.create_vpc_endpoint(**asked, RouteTableIds=tables[:1], ClientToken="one")["VpcEndpoint"]
+
+    assert again["VpcEndpointId"] == first["VpcEndpointId"]
+
+
 def test_a_version_from_a_source_inherits_what_it_does_not_change(stack: Stack) -> None:
     """Only with SourceVersion (aws.md 9.3)."""
     ec2 = stack.aws.ec2
