@@ -161,8 +161,8 @@ BY_KIND: Mapping[str, Calls] = {
     "route_table": {
         "ec2": (
             "associate_route_table create_route create_route_table create_tags delete_route delete_route_table "
-            "describe_nat_gateways describe_route_tables describe_subnets disassociate_route_table replace_route "
-            "replace_route_table_association"
+            "describe_nat_gateways describe_network_interfaces describe_route_tables describe_subnets "
+            "disassociate_route_table replace_route replace_route_table_association"
         ),
     },
     "scalable_target": {

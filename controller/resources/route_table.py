@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from controller.aws import tags
 from controller.base.errors import Refused
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
+from controller.base.words import plural
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import network
 from controller.spec.names import born_tags
@@ -95,10 +96,17 @@ class RouteTableKind:
                 aws.ec2.create_tags(Resources=[table], Tags=tags.pascal(desired.tags))
         return {}
 
+    def still_serves(self, aws: Aws, observed: Observed[RouteTable], heir: str) -> str:
+        """Hosts and tasks in its subnets reach AWS over it: an agent that cannot, cannot be drained."""
+        held = _associations(aws, observed.outputs["id"])
+        asked: Any = [{"Name": "subnet-id", "Values": sorted(held)}]
+        found = aws.ec2.describe_network_interfaces(Filters=asked)["NetworkInterfaces"] if held else []
+        users = [one for one in found if one.get("InterfaceType") == "interface" and not _of_balancer(one)]
+        return f"{plural(len(users), 'interface')} of hosts or tasks still in its subnets" if users else ""
+
     def delete(self, aws: Aws, observed: Observed[RouteTable]) -> None:
         table = observed.outputs["id"]
-        live = aws.ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]
-        held = {one["SubnetId"]: one for one in live.get("Associations", []) if one.get("SubnetId")}
+        held = _associations(aws, table)
         asked: Any = [{"Name": "subnet-id", "Values": sorted(held)}]  # one that is gone by now is nobody's
         there = aws.ec2.describe_subnets(Filters=asked)["Subnets"] if held else []
         foreign = sorted(
@@ -124,6 +132,16 @@ def parse_table(
     others = tuple(f"association of others kept: {subnet}" for subnet in sorted(set(subnets) - set(ours)))
     as_desired = RouteTable(gateway, tuple(ours), item["VpcId"], lasting_tags(live))
     return Observed(as_desired, {"id": item["RouteTableId"]}, live.get(OWNER_TAG), notes=(*notes, *others))
+
+
+def _associations(aws: Aws, table: str) -> dict[str, Any]:
+    """The associations of a table with subnets, by the id of the subnet."""
+    live = aws.ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]
+    return {one["SubnetId"]: one for one in live.get("Associations", []) if one.get("SubnetId")}
+
+
+def _of_balancer(interface: Mapping[str, Any]) -> bool:
+    return str(interface.get("Description", "")).startswith("ELB ")
 
 
 def without(have: Observed[RouteTable], ours: Set[str]) -> Observed[RouteTable]:
