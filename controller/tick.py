@@ -95,7 +95,7 @@ def tick(
     inside = tuple(fleet for fleet in fleets if Key(GROUP, fleet.pool) not in todo.left_out)
     held = _holds(todo, states, _seen_by_services(todo, fleets), options, hosts_change=bool(rolling))
     forecasts = outlook(stack, inside, rolling, reads)
-    why_not = (*misfits(stack, fleets, todo, forecasts, reads), *unready(stack, inside, forecasts, reads))
+    why_not = (*misfits(stack, fleets, todo, forecasts, reads), *unready(stack, inside, todo, forecasts, reads))
     todo = replace(todo, problems=(*todo.problems, *why_not))
     seen = Tick(
         now,

@@ -101,7 +101,7 @@ class RouteTableKind:
         held = _associations(aws, observed.outputs["id"])
         asked: Any = [{"Name": "subnet-id", "Values": sorted(held)}]
         found = aws.ec2.describe_network_interfaces(Filters=asked)["NetworkInterfaces"] if held else []
-        users = [one for one in found if one.get("InterfaceType") == "interface" and not _of_balancer(one)]
+        users = [one for one in found if one["Status"] == "in-use" and _of_host_or_task(one)]
         return f"{plural(len(users), 'interface')} of hosts or tasks still in its subnets" if users else ""
 
     def delete(self, aws: Aws, observed: Observed[RouteTable]) -> None:
@@ -140,8 +140,10 @@ def _associations(aws: Aws, table: str) -> dict[str, Any]:
     return {one["SubnetId"]: one for one in live.get("Associations", []) if one.get("SubnetId")}
 
 
-def _of_balancer(interface: Mapping[str, Any]) -> bool:
-    return str(interface.get("Description", "")).startswith("ELB ")
+def _of_host_or_task(interface: Mapping[str, Any]) -> bool:
+    """Neither of a NAT gateway or an endpoint, which have types of their own, nor of a load balancer."""
+    balancer = str(interface.get("Description", "")).startswith("ELB ")
+    return interface.get("InterfaceType") == "interface" and not balancer
 
 
 def without(have: Observed[RouteTable], ours: Set[str]) -> Observed[RouteTable]:

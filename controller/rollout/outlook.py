@@ -26,6 +26,7 @@ from controller.spec.types import Service as Spec
 KEPT_SHARE = 0.075
 KEPT_LEAST = 128  # MiB
 GROUP = "auto_scaling_group"
+ON_THE_WAY = {"load_balancer", "listener", "listener_rule", "target_group", "service"}  # of a request
 
 
 def outlook(stack: Stack, fleets: Iterable[Fleet], rolling: Collection[str], reads: Reads) -> tuple[Forecast, ...]:
@@ -90,12 +91,16 @@ def misfits(
     return tuple(found)
 
 
-def unready(stack: Stack, fleets: Iterable[Fleet], forecasts: Iterable[Forecast], reads: Reads) -> tuple[str, ...]:
+def unready(
+    stack: Stack, fleets: Iterable[Fleet], todo: Plan, forecasts: Iterable[Forecast], reads: Reads
+) -> tuple[str, ...]:
     """Why a roll that has not begun must not begin: nobody would see it go wrong, or no host could come (rule 7).
 
-    Once begun it waits instead, for it may be about to mend that itself.
+    Once begun it waits instead, for it may be about to mend that itself. What the probe asks for may not be there yet:
+    a pass that has made it will tell.
     """
     due = {one.pool: one for one in forecasts}
+    built = not any(step.key.kind in ON_THE_WAY and step.action in {"create", "replace"} for step in todo.pending)
     found = []
     for fleet in fleets:
         if fleet.pool not in due or fleet.roll is not None:
@@ -103,7 +108,7 @@ def unready(stack: Stack, fleets: Iterable[Fleet], forecasts: Iterable[Forecast]
         address = Key(GROUP, fleet.pool)
         if LAUNCH in fleet.suspended and LAUNCH not in fleet.suspended_by_us:
             found.append(f"{address}: no host can come: {suspended(fleet)}")
-        if due[fleet.pool].hosts and (probe := sight.probe(reads, stack)).ok is False:
+        if built and due[fleet.pool].hosts and (probe := sight.probe(reads, stack)).ok is False:
             found.append(f"{address}: the probe fails already, and could tell nothing about the roll: {probe.detail}")
     return tuple(found)
 

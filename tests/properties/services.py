@@ -56,7 +56,7 @@ def services_of(draw: Draw, name: str, where: Json) -> Json:
         memory=1024 if on_fargate else draw(st.sampled_from([128, 256])),
         memory_reservation=None if on_fargate else maybe(draw, st.just(64), 0.2),
         port=port,
-        desired=None if place == "daemon" else draw(st.integers(1 if scaling else 0, 2)),
+        desired=None if place == "daemon" else draw(st.integers(1 if scaling else 0, 1 if place == "host" else 2)),
         scaling=scaling,
         route=draw(routes(name, listeners)) if routed else None,
         health=maybe(draw, checks()) if routed else None,

@@ -58,13 +58,8 @@ def stacks(draw: Draw, kept: Json) -> Json:
         cluster=maybe(draw, clusters()),
         hosts=hosts or None,
         services=services or None,
-        gates=maybe(draw, gates(probed=any(_everything(one) for one in services.values()))),
+        gates=maybe(draw, gates()),
     )
-
-
-def _everything(service: Json) -> bool:
-    route = service.get("route", {})
-    return bool(route.get("path") == "/*" and "host" not in route)
 
 
 @st.composite
@@ -132,7 +127,7 @@ def secured() -> st.SearchStrategy[Json]:
     )
 
 
-def gates(*, probed: bool) -> st.SearchStrategy[Json]:
-    probe = {"probe": st.just({"path": "/", "max_error_ratio": 0.5})} if probed else {}
+def gates() -> st.SearchStrategy[Json]:
+    """No probe: nothing listens where nothing is a process."""
     no_data = some(wait=seconds(60, 120), then=st.sampled_from(["halt", "pass"]))
-    return some(alarms=st.just([ALARM]), no_data=no_data, **probe)
+    return some(alarms=st.just([ALARM]), no_data=no_data)

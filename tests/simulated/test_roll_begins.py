@@ -43,6 +43,18 @@ def test_a_probe_that_fails_before_the_roll_refuses_it(born: Simulation, monkeyp
     assert asked
 
 
+def test_a_probe_is_not_asked_for_what_the_same_plan_makes(born: Simulation) -> None:
+    """A new service, and hosts to replace: whether it answers is judged when it is there."""
+    api = "{pool: main, image: {repository: shop, tag: v1}, cpu: 128, memory: 64, desired: 1, port: 8080}"
+    route = "services.api.route={path: /api, priority: 7}"
+    other = "hosts.main.instance_type=t3.xlarge"
+    wanted = probed(born, other, f"services.api={api}", route)
+
+    assert tick(wanted, born.aws, born.sim, options=Options(by_person=True)).plan.problems == ()
+    (problem,) = tick(probed(born, other), born.aws, born.sim, options=Options(by_person=True)).plan.problems
+    assert "the probe fails already" in problem
+
+
 def test_a_group_that_may_not_launch_is_no_group_to_roll(born: Simulation) -> None:
     group = {"AutoScalingGroupName": "demo-main", "ScalingProcesses": ["Launch"]}
     born.aws.autoscaling.suspend_processes(**group)  # type: ignore[arg-type]
