@@ -9,7 +9,7 @@ LIVE := tests/drills tests/report_prober  # where all live tests are (tests/conf
 
 .DEFAULT_GOAL := help
 unexport PYTHONDONTWRITEBYTECODE  # compiled once, not by each of the many processes of a test run
-.PHONY: help demo test check bench sandbox golden deflake changes mutants clean
+.PHONY: help demo test check bench sandbox golden deflake changes properties mutants clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,10 @@ deflake: $(READY) ## the sandbox tests until one fails
 
 changes: $(READY) ## every kind of change under load, a row each, in out/changes.json (ten minutes)
 	$(BIN)/python -m controller.rehearsal.every_change
+
+properties: $(READY) ## 500 specs at random, and each after another; THESEUS_SEED chooses them (ten minutes)
+	@seed=$${THESEUS_SEED:-$$(date +%s)}; echo "THESEUS_SEED=$$seed"; \
+	  THESEUS_PROPERTIES=500 THESEUS_SEED=$$seed $(BIN)/python -m pytest -n 2 --dist loadfile tests/properties
 
 mutants: $(READY) ## the rollout rules taken out one by one in the live sandbox: the harm must show (twenty minutes)
 	$(BIN)/python -m tests.drills.mutants

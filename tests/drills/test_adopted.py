@@ -20,6 +20,7 @@ from tests.resources.seed import PREFIX, seed
 
 pytestmark = pytest.mark.sandbox
 DRAIN = os.environ.get("THESEUS_DRAIN", "5s")
+PATIENCE = 1800.0  # seconds
 SHORT: dict[str, Any] = {
     "hosts": {"main": {"size": {"min": 2, "desired": 2, "max": 6}, "rollout": {"bake": "3s"}}},
     # a health check of its own: the application's count of answers is then that of requests
@@ -51,13 +52,13 @@ def test_the_stack_of_others_is_taken_over_and_rolled_without_a_loss(sandbox: Dr
 
     good(sandbox.run("adopt", str(imported), "--yes"))
     spec = want()
-    good(sandbox.run("apply", spec, "--yes"))
+    good(sandbox.run("apply", spec, "--yes", timeout=PATIENCE))
     good(sandbox.run("plan", spec, "--detailed-exitcode"))
     (balancer,) = aws.elbv2.describe_load_balancers(Names=[f"{PREFIX}-alb"])["LoadBalancers"]
     scene = Scene(sandbox, want(instance_type="t3.large"), (f"http://{balancer['DNSName']}",), f"{PREFIX}-ecs-asg",
                   f"{PREFIX}-svc", 100.0)  # fmt: skip
 
-    row = change(scene, "roll", lambda: sandbox.run("apply", scene.spec, "--yes", "-o", "json", timeout=1800))
+    row = change(scene, "roll", lambda: sandbox.run("apply", scene.spec, "--yes", "-o", "json", timeout=PATIENCE))
 
     assert row["broken"] == []
     assert row["requests"]["failed"] == 0
@@ -66,5 +67,5 @@ def test_the_stack_of_others_is_taken_over_and_rolled_without_a_loss(sandbox: Dr
     ]
     assert {one["InstanceType"] for one in group["Instances"]} == {"t3.large"}
     good(sandbox.run("plan", spec, "--detailed-exitcode"))
-    good(sandbox.run("destroy", spec, "--yes"))
+    good(sandbox.run("destroy", spec, "--yes", timeout=PATIENCE))
     assert aws.ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": [f"{PREFIX}-vpc"]}])["Vpcs"] == []
