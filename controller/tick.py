@@ -32,7 +32,7 @@ from controller.rollout import sight
 from controller.rollout.decide import clear_halt, decide
 from controller.rollout.model import Fleet, policy_of
 from controller.rollout.moves import Done, Halt, Move, Wait
-from controller.rollout.outlook import misfits, outlook, unready
+from controller.rollout.outlook import misfits, moved_out, outlook, unready
 from controller.rollout.verdict import DEPLOYS, Hold, ServiceState, Verdict, hold, judge
 from controller.spec.names import live_ids, live_name
 from controller.spec.types import Stack
@@ -94,8 +94,9 @@ def tick(
     rolling = {name for name in changing if Key(GROUP, name) not in todo.left_out}
     inside = tuple(fleet for fleet in fleets if Key(GROUP, fleet.pool) not in todo.left_out)
     held = _holds(todo, states, _seen_by_services(todo, fleets), options, hosts_change=bool(rolling))
-    forecasts = outlook(stack, inside, rolling, reads)
-    why_not = (*misfits(stack, fleets, todo, forecasts, reads), *unready(stack, inside, todo, forecasts, reads))
+    planned = tuple(moved_out(fleet, todo) for fleet in inside)
+    forecasts = outlook(stack, planned, rolling, reads)
+    why_not = (*misfits(stack, fleets, todo, forecasts, reads), *unready(stack, planned, todo, forecasts, reads))
     todo = replace(todo, problems=(*todo.problems, *why_not))
     seen = Tick(
         now,

@@ -43,7 +43,7 @@ def parse_hosts(
         for one in found:
             target = parse_target(arn, one, homes)
             targets.setdefault(target.host, []).append(target)
-    wanted = (template_of(group), _types(group))
+    wanted = (template_of(group), _types(group), _subnets(group))
     return tuple(
         _host(member, wanted, machines.get(member["InstanceId"], {}), nodes.get(member["InstanceId"]), by_node, targets)
         for member in sorted(group["Instances"], key=lambda m: str(m["InstanceId"]))
@@ -66,7 +66,7 @@ def judged(hosts: tuple[Host, ...], roll: RollCrumb | None, policy: Policy, now:
 
 def _host(
     member: Item,
-    wanted: tuple[tuple[str, str], tuple[str, ...]],
+    wanted: tuple[tuple[str, str], tuple[str, ...], tuple[str, ...]],
     machine: Item,
     node: Item | None,
     by_node: Mapping[str, list[Task]],
@@ -77,12 +77,14 @@ def _host(
     version = str(template.get("Version", ""))
     mine = (str(template.get("LaunchTemplateId", "")), version)
     kind = str(member.get("InstanceType") or machine.get("InstanceType") or "")
-    launches, types = wanted
+    launches, types, subnets = wanted
+    subnet = str(machine.get("SubnetId") or "")  # of one that has ended none is told
     dead = machine.get("State", {}).get("Name") not in {None, "pending", "running"}
     return Host(
         id=member["InstanceId"],
         zone=member["AvailabilityZone"],
-        current=mine == launches and (not types or kind in types),
+        current=mine == launches and (not types or kind in types) and (not subnet or subnet in subnets),
+        subnet=subnet,
         lifecycle=member["LifecycleState"],
         healthy=member.get("HealthStatus", "Healthy").lower() == "healthy" and not dead,
         dead=dead,
@@ -102,6 +104,11 @@ def _host(
         registered=_resources(node, "registeredResources"),
         free=_resources(node, "remainingResources"),
     )
+
+
+def _subnets(group: Item) -> tuple[str, ...]:
+    """Where the group launches."""
+    return tuple(part for part in group.get("VPCZoneIdentifier", "").split(",") if part)
 
 
 def parse_task(

@@ -67,7 +67,7 @@ class Resources:
 @dataclass(frozen=True, slots=True)
 class Host:
     """One EC2 instance of the group. `current`: of the wanted launch template version and, where a group mixes them, of
-    a type in its list; its agent not lost."""
+    a type in its list; in a subnet of the group; its agent not lost."""
 
     id: str
     zone: str
@@ -76,6 +76,7 @@ class Host:
     healthy: bool = True  # in the group's eyes, which replaces it if not
     dead: bool = False  # its machine does not run: nothing serves or answers there any more
     instance_type: str = ""
+    subnet: str = ""
     version: str = ""
     launched_at: datetime | None = None
     container_instance: str | None = None  # arn

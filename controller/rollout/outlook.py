@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from controller.aws.reads import Reads
 from controller.base.keys import Key
@@ -89,6 +89,19 @@ def misfits(
             why = _misfit(stack, pool, by_pool.get(pool.name), todo, steps, reads, leaving=leaving is not None)
         found += [f"{Key(GROUP, pool.name)}: {why}"] if why else []
     return tuple(found)
+
+
+def moved_out(fleet: Fleet, todo: Plan) -> Fleet:
+    """*fleet* once the step for its group is done: who is in a subnet that it gives up is to be replaced."""
+    left: set[str] = set()
+    for step in todo.pending:
+        for change in step.changes if step.key == Key(GROUP, fleet.pool) else ():
+            if change.field == "subnets":
+                before, after = cast("tuple[str, ...]", change.before), cast("tuple[object, ...]", change.after)
+                left |= {one for one in before if one not in after}
+    if not left:
+        return fleet
+    return replace(fleet, hosts=tuple(replace(h, current=h.current and h.subnet not in left) for h in fleet.hosts))
 
 
 def unready(

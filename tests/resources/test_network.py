@@ -13,7 +13,7 @@ from controller.report.seen import Tick
 from controller.resources.subnet import ExistingSubnet, default_route, judge_place, judge_routes
 from controller.sandbox.simulated import Simulated
 from controller.tick import Options, tick
-from tests.resources.stacks import PAUSE, World, begin, converge, in_short_lives, stack_of
+from tests.resources.stacks import PAUSE, SPECS, World, begin, built, converge, in_short_lives, stack_of
 
 BARE = """\
 version: 1
@@ -124,6 +124,25 @@ def test_nat_gateways_come_and_go_without_a_moment_in_which_hosts_have_no_way_ou
     converge(world, "destroy")
     assert converge(world, "destroy").plan.steps == ()
     assert world.left() == {}
+
+
+def test_hosts_leave_a_subnet_that_their_group_gives_up() -> None:
+    """By our hand, drained: where somebody switched off AZRebalance nobody else moves them. The plan tells."""
+    three = "network.public_subnets=[10.20.1.0/24, 10.20.2.0/24, 10.20.3.0/24]"
+    world = built(SPECS / "demo.yaml", three)
+    world.aws.autoscaling.suspend_processes(AutoScalingGroupName="demo-main", ScalingProcesses=["AZRebalance"])
+    world.stack = stack_of(SPECS / "demo.yaml")
+
+    planned = world.tick()
+    applied(world, prune=True)
+
+    assert [(one.pool, one.replaces) for one in planned.forecasts] == [("main", 1)]
+    hosts = world.aws.ec2.describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}])
+    zones = sorted(host["Placement"]["AvailabilityZone"] for one in hosts["Reservations"] for host in one["Instances"])
+    assert len(zones) == 3
+    assert len(set(zones)) == len(world.left()["subnet"]) == 2
+    history = world.aws.autoscaling.describe_scaling_activities(AutoScalingGroupName="demo-main")["Activities"]
+    assert "user request" in next(one["Cause"] for one in history if one["Description"].startswith("Terminating"))
 
 
 def test_what_was_removed_can_come_back_with_other_tags_or_the_same(spec: Path) -> None:
