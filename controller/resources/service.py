@@ -64,7 +64,7 @@ class Service:
     cluster: str | Ref = spec(immutable=True, names="cluster")
     scheduling: str = spec(immutable=True)  # REPLICA DAEMON
     own_address: bool = spec(immutable=True)  # no call takes a network configuration away again
-    controller: str = spec(forever=f"ECS moves no service to CodeDeploy or back; {ANEW}")  # ECS CODE_DEPLOY
+    controller: str = spec(forever=f"ECS moves no service to CodeDeploy, and theseus none back; {ANEW}")
     task_definition: str | Ref | None = spec(risk="new_deployment")
     capacity: tuple[Share, ...] = spec(risk="new_deployment", unordered=True, names="capacity_provider")
     platform: str = spec(risk="new_deployment")  # "" on hosts
