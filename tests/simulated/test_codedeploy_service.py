@@ -214,7 +214,7 @@ def test_it_cannot_come_from_ecs_nor_go_back(stage: Deployed) -> None:
 
     (problem, *_) = tick(plain, stage.aws, stage.sim).plan.problems
 
-    assert problem.startswith("service/web: controller cannot change: ECS moves no service to CodeDeploy, and theseus none back")
+    assert problem.startswith("service/web: controller cannot change: ECS moves no service to CodeDeploy, and theseus")
 
 
 def test_destroy_ends_what_is_under_way_and_leaves_nothing(stage: Deployed) -> None:
