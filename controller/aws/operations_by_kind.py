@@ -112,8 +112,8 @@ BY_KIND: Mapping[str, Calls] = {
     },
     "listener_rule": {
         "ecs": (
-            "describe_container_instances describe_services describe_tasks list_container_instances list_services "
-            "list_tasks"
+            "describe_clusters describe_container_instances describe_services describe_tasks list_container_instances "
+            "list_services list_tasks"
         ),
         "elbv2": (
             "add_tags create_rule delete_rule deregister_targets describe_listeners describe_load_balancers "
@@ -126,9 +126,10 @@ BY_KIND: Mapping[str, Calls] = {
     "load_balancer": {
         "elbv2": (
             "add_tags create_load_balancer delete_load_balancer describe_listeners describe_load_balancer_attributes "
-            "describe_load_balancers describe_rules describe_tags describe_target_groups "
+            "describe_load_balancers describe_rules describe_tags describe_target_groups describe_target_health "
             "modify_load_balancer_attributes set_security_groups set_subnets"
         ),
+        "ec2": "describe_instances describe_subnets",
         "resourcegroupstaggingapi": "get_resources",
     },
     "log_group": {

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from controller.aws import tags
 from controller.aws.client import Aws, pages
 from controller.aws.running import DESCRIBE_MAX
 from controller.aws.task_sets import deployments
-from controller.base.errors import Gone
+from controller.base.errors import Gone, Refused
+from controller.base.keys import OWNER_TAG
 from controller.base.words import plural
 
 STATES_PER_CALL = 10  # ecs UpdateContainerInstancesState (aws.md 1.1)
@@ -35,7 +37,7 @@ def services_of(aws: Aws, cluster: str) -> list[dict[str, Any]]:
         arns = pages(aws.ecs.list_services, "serviceArns", "nextToken", cluster=cluster)
         for start in range(0, len(arns), SERVICES_MAX):
             part: Any = arns[start : start + SERVICES_MAX]
-            found += aws.ecs.describe_services(cluster=cluster, services=part)["services"]
+            found += aws.ecs.describe_services(cluster=cluster, services=part, include=["TAGS"])["services"]
     except Gone:
         return []
     return [one for one in found if one["status"] != "INACTIVE"]
@@ -46,6 +48,21 @@ def groups_of(aws: Aws, cluster: str, service: str) -> list[str]:
     found = aws.ecs.describe_services(cluster=cluster, services=[service])["services"]
     balancers = [balancer for one in found for balancer in one.get("loadBalancers", [])]
     return [balancer["targetGroupArn"] for balancer in balancers if balancer.get("targetGroupArn")]
+
+
+def unsettled(aws: Aws, cluster: str, owner: str, apart: str) -> str:
+    """Which other service of the stack *owner* may be about to take over what *apart* does; "" when all have settled.
+
+    Raises Refused where one has failed to.
+    """
+    for item in services_of(aws, cluster):
+        name, theirs = item["serviceName"], tags.read(item.get("tags")).get(OWNER_TAG) != owner
+        if theirs or name == apart or item["status"] != "ACTIVE" or not (waits := settling(aws, cluster, name)):
+            continue
+        if any(one["status"] == "PRIMARY" and one.get("rolloutState") == "FAILED" for one in deployments(item)):
+            raise Refused(f"not removed: the deployment of {name} has failed, which may be meant to take over")
+        return waits
+    return ""
 
 
 def settling(aws: Aws, cluster: str, heir: str) -> str:

@@ -18,7 +18,7 @@ from controller.base.keys import Key, refs
 from controller.engine.compare import compare
 from controller.engine.drift import Drift, unreached
 from controller.engine.graph import edges, live_edges, ordered, resolve
-from controller.engine.reconciler import RISKS, Change, Observed, Reconciler, Refusing, Risk, looked_up
+from controller.engine.reconciler import RISKS, Change, Lasting, Observed, Reconciler, Refusing, Risk, looked_up
 from controller.engine.scope import OUT_OF_SCOPE, Scope, held, in_scope, nowhere
 from controller.engine.succession import born_as, family, further, renamed, settled_names
 
@@ -125,8 +125,8 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
             if str(key) not in scope.replace and not _inherits(step, desired[key], heirs):
                 problems.append(_needs_leave(step))
         kind = kinds[key.kind]
-        if step.action == "update" and isinstance(kind, Refusing) and (why := kind.refuses(step.desired, step.changes)):
-            problems.append(f"{key}: {why}")
+        if step.action in {"update", "replace"} and isinstance(kind, Refusing):
+            problems += [f"{key}: {why}"] if (why := kind.refuses(step.desired, step.changes)) else []
         if step.action not in {"none", "read"}:
             problems += _cut_off(step, allowed, observed)
         known[key] = _outputs_after(step, kinds[key.kind].volatile)
@@ -146,7 +146,11 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
         users = _reversed(live_edges(observed))
         going = held(going, observed, users, allowed)
         switching = {step.key for step in steps if step.action == "replace"}  # in this pass; who is replaced lives on
-        steps += [_due(_careful(step, steps, replaced), users[step.key] & switching) for step in _deletions(going, {})]
+        coming = {s.key for s in steps if s.action in {"create", "replace"} and isinstance(kinds[s.key.kind], Lasting)}
+        steps += [
+            _due(_careful(step, steps, replaced), users[step.key] & switching, coming, kinds[step.key.kind])
+            for step in _deletions(going, {})
+        ]
         graph = {**graph, **_after_their_users(going, users, graph)}
     problems += _protected(steps)
     notes = tuple(f"{key}: {note}" for key in sorted(observed) for note in observed[key].notes)
@@ -245,11 +249,17 @@ def _careful(step: Step, steps: Iterable[Step], replaced: Collection[Key]) -> St
     return replace(step, risk="replace", heir=name, reason=f"replaced: nothing refers to it once {born} has taken over")
 
 
-def _due(step: Step, switching: Collection[Key]) -> Step:
-    """*step*, not yet while *switching*, who use what it deletes, still have to be replaced."""
-    if step.action != "delete" or not switching:
+def _due(step: Step, switching: Collection[Key], coming: Collection[Key], kind: Reconciler[Any]) -> Step:
+    """*step*, not yet while *switching*, who use what it deletes, still have to be replaced; nor, of what goes last,
+    while others are *coming* that may take its place."""
+    if step.action != "delete":
         return step
-    return replace(step, later=f"{', '.join(map(str, sorted(switching)))} is replaced first, and uses it until then")
+    if switching:
+        named = ", ".join(map(str, sorted(switching)))
+        return replace(step, later=f"{named} is replaced first, and uses it until then")
+    if step.heir == "" and coming and isinstance(kind, Lasting):
+        return replace(step, later=f"{', '.join(map(str, sorted(coming)))} is made first")
+    return step
 
 
 def _after_their_users(

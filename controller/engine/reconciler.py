@@ -170,6 +170,13 @@ class Serving(Protocol):
         ...
 
 
+@runtime_checkable
+class Lasting(Protocol):
+    """A kind whose leftovers go last: what the spec asks for in their place, under another name, is made first."""
+
+    goes_last: bool
+
+
 def looked_up(kind: Reconciler[Any], desired: Any) -> bool:
     """Whether *desired* is only looked up, never made, changed or deleted."""
     return kind.data or bool(getattr(desired, "existing", ""))

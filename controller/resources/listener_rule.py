@@ -19,7 +19,7 @@ from controller.aws import tags
 from controller.aws.client import pages
 from controller.aws.forwarding import Forward, parse_forwards, release, staged, targets_of
 from controller.aws.reads import apart
-from controller.aws.tasks import groups_of
+from controller.aws.tasks import groups_of, unsettled
 from controller.base.errors import Refused, Underway
 from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, key_of, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
@@ -70,6 +70,7 @@ class ListenerRule:
 
 class ListenerRuleKind:
     kind = "listener_rule"
+    goes_last = True
     volatile: tuple[str, ...] = ()
     data = False
 
@@ -117,6 +118,7 @@ class ListenerRuleKind:
                 rule = parse_rule(item, live, asked, {arn: one for arn, one in spread.items() if one != asked})
                 if key in wanted and wanted[key].shifted:
                     rule = _led_by_codedeploy(rule, groups[key], wanted[key].shifted, reads)
+                rule = replace(rule, outputs={**rule.outputs, "cluster": reads.cluster() or ""})
                 found.append((key, item["RuleArn"], rule))
         return apart(found)
 
@@ -130,8 +132,11 @@ class ListenerRuleKind:
                 made = _create(aws, desired)
             elif refusal.code == "PriorityInUse":
                 made, live = _holder(aws, str(desired.listener), desired.priority, refusal)
-                if not {pair for pair in desired.tags if pair[0] in {OWNER_TAG, NAME_TAG}} <= set(live.items()):
-                    raise  # not an earlier try of ours whose answer was lost
+                born = dict(desired.tags)
+                if live.get(OWNER_TAG) == born[OWNER_TAG] and live.get(NAME_TAG) != born[NAME_TAG]:
+                    raise Refused(_taken(key, desired, live.get(NAME_TAG, "")), code=refusal.code) from refusal
+                if live.get(OWNER_TAG) != born[OWNER_TAG]:
+                    raise  # else an earlier try of ours, whose answer was lost
             else:
                 raise
         if desired.balancing != Balancing():  # groups are born with the defaults
@@ -172,6 +177,11 @@ class ListenerRuleKind:
         if waits:
             raise Underway(waits)
         return {}
+
+    def still_serves(self, aws: Aws, observed: Observed[ListenerRule], heir: str) -> str:
+        """What a route of the spec has no more is for another from now on, once that serves."""
+        cluster = observed.outputs["cluster"]
+        return unsettled(aws, cluster, str(observed.owner), "") if cluster and not heir else ""
 
     def delete(self, aws: Aws, observed: Observed[ListenerRule]) -> None:
         aws.elbv2.delete_rule(RuleArn=observed.outputs["arn"])
@@ -271,6 +281,13 @@ def _groups(service: str) -> tuple[Key, ...]:
 
 def _name(group: str | Ref) -> str:
     return str(group).split("/")[-2]
+
+
+def _taken(key: Key, desired: ListenerRule, holder: str) -> str:
+    return (
+        f"{key}: priority {desired.priority} is that of {holder}, which serves until {key} does: "
+        f"give {key.name} a later priority, apply, and take the other one out then (apply --prune)"
+    )
 
 
 def _create(aws: Aws, desired: ListenerRule) -> Any:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.aws.reads import keyed
+from controller.aws.target_zones import zones_of_targets
+from controller.base.errors import Underway
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import network
@@ -81,7 +83,7 @@ class LoadBalancerKind:
     ) -> Mapping[Key, Observed[LoadBalancer]]:
         born = reads.tagged()
         named = ((i["LoadBalancerName"], born.get(i["LoadBalancerArn"], {}), i) for i in reads.load_balancers())
-        return {
+        found = {
             key: parse_balancer(
                 item,
                 reads.load_balancer_attributes(item["LoadBalancerArn"]),
@@ -89,6 +91,7 @@ class LoadBalancerKind:
             )
             for key, item in keyed(self.kind, wanted, named).items()
         }
+        return {key: _with_listeners_of_others(one, reads) for key, one in found.items()}
 
     def create(self, aws: Aws, key: Key, desired: LoadBalancer) -> Mapping[str, str]:
         made = aws.elbv2.create_load_balancer(  # repeated with the same settings it returns the same one (aws.md 5.2)
@@ -105,22 +108,37 @@ class LoadBalancerKind:
     def update(
         self, aws: Aws, observed: Observed[LoadBalancer], desired: LoadBalancer, changes: tuple[Change, ...]
     ) -> Mapping[str, str]:
-        arn = observed.outputs["arn"]
+        arn, waits = observed.outputs["arn"], ""
         if any(change.field in ATTRIBUTES for change in changes):
             _set_attributes(aws, arn, desired)
         for change in changes:
             match change.field:
                 case "subnets":
-                    aws.elbv2.set_subnets(LoadBalancerArn=arn, Subnets=[str(one) for one in desired.subnets])
+                    subnets, waits = _bearable(aws, arn, [str(one) for one in desired.subnets])
+                    if set(subnets) != set(observed.as_desired.subnets):
+                        aws.elbv2.set_subnets(LoadBalancerArn=arn, Subnets=subnets)
                 case "security_groups":
                     groups = [str(one) for one in desired.security_groups]
                     aws.elbv2.set_security_groups(LoadBalancerArn=arn, SecurityGroups=groups)
                 case "tags":
                     aws.elbv2.add_tags(ResourceArns=[arn], Tags=tags.pascal(desired.tags))
+        if waits:
+            raise Underway(waits)
         return {}
 
     def delete(self, aws: Aws, observed: Observed[LoadBalancer]) -> None:
         aws.elbv2.delete_load_balancer(LoadBalancerArn=observed.outputs["arn"])
+
+
+def _bearable(aws: Aws, arn: str, wanted: list[str]) -> tuple[list[str], str]:
+    """The subnets it can have now, and what the others wait for: in a zone that it gives up it sends to no target."""
+    item = aws.elbv2.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]
+    now = {str(zone["ZoneName"]): str(zone["SubnetId"]) for zone in item["AvailabilityZones"]}
+    coming = {str(one["AvailabilityZone"]) for one in aws.ec2.describe_subnets(SubnetIds=wanted)["Subnets"]}
+    left = now.keys() - coming
+    busy = sorted(left & zones_of_targets(aws, arn, item["VpcId"])) if left else []
+    waits = f"{item['LoadBalancerName']} gives up {', '.join(busy)} when no target is left there" if busy else ""
+    return [*wanted, *(now[zone] for zone in busy)], waits
 
 
 def parse_balancer(
@@ -145,6 +163,19 @@ def parse_balancer(
         else ""
     )
     return Observed(as_desired, _outputs(item), live.get(OWNER_TAG), busy=busy, protected=protected)
+
+
+def _with_listeners_of_others(one: Observed[LoadBalancer], reads: Reads) -> Observed[LoadBalancer]:
+    """AWS deletes listeners with their balancer, whoever made them."""
+    ports = sorted(
+        item["Port"]
+        for item in reads.listeners()
+        if item["LoadBalancerArn"] == one.outputs["arn"]
+        and OWNER_TAG not in reads.elb_tags().get(item["ListenerArn"], {})
+    )
+    if one.protected or not ports:
+        return one
+    return replace(one, protected=f"has a listener of others (port {', '.join(map(str, ports))})")
 
 
 def parse_logs(attributes: Mapping[str, str]) -> AccessLogs:

@@ -37,7 +37,7 @@ class RouteTable:
 
     gateway: str | Ref
     subnets: tuple[str | Ref, ...]
-    vpc: str | Ref = spec(immutable=True)
+    vpc: str | Ref = spec(forever=network.MOVES_NOT)
     tags: Tags = spec(subset=True, risk="cosmetic")
 
 

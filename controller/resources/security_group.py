@@ -50,7 +50,7 @@ class SecurityGroup:
     rules: tuple[Rule, ...] = spec(unordered=True)  # a peer that is known by its id only sorts elsewhere
     name: str = spec(compare=False)
     description: str | None = spec(immutable=True)  # None: that of one which was there before
-    vpc: str | Ref = spec(immutable=True)
+    vpc: str | Ref = spec(forever=network.MOVES_NOT)
     tags: Tags = spec(subset=True, risk="cosmetic")
 
 

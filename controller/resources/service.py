@@ -16,7 +16,7 @@ from controller.aws.forwarding import led_to
 from controller.aws.reads import keyed
 from controller.aws.running import open_tasks
 from controller.aws.task_sets import CONTROLLER, of_codedeploy
-from controller.aws.tasks import groups_of, settling
+from controller.aws.tasks import groups_of, settling, unsettled
 from controller.base.errors import Gone, NotYet, Refused, Stale
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from controller.spec.types import Service as Spec
 
 SPREAD = (("spread", "attribute:ecs.availability-zone"), ("spread", "instanceId"))
-ANEW = "declare it under another name beside this one, move the route to that, and take this one out"
+ANEW = (
+    "declare another service beside it, with a route of a later priority; when that serves, take this one out in a "
+    "second apply"
+)
 NEWEST = "1.4.0"  # the platform version of Fargate that LATEST means; services read back with either
 
 
@@ -93,6 +96,7 @@ class Service:
 
 class ServiceKind:
     kind = "service"
+    goes_last = True
     volatile: tuple[str, ...] = ()
     data = False
 
@@ -234,13 +238,14 @@ class ServiceKind:
 
     def still_serves(self, aws: Aws, observed: Observed[Service], heir: str) -> str:
         """Its successor runs what it shall, and no rule leads to its own target groups any more. One that the spec has
-        no more serves until it is deleted: that is what was asked for."""
-        if not heir:
-            return ""
+        no more serves until the others have settled: it may have got another name."""
         cluster, live = str(observed.as_desired.cluster), observed.as_desired
+        if not heir:
+            return unsettled(aws, cluster, str(observed.owner), live.name)
         if waits := settling(aws, cluster, heir):
             return waits
-        led = led_to(aws, groups_of(aws, cluster, live.name))
+        shared = set(groups_of(aws, cluster, heir))  # it serves there beside this one
+        led = led_to(aws, set(groups_of(aws, cluster, live.name)) - shared)
         return f"{led[0].rsplit('/', 2)[-2]} still gets requests" if led else ""
 
     def delete(self, aws: Aws, observed: Observed[Service]) -> None:
@@ -339,7 +344,9 @@ def _shares(desired: Service) -> list[Any]:
     return [{"capacityProvider": str(one.provider), "weight": one.weight, "base": one.base} for one in desired.capacity]
 
 
-NEEDS_DEPLOYMENT = {"capacity", "platform", "subnets", "security_groups", "public_ip"}  # of CodeDeploy (aws.md 4.3)
+NEEDS_DEPLOYMENT = {  # of CodeDeploy (aws.md 4.3); the first two another service, behind the same two target groups
+    "own_address", "scheduling", "capacity", "platform", "subnets", "security_groups", "public_ip"
+}  # fmt: skip
 DEPLOYMENT = {"min_percent", "max_percent", "circuit_breaker", "alarms", "alarm_rollback"}
 
 

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from controller.spec.types import Stack
 
 ANYWHERE = "0.0.0.0/0"
+STAYS = (
+    "a subnet keeps its range and its zone, and is known by its place in the list: add at the end, take out from the "
+    "end, or build a second stack beside this one"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +34,10 @@ class Subnet:
     it must offer, `taken` the zones that the spec gives to other subnets, `turn` the place among those that choose (a
     load balancer takes one subnet per zone)."""
 
-    vpc: str | Ref = spec(immutable=True)
-    cidr: str = spec(immutable=True)
+    vpc: str | Ref = spec(forever=STAYS)
+    cidr: str = spec(forever=STAYS)
     tags: Tags = spec(subset=True, risk="cosmetic")
-    zone: str | None = spec(immutable=True, default=None)
+    zone: str | None = spec(forever=STAYS, default=None)
     public_ip: bool = True
     offers: tuple[str, ...] = spec(compare=False, default=())
     turn: int = spec(compare=False, default=0)

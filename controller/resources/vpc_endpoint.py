@@ -39,7 +39,7 @@ class VpcEndpoint:
 
     service: str = spec(immutable=True)
     type: str = spec(immutable=True)
-    vpc: str | Ref = spec(immutable=True)
+    vpc: str | Ref = spec(forever=network.MOVES_NOT)
     tags: Tags = spec(subset=True, risk="cosmetic")
     places: tuple[str | Ref, ...] = spec(unordered=True)
     security_groups: tuple[str | Ref, ...] = spec(unordered=True, default=())

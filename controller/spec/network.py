@@ -22,6 +22,7 @@ SERVICES = {
     "ssm": ("ssm", "ssmmessages", "ec2messages"),
     "sts": ("sts",),
 }
+MOVES_NOT = "it belongs to its VPC for good: build a second stack beside this one, and move over"
 
 
 def public_subnets(stack: Stack) -> tuple[Ref, ...]:

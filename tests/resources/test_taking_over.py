@@ -1,0 +1,176 @@
+"""Edits that would leave requests unanswered: refused with what to do instead, or done in the order that loses none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.base.errors import Refused
+from controller.base.keys import Key
+from controller.engine.compare import compare
+from controller.engine.scope import Scope
+from controller.spec.network import MOVES_NOT
+from controller.spec.types import Stack
+from tests.resources.stacks import SPECS, World, built, stack_of
+
+DEMO = (SPECS / "demo.yaml").read_text()
+CODEDEPLOY = SPECS / "codedeploy.yaml"
+
+
+def everything(world: World) -> Scope:
+    return Scope(prune=True, replace=frozenset(map(str, world.desired())))
+
+
+def answering(world: World) -> int:
+    """Healthy targets where the first rule that matches everything leads, in the order of their priorities."""
+    elb: Any = world.aws.elbv2
+    (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
+    (listener,) = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    rules = elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
+    first = min((one for one in rules if not one["IsDefault"]), key=lambda one: int(one["Priority"]), default=None)
+    forwards = first["Actions"][0]["ForwardConfig"]["TargetGroups"] if first else []
+    groups = [one["TargetGroupArn"] for one in forwards if one["Weight"]]
+    found = [elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"] for arn in groups]
+    return sum(one["TargetHealth"]["State"] == "healthy" for part in found for one in part)
+
+
+def least(world: World, scope: Scope) -> tuple[int, Any]:
+    """The fewest targets that answered, before each call that changes AWS and after each pass; the last pass."""
+    counts: list[int] = []
+    world.aws.guard = lambda: counts.append(answering(world))
+    for _ in range(200):
+        seen = world.tick(act=True, scope=scope)
+        assert seen.plan.problems == ()
+        counts.append(answering(world))
+        if seen.quiet:
+            break
+        world.sim.sleep(timedelta(seconds=0.5))
+    world.aws.guard = lambda: None
+    return min(counts), seen
+
+
+def renamed(folder: Path, priority: int) -> Stack:
+    path = folder / "renamed.yaml"
+    path.write_text(DEMO.replace("  web:\n", "  shop:\n").replace("priority: 100", f"priority: {priority}"))
+    return stack_of(path)
+
+
+def test_a_service_of_another_name_serves_before_the_old_one_goes(tmp_path: Path) -> None:
+    world = built(SPECS / "demo.yaml")
+    world.stack = renamed(tmp_path, 200)
+
+    fewest, seen = least(world, everything(world))
+
+    assert (fewest, seen.quiet) == (4, True)
+    assert [one.rpartition("/")[2] for one in world.left()["service"]] == ["demo-shop"]
+    assert len(world.left()["target_group"]) == 2
+    assert world.tick(scope=everything(world)).plan.pending == ()
+
+
+def test_a_priority_that_the_old_one_holds_is_no_outage_and_says_what_to_do(tmp_path: Path) -> None:
+    world = built(SPECS / "demo.yaml")
+    world.stack = renamed(tmp_path, 100)
+
+    fewest, seen = 4, world.tick()
+    for _ in range(20):
+        seen = world.tick(act=True, scope=everything(world))
+        fewest = min(fewest, answering(world))
+        world.sim.sleep(timedelta(seconds=5))
+
+    assert fewest == 4
+    told = str(seen.failed[Key("listener_rule", "shop")])
+    assert told.startswith("listener_rule/shop: priority 100 is that of listener_rule/web, which serves until")
+    assert told.endswith("give shop a later priority, apply, and take the other one out then (apply --prune)")
+
+
+@pytest.mark.parametrize("mode", ["bridge", "awsvpc"])
+def test_a_balancer_gives_up_a_zone_when_no_target_is_left_there(mode: str) -> None:
+    three = "network.public_subnets=[10.20.1.0/24, 10.20.2.0/24, 10.20.3.0/24]"
+    own = (f"services.web.network_mode={mode}", "services.web.memory=256")
+    world = built(SPECS / "demo.yaml", three, *own)
+    world.stack = stack_of(SPECS / "demo.yaml", *own)
+
+    fewest, seen = least(world, everything(world))
+
+    assert (fewest, seen.quiet) == (4, True)
+    (balancer,) = world.aws.elbv2.describe_load_balancers()["LoadBalancers"]
+    assert len(balancer["AvailabilityZones"]) == len(world.left()["subnet"]) == 2
+
+
+def test_a_routed_service_becomes_a_daemon() -> None:
+    """Both stand behind the same target group: the old tasks go when the new ones serve beside them."""
+    world = built(SPECS / "demo.yaml")
+    (web,) = world.stack.services
+    percent = replace(web.deployment, min_percent=0, max_percent=100)
+    world.stack = replace(world.stack, services=(replace(web, daemon=True, desired=0, deployment=percent),))
+
+    fewest, seen = least(world, everything(world))
+
+    assert (fewest, seen.quiet) == (3, True)  # one on each host, and never fewer
+    assert world.tick(scope=everything(world)).plan.pending == ()
+
+
+@pytest.mark.parametrize(
+    ("base", "change", "told"),
+    [
+        pytest.param(
+            CODEDEPLOY, "services.web.network_mode=awsvpc", "service/web: own_address, security_groups, subnets: of",
+            id="a service of CodeDeploy is not replaced",
+        ),
+        pytest.param(
+            SPECS / "demo.yaml", "network.public_subnets=[10.20.11.0/24, 10.20.2.0/24]",
+            "subnet/public-1: cidr cannot change: a subnet keeps its range", id="a subnet's range",
+        ),
+    ],
+)  # fmt: skip
+def test_what_could_not_be_done_without_a_loss_is_refused(base: Path, change: str, told: str) -> None:
+    world = built(base)
+    world.stack = stack_of(base, change)
+
+    problems = world.tick(scope=everything(world)).plan.problems
+
+    assert [one for one in problems if one.startswith(told)], problems
+
+
+def test_a_network_of_others_is_not_left_for_one_of_our_own(tmp_path: Path) -> None:
+    """Security groups belong to their VPC."""
+    world = built(SPECS / "minimal.yaml")
+    ec2: Any = world.aws.ec2
+    vpc = ec2.create_vpc(CidrBlock="10.99.0.0/16")["Vpc"]["VpcId"]
+    live = world.see("security_group")[Key("security_group", "load-balancer")]
+    wish = world.desired()[Key("security_group", "load-balancer")]
+
+    changes = compare(replace(wish, vpc=vpc, rules=live.as_desired.rules), live.as_desired)
+
+    assert [(one.field, one.forever) for one in changes] == [("vpc", MOVES_NOT)]
+
+
+def test_a_listener_of_others_keeps_the_balancer() -> None:
+    """AWS would delete it, too."""
+    world = built(SPECS / "demo.yaml")
+    elb: Any = world.aws.elbv2
+    arn = elb.describe_load_balancers()["LoadBalancers"][0]["LoadBalancerArn"]
+    answer = [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200"}}]
+    elb.create_listener(LoadBalancerArn=arn, Port=9999, Protocol="HTTP", DefaultActions=answer)
+
+    (problem,) = world.tick("destroy").plan.problems
+
+    assert problem == "load_balancer/main: has a listener of others (port 9999), and nothing is deleted"
+    assert world.tick().plan.problems == ()
+
+
+def test_a_port_that_another_listener_has_is_refused_not_awaited(tmp_path: Path) -> None:
+    world = built(SPECS / "demo.yaml")
+    world.stack = stack_of(
+        SPECS / "demo.yaml", "load_balancer.listeners={edge: {port: 80}}", "services.web.route.listener=edge"
+    )
+
+    for _ in range(6):
+        seen = world.tick(act=True, scope=everything(world))
+        world.sim.sleep(timedelta(seconds=10))
+
+    assert isinstance(seen.failed[Key("listener", "edge")], Refused)
