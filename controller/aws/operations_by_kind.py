@@ -186,6 +186,11 @@ BY_KIND: Mapping[str, Calls] = {
             "delete_security_group describe_security_group_rules describe_security_groups "
             "revoke_security_group_egress revoke_security_group_ingress"
         ),
+        "elbv2": (
+            "describe_listeners describe_load_balancers describe_rules describe_tags describe_target_groups "
+            "describe_target_health"
+        ),
+        "resourcegroupstaggingapi": "get_resources",
     },
     "service": {
         "ecs": (

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.base.errors import Gone, Refused
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, key_of, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import network
 from controller.spec.names import born_tags, live_id, live_name
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 DYNAMIC_PORTS = (32768, 65535)
 HTTPS = 443
+SERVING = {"healthy", "initial"}  # what drains keeps its connections
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,9 @@ class SecurityGroupKind:
         found = {}
         for key, item, live, notes in owned:
             asked = {_resolved(rule, ids) for rule in wanted[key].rules} if key in wanted else set()
-            found[key] = parse_group(item, live, by_group.get(item["GroupId"], []), asked, notes)
+            one = parse_group(item, live, by_group.get(item["GroupId"], []), asked, notes)
+            surplus = [rule for rule in one.as_desired.rules if rule not in asked and rule.peer in ids.values()]
+            found[key] = _open_yet(one, surplus, _listened(reads, key)) if key in wanted and surplus else one
         return found
 
     def create(self, aws: Aws, key: Key, desired: SecurityGroup) -> Mapping[str, str]:
@@ -137,6 +140,32 @@ class SecurityGroupKind:
 
     def delete(self, aws: Aws, observed: Observed[SecurityGroup]) -> None:
         aws.ec2.delete_security_group(GroupId=observed.outputs["id"])
+
+
+def _listened(reads: Reads, group: Key) -> set[int]:
+    """The ports at which targets behind *group* get requests: those of its service's tasks, or of any where it is that
+    of hosts."""
+    theirs = group.name.removeprefix("tasks-") if group.name.startswith("tasks-") else ""
+    found = set()
+    for arn, targets in reads.target_health().items():
+        born = key_of(reads.elb_tags().get(arn, {}), "target_group")
+        if born is not None and (not theirs or born.name.rpartition("-")[0] == theirs):
+            found |= {int(one["Target"]["Port"]) for one in targets if one["TargetHealth"]["State"] in SERVING}
+    return found
+
+
+def _open_yet(have: Observed[SecurityGroup], surplus: Sequence[Rule], listened: set[int]) -> Observed[SecurityGroup]:
+    """*have* without those of its *surplus* rules over which tasks of before still get requests: they are closed when
+    those are gone, and are no difference until then."""
+    kept = {rule for rule in surplus if any(rule.from_port <= port <= rule.to_port for port in listened)}
+    if not kept:
+        return have
+    rules = tuple(rule for rule in have.as_desired.rules if rule not in kept)
+    told = tuple(
+        f"port {rule.from_port} stays open until the last target there has left"
+        for rule in sorted(kept, key=Rule.sort_key)
+    )
+    return replace(have, as_desired=replace(have.as_desired, rules=rules), notes=(*have.notes, *told))
 
 
 def _fixed_ports(stack: Stack, pool: Pool) -> list[int]:

@@ -87,6 +87,42 @@ def test_a_priority_that_the_old_one_holds_is_no_outage_and_says_what_to_do(tmp_
     assert told.endswith("give shop a later priority, apply, and take the other one out then (apply --prune)")
 
 
+@pytest.mark.parametrize(
+    ("mode", "group"), [pytest.param("awsvpc", "tasks-web", id="awsvpc"), pytest.param("host", "hosts-main", id="host")]
+)
+def test_a_port_stays_open_for_as_long_as_anybody_listens_there(mode: str, group: str) -> None:
+    """AWS cuts new requests off with the rule; the task that answers them is still the old one."""
+    own = (f"services.web.network_mode={mode}", "services.web.memory=256", "services.web.desired=2")
+    world = built(SPECS / "demo.yaml", *own, "services.web.port=8081", "hosts.main.size={min: 4, desired: 4, max: 6}")
+    world.stack = stack_of(
+        SPECS / "demo.yaml", *own, "services.web.port=8082", "hosts.main.size={min: 4, desired: 4, max: 6}"
+    )
+    key, cut, ports = Key("security_group", group), list[int](), set[int]()
+
+    def told() -> None:
+        live = world.see("security_group")[key].outputs["id"]
+        elb, asked = world.aws.elbv2, [{"Name": "group-id", "Values": [live]}]
+        rules = world.aws.ec2.describe_security_group_rules(Filters=asked)["SecurityGroupRules"]  # type: ignore[arg-type]
+        groups = [one["TargetGroupArn"] for one in elb.describe_target_groups()["TargetGroups"]]
+        found = [elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"] for arn in groups]
+        serving = [one["Target"]["Port"] for part in found for one in part if one["TargetHealth"]["State"] == "healthy"]
+        ports.update(serving)
+        cut.extend(port for port in serving if not any(r["FromPort"] <= port <= r["ToPort"] for r in rules))
+
+    scope = everything(world)
+    for _ in range(200):
+        seen = world.tick(act=True, scope=scope)
+        told()
+        if seen.quiet:
+            break
+        world.sim.sleep(timedelta(seconds=0.5))
+
+    assert (cut, ports, seen.quiet) == ([], {8081, 8082}, True)
+    rules = world.see("security_group")[key].as_desired.rules
+    assert not [rule for rule in rules if rule.from_port == 8081]
+    assert world.tick(scope=scope).plan.pending == ()
+
+
 @pytest.mark.parametrize("mode", ["bridge", "awsvpc"])
 def test_a_balancer_gives_up_a_zone_when_no_target_is_left_there(mode: str) -> None:
     three = "network.public_subnets=[10.20.1.0/24, 10.20.2.0/24, 10.20.3.0/24]"
