@@ -67,7 +67,7 @@ BUSY = {
 EXISTS = {
     "EntityAlreadyExists", "RepositoryAlreadyExistsException", "ResourceAlreadyExistsException", "AlreadyExists",
     "InvalidLaunchTemplateName.AlreadyExistsException", "DuplicateLoadBalancerName", "DuplicateTargetGroupName",
-    "RouteAlreadyExists", "Resource.AlreadyAssociated", "ApplicationAlreadyExistsException",
+    "DuplicateListener", "RouteAlreadyExists", "Resource.AlreadyAssociated", "ApplicationAlreadyExistsException",
     "DeploymentGroupAlreadyExistsException",
 }  # fmt: skip
 # Calls that make another one each time, because nothing tells AWS that it is the same wish again (aws.md 5.1): they

@@ -6,11 +6,15 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from controller.aws.client import Aws, pages
+from controller.base.errors import Gone
 
 
 def zones_of_targets(aws: Aws, balancer: str, vpc: str) -> set[str]:
     """The zones of all that is registered in the target groups of *balancer* (arn)."""
-    groups = pages(aws.elbv2.describe_target_groups, "TargetGroups", "Marker", LoadBalancerArn=balancer)
+    try:
+        groups = pages(aws.elbv2.describe_target_groups, "TargetGroups", "Marker", LoadBalancerArn=balancer)
+    except Gone:  # it has none
+        return set()
     found = [
         str(one["Target"]["Id"])
         for group in groups

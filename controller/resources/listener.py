@@ -11,8 +11,8 @@ from controller.aws import tags
 from controller.aws.client import pages
 from controller.aws.forwarding import parse_forwards
 from controller.aws.reads import apart
-from controller.base.errors import Underway
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, key_of, lasting_tags
+from controller.base.errors import ControllerError, Refused, Stale, Underway
+from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, key_of, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import types
 from controller.spec.names import COLOURS, born_tags, live_name
@@ -108,14 +108,17 @@ class ListenerKind:
         return apart(found)
 
     def create(self, aws: Aws, key: Key, desired: Listener) -> Mapping[str, str]:
-        made = aws.elbv2.create_listener(
-            LoadBalancerArn=str(desired.load_balancer),
-            Port=desired.port,
-            Protocol=desired.protocol,  # type: ignore[arg-type]
-            DefaultActions=_actions(desired),
-            Tags=tags.pascal(desired.tags),
-            **_secured(desired),
-        )["Listeners"][0]
+        try:
+            made = aws.elbv2.create_listener(
+                LoadBalancerArn=str(desired.load_balancer),
+                Port=desired.port,
+                Protocol=desired.protocol,  # type: ignore[arg-type]
+                DefaultActions=_actions(desired),
+                Tags=tags.pascal(desired.tags),
+                **_secured(desired),
+            )["Listeners"][0]
+        except Stale as there:
+            raise _held(aws, key, desired, there) from there
         if desired.certificates:
             _add(aws, made["ListenerArn"], desired.certificates)
         return {"arn": made["ListenerArn"]}
@@ -133,8 +136,11 @@ class ListenerKind:
         missing = "default" in fields and not _taken(aws, arn, observed.as_desired, desired)
         if "default" in fields and not missing:
             request["DefaultActions"] = _actions(desired)
-        if request:
-            aws.elbv2.modify_listener(ListenerArn=arn, **request)
+        try:
+            if request:
+                aws.elbv2.modify_listener(ListenerArn=arn, **request)
+        except Stale as there:
+            raise _held(aws, Key.parse(dict(desired.tags)[NAME_TAG]), desired, there) from there
         if "certificates" in fields and desired.protocol == "HTTPS":  # a listener that turned to HTTP has none
             _exchange(aws, arn, observed.as_desired.certificates, desired.certificates)
         if "tags" in fields:
@@ -145,6 +151,21 @@ class ListenerKind:
 
     def delete(self, aws: Aws, observed: Observed[Listener]) -> None:
         aws.elbv2.delete_listener(ListenerArn=observed.outputs["arn"])
+
+
+def _held(aws: Aws, key: Key | None, desired: Listener, there: Stale) -> ControllerError:
+    """What to say of a port that is taken: *there*, when it is by an earlier try of ours, whose answer was lost."""
+    asked: Any = {"LoadBalancerArn": str(desired.load_balancer)}
+    found = pages(aws.elbv2.describe_listeners, "Listeners", "Marker", **asked)
+    holder = next((one["ListenerArn"] for one in found if one["Port"] == desired.port), "")
+    live = aws.elbv2.describe_tags(ResourceArns=[holder])["TagDescriptions"] if holder else []
+    name = tags.read(live[0].get("Tags")).get(NAME_TAG, "a listener of others") if live else ""
+    if name in {"", str(key)}:
+        return there
+    return Refused(
+        f"{key}: port {desired.port} is that of {name}: keep the name, or give one of them another port first",
+        code="DuplicateListener",
+    )
 
 
 def _takes(stack: Stack, listener: str) -> tuple[tuple[int, str], ...]:
