@@ -238,7 +238,10 @@ BY_KIND: Mapping[str, Calls] = {
         ),
     },
     "vpc_endpoint": {
-        "ec2": "create_tags create_vpc_endpoint delete_vpc_endpoints describe_vpc_endpoints modify_vpc_endpoint",
+        "ec2": (
+            "create_tags create_vpc_endpoint delete_vpc_endpoints describe_network_interfaces describe_route_tables "
+            "describe_subnets describe_vpc_endpoints modify_vpc_endpoint"
+        ),
         "resourcegroupstaggingapi": "get_resources",
     },
 }

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
+from controller.aws.ways_out import ANYWHERE, interfaces_in
 from controller.base.errors import Refused
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.base.words import plural
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from controller.aws.reads import Reads
     from controller.spec.types import Stack
 
-ANYWHERE = "0.0.0.0/0"
 TARGETS = (
     "GatewayId", "NatGatewayId", "TransitGatewayId", "VpcPeeringConnectionId", "NetworkInterfaceId", "InstanceId",
     "LocalGatewayId", "CarrierGatewayId", "CoreNetworkArn",
@@ -39,6 +39,7 @@ class RouteTable:
     subnets: tuple[str | Ref, ...]
     vpc: str | Ref = spec(forever=network.MOVES_NOT)
     tags: Tags = spec(subset=True, risk="cosmetic")
+    after: tuple[str | Ref, ...] = spec(compare=False, default=())  # the other way out, where this one is given up
 
 
 class RouteTableKind:
@@ -54,10 +55,13 @@ class RouteTableKind:
         nat = network.nat_places(stack.network)
         for place, subnet in enumerate(network.private_subnets(stack)):
             key = network.private_table(place).key
-            yield key, self._table(stack, key, network.nat_gateway(nat[place]) if nat else "", (subnet,))
+            gateway = network.nat_gateway(nat[place]) if nat else ""
+            yield key, self._table(stack, key, gateway, (subnet,), () if nat else network.interfaces(stack))
 
-    def _table(self, stack: Stack, key: Key, gateway: str | Ref, subnets: tuple[Ref, ...]) -> RouteTable:
-        return RouteTable(gateway, subnets, network.VPC, born_tags(stack, key))
+    def _table(
+        self, stack: Stack, key: Key, gateway: str | Ref, subnets: tuple[Ref, ...], after: tuple[Ref, ...] = ()
+    ) -> RouteTable:
+        return RouteTable(gateway, subnets, network.VPC, born_tags(stack, key), after)
 
     def observe(self, reads: Reads, wanted: Mapping[Key, RouteTable], owner: str) -> Mapping[Key, Observed[RouteTable]]:
         found = {
@@ -98,11 +102,8 @@ class RouteTableKind:
 
     def still_serves(self, aws: Aws, observed: Observed[RouteTable], heir: str) -> str:
         """Hosts and tasks in its subnets reach AWS over it: an agent that cannot, cannot be drained."""
-        held = _associations(aws, observed.outputs["id"])
-        asked: Any = [{"Name": "subnet-id", "Values": sorted(held)}]
-        found = aws.ec2.describe_network_interfaces(Filters=asked)["NetworkInterfaces"] if held else []
-        users = [one for one in found if one["Status"] == "in-use" and _of_host_or_task(one)]
-        return f"{plural(len(users), 'interface')} of hosts or tasks still in its subnets" if users else ""
+        users = interfaces_in(aws, _associations(aws, observed.outputs["id"]))
+        return f"{plural(users, 'interface')} of hosts or tasks still in its subnets" if users else ""
 
     def delete(self, aws: Aws, observed: Observed[RouteTable]) -> None:
         table = observed.outputs["id"]
@@ -138,12 +139,6 @@ def _associations(aws: Aws, table: str) -> dict[str, Any]:
     """The associations of a table with subnets, by the id of the subnet."""
     live = aws.ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]
     return {one["SubnetId"]: one for one in live.get("Associations", []) if one.get("SubnetId")}
-
-
-def _of_host_or_task(interface: Mapping[str, Any]) -> bool:
-    """Neither of a NAT gateway or an endpoint, which have types of their own, nor of a load balancer."""
-    balancer = str(interface.get("Description", "")).startswith("ELB ")
-    return interface.get("InterfaceType") == "interface" and not balancer
 
 
 def without(have: Observed[RouteTable], ours: Set[str]) -> Observed[RouteTable]:

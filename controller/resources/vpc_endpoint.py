@@ -14,8 +14,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
+from controller.aws.ways_out import without_a_route
 from controller.base.errors import Gone, NotYet, Refused
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
+from controller.base.words import plural
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import network
 from controller.spec.names import born_tags
@@ -114,6 +116,11 @@ class VpcEndpointKind:
         if "tags" in fields:
             aws.ec2.create_tags(Resources=[ident], Tags=tags.pascal(desired.tags))
         return {}
+
+    def still_serves(self, aws: Aws, observed: Observed[VpcEndpoint], heir: str) -> str:
+        """Hosts and tasks in subnets without a default route reach AWS through it."""
+        users = without_a_route(aws, str(observed.as_desired.vpc), str(observed.owner)) if not heir else 0
+        return f"{plural(users, 'interface')} of hosts or tasks have no other way out" if users else ""
 
     def delete(self, aws: Aws, observed: Observed[VpcEndpoint]) -> None:
         ident = observed.outputs["endpoint"]

@@ -84,6 +84,11 @@ def endpoints(stack: Stack) -> tuple[str, ...]:
     return tuple(service for name in stack.network.endpoints for service in SERVICES[name])
 
 
+def interfaces(stack: Stack) -> tuple[Ref, ...]:
+    """The endpoints that stand in subnets."""
+    return tuple(Ref(Key("vpc_endpoint", service)) for service in endpoints(stack) if service not in GATEWAYS)
+
+
 def way_in(stack: Stack) -> tuple[Ref, ...]:
     """What must be there before clients can reach the load balancer, and until it is gone."""
     return tables(stack)[:1]

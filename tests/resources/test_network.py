@@ -126,6 +126,53 @@ def test_nat_gateways_come_and_go_without_a_moment_in_which_hosts_have_no_way_ou
     assert world.left() == {}
 
 
+def private_hosts(world: World) -> set[str]:
+    """The private subnets in which a host runs, by the place in their names."""
+    ours: Any = [{"Name": "tag:theseus:stack", "Values": [world.stack.name]}]
+    names = {one["SubnetId"]: _name(one) for one in world.aws.ec2.describe_subnets(Filters=ours)["Subnets"]}
+    found = world.aws.ec2.describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}])
+    there = {names[host["SubnetId"]] for one in found["Reservations"] for host in one["Instances"]}
+    return {name.partition("private-")[2] for name in there if "private-" in name}
+
+
+def reached(world: World) -> bool:
+    """Whether each of them has a NAT gateway that works, or the endpoints that agents talk to."""
+    ec2: Any = world.aws.ec2
+    there = [one["ServiceName"] for one in ec2.describe_vpc_endpoints()["VpcEndpoints"] if one["State"] == "available"]
+    through = {"com.amazonaws.us-east-1.ecs", "com.amazonaws.us-east-1.ecs-agent"} <= set(there)
+    now = targets(world)
+    return through or all(
+        now.get(f"route_table/private-{one}", "").endswith(" available, active") for one in private_hosts(world)
+    )
+
+
+ENDPOINTS = BARE.replace("hosts:", "  nat: none\n  endpoints: [ecs, s3]\nhosts:")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(ENDPOINTS, OPEN, id="endpoints, then public subnets"),
+        pytest.param(BARE, ENDPOINTS, id="a NAT gateway, then endpoints"),
+        pytest.param(ENDPOINTS, BARE, id="endpoints, then a NAT gateway"),
+    ],
+)
+def test_hosts_reach_aws_whatever_their_way_becomes(spec: Path, before: str, after: str) -> None:
+    change_to = spec.with_name("after.yaml")
+    spec.write_text(before)
+    world = begin(spec)
+    applied(world)
+    assert private_hosts(world)
+    cut: list[dict[str, str]] = []
+    world.aws.guard = lambda: None if reached(world) else cut.append(targets(world))
+
+    change(world, change_to, after)
+    applied(world, prune=True)
+
+    assert (reached(world), cut) == (True, [])
+    assert world.tick(scope=Scope(prune=True)).plan.pending == ()
+
+
 def test_hosts_leave_a_subnet_that_their_group_gives_up() -> None:
     """By our hand, drained: where somebody switched off AZRebalance nobody else moves them. The plan tells."""
     three = "network.public_subnets=[10.20.1.0/24, 10.20.2.0/24, 10.20.3.0/24]"

@@ -1,0 +1,47 @@
+"""Whose way to AWS a part of the network is: hosts and tasks whose agent cannot reach it cannot be drained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from controller.aws import tags
+from controller.aws.client import Aws, pages
+from controller.base.keys import OWNER_TAG
+
+ANYWHERE = "0.0.0.0/0"
+
+
+def interfaces_in(aws: Aws, subnets: Iterable[str]) -> int:
+    """How many network interfaces of hosts or tasks are in *subnets*."""
+    asked: Any = [{"Name": "subnet-id", "Values": sorted(subnets)}]
+    found = pages(aws.ec2.describe_network_interfaces, "NetworkInterfaces", Filters=asked) if asked[0]["Values"] else []
+    return sum(one["Status"] == "in-use" and _of_host_or_task(one) for one in found)
+
+
+def without_a_route(aws: Aws, vpc: str, owner: str) -> int:
+    """How many of them are in subnets of the stack *owner* that no default route leads out of."""
+    inside: Any = [{"Name": "vpc-id", "Values": [vpc]}]
+    tables = pages(aws.ec2.describe_route_tables, "RouteTables", Filters=inside)
+    leads = {str(place): _leads_out(table) for table in tables for place in _places(table)}
+    subnets = [
+        str(one["SubnetId"])
+        for one in pages(aws.ec2.describe_subnets, "Subnets", Filters=inside)
+        if tags.read(one.get("Tags")).get(OWNER_TAG) == owner
+    ]
+    return interfaces_in(aws, [one for one in subnets if not leads.get(one, leads.get("main", False))])
+
+
+def _places(table: Mapping[str, Any]) -> list[str]:
+    """The subnets of a table; ``main`` for all that have none of their own."""
+    return [one.get("SubnetId") or "main" for one in table.get("Associations", [])]
+
+
+def _leads_out(table: Mapping[str, Any]) -> bool:
+    return any(one.get("DestinationCidrBlock") == ANYWHERE for one in table.get("Routes", []))
+
+
+def _of_host_or_task(interface: Mapping[str, Any]) -> bool:
+    """Neither of a NAT gateway or an endpoint, which have types of their own, nor of a load balancer."""
+    balancer = str(interface.get("Description", "")).startswith("ELB ")
+    return interface.get("InterfaceType") == "interface" and not balancer
