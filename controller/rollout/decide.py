@@ -52,7 +52,7 @@ def decide(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
         return _halted(fleet, fleet.halted, policy, now)
     if _settled(fleet):
         return (Done(f"all {len(fleet.live)} hosts are current, size {fleet.size}{_drained_by_others(fleet)}"),)
-    moving = (_strays, _late, _overdue, _drained_ones, _grow, _rebalance, _shed, _finish)
+    moving = (_strays, _late, _overdue, _drained_ones, _grow, _capped, _rebalance, _shed, _finish)
     for step in (tidy, record, watch_new, watch_agents, *moving):
         if moves := step(fleet, policy, now):
             return moves
@@ -228,6 +228,15 @@ def _grow(fleet: Fleet, policy: Policy, now: datetime) -> Moves:
     if fleet.old and not counts.proven(fleet, policy, now):
         target = fleet.desired if counts.on_the_way(fleet, policy, now) else min(target, fleet.desired + 1)
     return _raise_to(fleet, policy, target, f"{plural(len(fleet.old), 'host')} left to replace")
+
+
+def _capped(fleet: Fleet, _policy: Policy, _now: datetime) -> Moves:
+    """Where somebody else scales, MaxSize comes back as soon as desired is within it: up there they would ask at once
+    for the host again that the end of the roll has just given up."""
+    roll = fleet.roll
+    if not fleet.elastic or fleet.old or roll is None or fleet.max == roll.max or fleet.desired > roll.max:
+        return ()
+    return restore(fleet)
 
 
 def _raise_to(fleet: Fleet, policy: Policy, target: int, why: str) -> Moves:

@@ -36,13 +36,13 @@ def _look(draft: Draft, service: Service) -> None:
 
 def _leaves(draft: Draft, service: Service, task: Task) -> bool:
     if ecs.draining(draft, task):
-        others = (t for t in draft.tasks.values() if t.node == task.node and not _daemon(draft, t))
+        others = (t for t in draft.tasks.values() if t.node == task.node and not is_daemon(draft, t))
         return not any(t.last in {"PROVISIONING", "PENDING", "ACTIVATING", "RUNNING", "DEACTIVATING"} for t in others)
     old = task.deployment != service.primary.id and service.primary.state != "FAILED"
     return old or ecs.sick(draft, service, task)
 
 
-def _daemon(draft: Draft, task: Task) -> bool:
+def is_daemon(draft: Draft, task: Task) -> bool:
     service = draft.services.get((task.cluster, task.service)) if task.service else None
     return service is not None and service.daemon
 

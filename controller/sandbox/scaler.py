@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from controller.sandbox import ecs, task_sets
 from controller.sandbox.asg import members_of, staying
+from controller.sandbox.daemons import is_daemon
 from controller.sandbox.placement import Demand, demand, provider_for
 from controller.sandbox.world import ApiError, Draft, Group, Member, Provider, member_node
 
@@ -62,8 +63,11 @@ def _protect(draft: Draft, group: Group) -> None:
 
 
 def _busy(draft: Draft, member: Member) -> bool:
+    """Whether it has tasks that are no daemon's: those it has because it is there (aws.md 1.7)."""
     node = member_node(draft.nodes, member.id)
-    return node is not None and any(task.node == node.arn and task.open for task in draft.tasks.values())
+    if node is None:
+        return False
+    return any(task.node == node.arn and task.open and not is_daemon(draft, task) for task in draft.tasks.values())
 
 
 def _waiting(draft: Draft, provider: Provider) -> list[Demand]:

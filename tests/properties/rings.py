@@ -18,6 +18,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture import providers
 
 from controller.base.errors import SpecError
 from controller.engine.observe import declare
@@ -33,6 +34,10 @@ from tests.properties.pools import KEY
 from tests.properties.services import ALARM
 from tests.properties.specs import CERTIFICATES, KEPT, LOGS, stacks
 from tests.resources.stacks import World, certify, converge, let_write
+
+# Hypothesis also tries the constants of whatever modules the process has imported so far. One seed should be the same
+# specs in every process.
+providers._get_local_constants = lambda: providers._local_constants
 
 PAUSE = timedelta(seconds=12)  # between passes: they are what such a test costs
 RING = 5  # specs of one example

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from controller.base.crumbs import RollCrumb
@@ -54,6 +56,16 @@ def test_hosts_that_are_being_scaled_in_by_others_are_no_roll() -> None:
 def test_above_the_most_that_is_allowed_hosts_leave_drained() -> None:
     """The spec lowered max below what is there: AWS would kill hosts, so it is ours to drain them."""
     assert kinds(resting(olds(8, current=True), size=6, desired=8, max=8, elastic=True)) == {Record}
+
+
+def test_the_most_comes_back_before_the_surplus_has_gone() -> None:
+    """Managed scaling that wants more than max would have a sixth host back as soon as it is given up."""
+    roll = replace(ROLL, max=5)
+    hosts = [*olds(5, current=True), replace(olds(6, current=True)[-1], lifecycle="Terminating:Wait")]
+    found = fleet(hosts, size=5, desired=5, max=6, roll=roll, elastic=True)
+
+    assert [type(one) for one in decide(found, policy(), NOW)] == [SetCapacity]
+    assert [one.max for one in decide(found, policy(), NOW) if isinstance(one, SetCapacity)] == [5]
 
 
 def test_hosts_scaled_out_during_a_roll_stay() -> None:
