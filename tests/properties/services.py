@@ -32,7 +32,8 @@ def services_of(draw: Draw, name: str, where: Json) -> Json:
     place = "bridge" if codedeploy else place  # where its tasks run is not for a deployment to change
     on_fargate = place == "fargate" or (place == "strategy" and (not pools or draw(st.booleans())))
     routed = bool(listeners) and place != "daemon" and (codedeploy or draw(st.booleans()))
-    scaling = None if place == "daemon" or codedeploy else maybe(draw, scalings(routed=routed), 0.25)
+    # of fixed ports no host takes two: as many as scaling has come to may not fit on fewer hosts, and is refused
+    scaling = None if place in {"daemon", "host"} or codedeploy else maybe(draw, scalings(routed=routed), 0.25)
     image: Any = PULL
     if registry and draw(st.booleans()):
         image = {"repository": draw(st.sampled_from(registry)), "tag": "v1"}
