@@ -7,7 +7,7 @@ from typing import Any
 from controller.aws import tags
 from controller.aws.client import Aws, pages
 from controller.aws.running import DESCRIBE_MAX
-from controller.aws.task_sets import deployments
+from controller.aws.task_sets import deployments, of_codedeploy
 from controller.base.errors import Gone, Refused
 from controller.base.keys import OWNER_TAG
 from controller.base.words import plural
@@ -59,7 +59,8 @@ def unsettled(aws: Aws, cluster: str, owner: str, apart: str) -> str:
         name, theirs = item["serviceName"], tags.read(item.get("tags")).get(OWNER_TAG) != owner
         if theirs or name == apart or item["status"] != "ACTIVE" or not (waits := settling(aws, cluster, name)):
             continue
-        if any(one["status"] == "PRIMARY" and one.get("rolloutState") == "FAILED" for one in deployments(item)):
+        failed = any(one["status"] == "PRIMARY" and one.get("rolloutState") == "FAILED" for one in deployments(item))
+        if failed and not of_codedeploy(item):  # which is not asked here whether a deployment is under way
             raise Refused(f"not removed: the deployment of {name} has failed, which may be meant to take over")
         return waits
     return ""
