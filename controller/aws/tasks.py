@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from controller.aws import tags
@@ -57,7 +58,7 @@ def unsettled(aws: Aws, cluster: str, owner: str, apart: str) -> str:
     """
     for item in services_of(aws, cluster):
         name, theirs = item["serviceName"], tags.read(item.get("tags")).get(OWNER_TAG) != owner
-        if theirs or name == apart or item["status"] != "ACTIVE" or not (waits := settling(aws, cluster, name)):
+        if theirs or name == apart or item["status"] != "ACTIVE" or not (waits := _standing(aws, cluster, item)):
             continue
         failed = any(one["status"] == "PRIMARY" and one.get("rolloutState") == "FAILED" for one in deployments(item))
         if failed and not of_codedeploy(item):  # which is not asked here whether a deployment is under way
@@ -70,16 +71,20 @@ def settling(aws: Aws, cluster: str, heir: str) -> str:
     """Why service *heir* has not taken over yet; "" when it has: it runs what it shall, which may be none."""
     found = aws.ecs.describe_services(cluster=cluster, services=[heir])["services"]
     item = next((one for one in found if one["status"] == "ACTIVE"), None)
-    if item is None:
-        return f"{heir} is not there"
+    return f"{heir} is not there" if item is None else _standing(aws, cluster, item)
+
+
+def _standing(aws: Aws, cluster: str, item: Mapping[str, Any]) -> str:
+    """What the service *item* still lacks."""
+    name = item["serviceName"]
     done = [one.get("rolloutState") for one in deployments(item)] == ["COMPLETED"]
     running, desired = item["runningCount"], item["desiredCount"]
     if not done or running != desired:
-        return f"{heir} runs {running} of {desired} tasks{'' if done else ', its deployment is under way'}"
+        return f"{name} runs {running} of {desired} tasks{'' if done else ', its deployment is under way'}"
     if not running and item.get("schedulingStrategy") == "DAEMON" and not item.get("placementConstraints"):
         names = {one["capacityProvider"] for one in item.get("capacityProviderStrategy", [])}
         ready = [one for one in nodes_of(aws, cluster) if one["status"] == "ACTIVE" and one["agentConnected"]]
         hosts = [one for one in ready if not names or one.get("capacityProviderName") in names]
         if hosts:  # ECS counts them a moment later than it makes the service
-            return f"{heir} runs on none of {plural(len(hosts), 'host')} yet"
+            return f"{name} runs on none of {plural(len(hosts), 'host')} yet"
     return ""

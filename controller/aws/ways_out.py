@@ -7,9 +7,8 @@ from typing import Any
 
 from controller.aws import tags
 from controller.aws.client import Aws, pages
+from controller.aws.routes import default_route
 from controller.base.keys import OWNER_TAG
-
-ANYWHERE = "0.0.0.0/0"
 
 
 def interfaces_in(aws: Aws, subnets: Iterable[str]) -> int:
@@ -23,22 +22,12 @@ def without_a_route(aws: Aws, vpc: str, owner: str) -> int:
     """How many of them are in subnets of the stack *owner* that no default route leads out of."""
     inside: Any = [{"Name": "vpc-id", "Values": [vpc]}]
     tables = pages(aws.ec2.describe_route_tables, "RouteTables", Filters=inside)
-    leads = {str(place): _leads_out(table) for table in tables for place in _places(table)}
     subnets = [
         str(one["SubnetId"])
         for one in pages(aws.ec2.describe_subnets, "Subnets", Filters=inside)
         if tags.read(one.get("Tags")).get(OWNER_TAG) == owner
     ]
-    return interfaces_in(aws, [one for one in subnets if not leads.get(one, leads.get("main", False))])
-
-
-def _places(table: Mapping[str, Any]) -> list[str]:
-    """The subnets of a table; ``main`` for all that have none of their own."""
-    return [one.get("SubnetId") or "main" for one in table.get("Associations", [])]
-
-
-def _leads_out(table: Mapping[str, Any]) -> bool:
-    return any(one.get("DestinationCidrBlock") == ANYWHERE for one in table.get("Routes", []))
+    return interfaces_in(aws, [one for one in subnets if not default_route(tables, one)])
 
 
 def _of_host_or_task(interface: Mapping[str, Any]) -> bool:

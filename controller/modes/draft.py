@@ -10,13 +10,13 @@ import re
 from typing import Any
 
 from controller.aws.forwarding import parse_forwards
+from controller.aws.routes import ANYWHERE
 from controller.aws.survey import Item, Survey
 from controller.base.errors import Refused
 from controller.modes.draft_hosts import pool_of
 from controller.modes.draft_model import Draft
 from controller.modes.draft_services import groups_of, service_of, spec_name
 from controller.resources.listener import Redirect, parse_default
-from controller.resources.subnet import ANYWHERE
 
 LONGEST_NAME = 16  # of a stack
 

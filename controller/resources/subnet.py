@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
+from controller.aws.routes import default_route
 from controller.base.errors import Refused
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from controller.aws.reads import Reads
     from controller.spec.types import Stack
 
-ANYWHERE = "0.0.0.0/0"
 STAYS = (
     "a subnet keeps its range and its zone, and is known by its place in the list: add at the end, take out from the "
     "end, or build a second stack beside this one"
@@ -185,20 +185,6 @@ def judge_routes(one: ExistingSubnet, item: Mapping[str, Any], target: str) -> t
         notes.append(f"{one.existing} gives hosts no public address, and its way out is an internet gateway, which "
                      "needs one: they do not reach ECS")  # fmt: skip
     return tuple(notes)
-
-
-def default_route(tables: Iterable[Mapping[str, Any]], subnet: str) -> str:
-    """Where *subnet* sends what is for nobody in its VPC, "" when nowhere: its own table counts, else the main one."""
-    held = {
-        one.get("SubnetId") or "main": table
-        for table in tables
-        for one in table.get("Associations", [])
-        if one.get("SubnetId") or one.get("Main")
-    }
-    routes = held.get(subnet, held.get("main", {})).get("Routes", [])
-    route: Mapping[str, Any] = next((one for one in routes if one.get("DestinationCidrBlock") == ANYWHERE), {})
-    targets = [str(value) for name, value in route.items() if name.endswith(("Id", "Arn")) and value]
-    return targets[0] if targets and route.get("State") != "blackhole" else ""
 
 
 # ------------------------------------------------------------------------------------------------ our own

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from controller.aws.routes import default_route
 from controller.base.errors import Refused
 from controller.engine.scope import Scope
 from controller.report.seen import Tick
-from controller.resources.subnet import ExistingSubnet, default_route, judge_place, judge_routes
+from controller.resources.subnet import ExistingSubnet, judge_place, judge_routes
 from controller.sandbox.simulated import Simulated
 from controller.tick import Options, tick
 from tests.resources.stacks import PAUSE, SPECS, World, begin, built, converge, in_short_lives, stack_of
