@@ -13,7 +13,7 @@ BY_KIND: Mapping[str, Calls] = {
     "auto_scaling_group": {
         "autoscaling": (
             "create_auto_scaling_group create_or_update_tags delete_auto_scaling_group describe_auto_scaling_groups "
-            "set_instance_protection update_auto_scaling_group"
+            "set_instance_protection suspend_processes update_auto_scaling_group"
         ),
         "ecs": (
             "describe_capacity_providers describe_clusters describe_container_instances describe_services "
@@ -70,7 +70,9 @@ BY_KIND: Mapping[str, Calls] = {
         "ecr": "describe_images describe_repositories",
     },
     "elastic_ip": {
-        "ec2": "allocate_address create_tags describe_addresses release_address",
+        "ec2": (
+            "allocate_address create_tags describe_addresses describe_nat_gateways describe_subnets release_address"
+        ),
         "resourcegroupstaggingapi": "get_resources",
     },
     "image": {
@@ -212,8 +214,8 @@ BY_KIND: Mapping[str, Calls] = {
     },
     "subnet": {
         "ec2": (
-            "create_subnet create_tags delete_subnet describe_instance_type_offerings describe_route_tables "
-            "describe_subnets modify_subnet_attribute"
+            "create_subnet create_tags delete_subnet describe_instance_type_offerings describe_network_interfaces "
+            "describe_route_tables describe_subnets modify_subnet_attribute"
         ),
     },
     "target_group": {

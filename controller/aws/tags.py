@@ -45,6 +45,19 @@ def owned(
         yield key, item, read(item.get("Tags")), notes
 
 
+def born(
+    items: Iterable[Mapping[str, Any]], kind: str, ident: str
+) -> Iterator[tuple[Key, Mapping[str, Any], dict[str, str]]]:
+    """The same for a kind that has successors: of several born with one key, all but the one of the lowest id have
+    their id with it."""
+    by_key: dict[Key, Mapping[str, Any]] = {}
+    for item in sorted(items, key=lambda one: str(one[ident])):
+        if key := key_of(read(item.get("Tags")), kind):
+            by_key[key if key not in by_key else Key(kind, f"{key.name}@{item[ident]}")] = item
+    for key, item in by_key.items():
+        yield key, item, read(item.get("Tags"))
+
+
 def filters(pairs: Tags) -> list[Any]:
     """EC2 filters for what was born with the owner tags among *pairs*: how a create finds what it made before."""
     return [{"Name": f"tag:{key}", "Values": [value]} for key, value in pairs if key in {OWNER_TAG, NAME_TAG}]

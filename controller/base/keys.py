@@ -16,6 +16,7 @@ NAME_TAG = "theseus:name"
 SPEC_TAG = "theseus:spec"
 ROLL_TAG = "theseus:roll"
 SUSPENDED_TAG = "theseus:suspended"
+REBALANCE = "AZRebalance"  # the one process of a group that is ever suspended
 HALTED_TAG = "theseus:halted"
 PAUSED_TAG = "theseus:paused"
 READY_TAG = "theseus:ready-since"  # or NOT_READY: it was, and is not any more

@@ -19,7 +19,7 @@ from controller.aws.providers import end_hosts, tasks_on
 from controller.aws.reads import keyed
 from controller.base.crumbs import RollCrumb
 from controller.base.errors import Gone, NotYet, Refused
-from controller.base.keys import HAS_PREFIX, OWNER_TAG, ROLL_TAG, Key, Ref, Tags, lasting_tags
+from controller.base.keys import HAS_PREFIX, OWNER_TAG, REBALANCE, ROLL_TAG, SUSPENDED_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import network
 from controller.spec.names import born_tags, live_name
@@ -124,6 +124,8 @@ class AutoScalingGroupKind:
             request |= _bearable(desired)
         if "subnets" in fields:
             request["VPCZoneIdentifier"] = _zones(desired)
+            if set(observed.as_desired.subnets) - set(desired.subnets):
+                _hold_still(aws, live)
         crumb = RollCrumb.parse(tags.read(live.get("Tags")).get(ROLL_TAG))
         waiting = ""
         if fields & {"min", "max"}:
@@ -208,6 +210,16 @@ def _bounds(live: Mapping[str, Any], desired: AutoScalingGroup, *, rolling: bool
     if most != high:
         bounds["MaxSize"] = most
     return bounds, waiting
+
+
+def _hold_still(aws: Aws, live: Mapping[str, Any]) -> None:
+    """AZRebalance would move hosts out of a subnet at once, before others serve in their place: the roll does it, and
+    resumes it (DESIGN.md 5, rule 9)."""
+    if REBALANCE in {one["ProcessName"] for one in live.get("SuspendedProcesses", [])}:
+        return
+    name = str(live["AutoScalingGroupName"])
+    aws.autoscaling.create_or_update_tags(Tags=_tags(name, ((SUSPENDED_TAG, REBALANCE),), propagate=False))
+    aws.autoscaling.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=[REBALANCE])
 
 
 def _live(aws: Aws, name: str) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The public addresses of NAT gateways. AllocateAddress knows no token, so that one made before is found by its tags.
 
+A gateway keeps its address for life: one in another subnet gets another address, and the old one goes with the old one.
+
 An address is released after its gateway is deleted, which takes AWS a minute; until then it answers AuthFailure, "you
 do not have permission", although nobody lacks any.
 """
@@ -13,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.base.errors import NotYet, Refused
-from controller.base.keys import OWNER_TAG, Key, Tags, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
+from controller.engine.succession import born_as
 from controller.spec import network
 from controller.spec.names import born_tags
 
@@ -29,9 +32,12 @@ LOOK_AGAIN = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class ElasticIp:
-    """One address of AWS's pool; which one is AWS's to choose."""
+    """One address of AWS's pool; which one is AWS's to choose. `subnet` is where the gateway stands that it is for, and
+    `cidr` the range of that one."""
 
+    subnet: str | Ref = spec(immutable=True)
     tags: Tags = spec(subset=True, risk="cosmetic")
+    cidr: str = spec(compare=False, default="")
 
 
 class ElasticIpKind:
@@ -42,17 +48,30 @@ class ElasticIpKind:
     def declare(self, stack: Stack) -> Iterable[tuple[Key, ElasticIp]]:
         for place in sorted(set(network.nat_places(stack.network))):
             key = Key(self.kind, network.nat_gateway(place).key.name)
-            born = born_tags(stack, key)
-            yield key, ElasticIp(born)
+            where, cidr = network.subnet("public", place), stack.network.public_subnets[place]
+            yield key, ElasticIp(where, born_tags(stack, key), cidr)
 
     def observe(self, reads: Reads, wanted: Mapping[Key, ElasticIp], owner: str) -> Mapping[Key, Observed[ElasticIp]]:
         if not wanted and not reads.any_left(self.kind):
             return {}
-        items = tags.owned(reads.addresses(), self.kind, "AllocationId")
-        return {key: parse_address(item, live, notes) for key, item, live, notes in items}
+        held = {
+            str(one["AllocationId"]): str(gateway["SubnetId"])
+            for gateway in reads.nat_gateways()
+            for one in gateway.get("NatGatewayAddresses", [])
+            if gateway["State"] not in {"deleted", "failed"} and one.get("AllocationId")
+        }
+        ranges = {str(one["CidrBlock"]): str(one["SubnetId"]) for one in reads.subnets()}
+        found = {}
+        for key, item, live in tags.born(reads.addresses(), self.kind, "AllocationId"):
+            wish = wanted.get(born_as(key))
+            there = ranges.get(wish.cidr, "") if wish is not None else ""
+            free = "" if there in held.values() else there  # one that nobody holds may go where none is yet
+            found[key] = parse_address(item, live, held.get(str(item["AllocationId"]), free))
+        return found
 
     def create(self, aws: Aws, key: Key, desired: ElasticIp) -> Mapping[str, str]:
-        found: Any = aws.ec2.describe_addresses(Filters=tags.filters(desired.tags))["Addresses"]
+        born_so: Any = aws.ec2.describe_addresses(Filters=tags.filters(desired.tags))["Addresses"]
+        found: Any = [one for one in born_so if not one.get("AssociationId")]
         if not found:
             born = tags.specification("elastic-ip", desired.tags)
             found = [aws.ec2.allocate_address(Domain="vpc", TagSpecifications=born)]
@@ -79,8 +98,8 @@ class ElasticIpKind:
             raise NotYet(f"{public} is still held by a gateway that is being deleted", LOOK_AGAIN) from refusal
 
 
-def parse_address(item: Mapping[str, Any], live: Mapping[str, str], notes: tuple[str, ...] = ()) -> Observed[ElasticIp]:
-    return Observed(ElasticIp(lasting_tags(live)), _outputs(item), live.get(OWNER_TAG), notes=notes)
+def parse_address(item: Mapping[str, Any], live: Mapping[str, str], subnet: str) -> Observed[ElasticIp]:
+    return Observed(ElasticIp(subnet, lasting_tags(live)), _outputs(item), live.get(OWNER_TAG))
 
 
 def _outputs(item: Mapping[str, Any]) -> dict[str, str]:

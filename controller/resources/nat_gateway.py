@@ -1,6 +1,7 @@
 """NAT gateways: how hosts in private subnets get out. AWS takes minutes to make one, and a minute to delete it.
 
 One that is pending has no id yet for others: no route leads to it before it works. A deleted one is shown for an hour.
+In another subnet stands another gateway, with another address; routes go over to it, then the old one is deleted.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 LIVING = ("pending", "available")
 LOOK_AGAIN = timedelta(seconds=5)
-STAYS = "a NAT gateway keeps its subnet and its address; take it out (nat), apply with --prune, and put it back"
 TRIES_MAX = 3  # tokens: each but the first because AWS answered an earlier one with a gateway that is gone
 
 
@@ -34,8 +34,8 @@ class NatGateway:
     """`address` is the allocation of its elastic IP; `after` what it needs to be of use: the way out of its own
     subnet."""
 
-    subnet: str | Ref = spec(forever=STAYS)
-    address: str | Ref = spec(forever=STAYS)
+    subnet: str | Ref = spec(immutable=True)
+    address: str | Ref = spec(immutable=True)
     tags: Tags = spec(subset=True, risk="cosmetic")
     after: tuple[str | Ref, ...] = spec(compare=False, default=())
 
@@ -60,14 +60,15 @@ class NatGatewayKind:
         living = [item for item in items if item["State"] in LIVING]
         going = [item for item in items if item["State"] not in LIVING]
         return {
-            key: parse_gateway(item, live, notes)
+            key: parse_gateway(item, live)
             for some in (going, living)  # one that lives counts, whatever else bears its name
-            for key, item, live, notes in tags.owned(some, self.kind, "NatGatewayId")
+            for key, item, live in tags.born(some, self.kind, "NatGatewayId")
         }
 
     def create(self, aws: Aws, key: Key, desired: NatGateway) -> Mapping[str, str]:
         asked: Any = {"Filter": tags.filters(desired.tags)}
-        found: Any = aws.ec2.describe_nat_gateways(**asked)["NatGateways"]
+        born: Any = aws.ec2.describe_nat_gateways(**asked)["NatGateways"]
+        found = [one for one in born if one["SubnetId"] == desired.subnet]
         living = [one for one in found if one["State"] in LIVING]
         for one in found:
             if one["State"] == "deleting":
@@ -95,17 +96,14 @@ class NatGatewayKind:
         raise NotYet(f"{ident} is being deleted", LOOK_AGAIN)
 
 
-def parse_gateway(
-    item: Mapping[str, Any], live: Mapping[str, str], notes: tuple[str, ...] = ()
-) -> Observed[NatGateway]:
+def parse_gateway(item: Mapping[str, Any], live: Mapping[str, str]) -> Observed[NatGateway]:
     """Its ``id`` is an output only while it works; what we need to delete it is always there, under ``gateway``."""
     ident, state = str(item["NatGatewayId"]), item["State"]
     addresses = [str(one["AllocationId"]) for one in item.get("NatGatewayAddresses", []) if one.get("AllocationId")]
     as_desired = NatGateway(item["SubnetId"], addresses[0] if addresses else "", lasting_tags(live))
     outputs = {"gateway": ident} | ({"id": ident} if state == "available" else {})
     busy = "" if state in {"available", "failed"} else f"{ident} is {state}"
-    if state == "failed":
-        notes += (_failure(item),)
+    notes = (_failure(item),) if state == "failed" else ()
     return Observed(as_desired, outputs, live.get(OWNER_TAG), busy=busy, gone=state not in LIVING, notes=notes)
 
 

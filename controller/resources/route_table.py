@@ -34,13 +34,14 @@ TARGETS = (
 @dataclass(frozen=True, slots=True)
 class RouteTable:
     """`gateway` is where everything that is not local goes, "" nowhere by our hand; `subnets` are those associated, in
-    the spec's order."""
+    the spec's order, and `ranges` theirs."""
 
     gateway: str | Ref
     subnets: tuple[str | Ref, ...]
     vpc: str | Ref = spec(forever=network.MOVES_NOT)
     tags: Tags = spec(subset=True, risk="cosmetic")
     after: tuple[str | Ref, ...] = spec(compare=False, default=())  # the other way out, where this one is given up
+    ranges: tuple[str, ...] = spec(compare=False, default=())
 
 
 class RouteTableKind:
@@ -52,26 +53,35 @@ class RouteTableKind:
         if stack.network.vpc:
             return
         public = network.PUBLIC_TABLE.key
-        yield public, self._table(stack, public, network.INTERNET, network.public_subnets(stack))
+        ranges = stack.network.public_subnets
+        yield public, self._table(stack, public, network.INTERNET, network.public_subnets(stack), ranges)
         nat = network.nat_places(stack.network)
         for place, subnet in enumerate(network.private_subnets(stack)):
             key = network.private_table(place).key
             gateway = network.nat_gateway(nat[place]) if nat else ""
-            yield key, self._table(stack, key, gateway, (subnet,), () if nat else network.interfaces(stack))
+            ranges = (stack.network.private_subnets[place],)
+            yield key, self._table(stack, key, gateway, (subnet,), ranges, () if nat else network.interfaces(stack))
 
     def _table(
-        self, stack: Stack, key: Key, gateway: str | Ref, subnets: tuple[Ref, ...], after: tuple[Ref, ...] = ()
+        self,
+        stack: Stack,
+        key: Key,
+        gateway: str | Ref,
+        subnets: tuple[Ref, ...],
+        ranges: tuple[str, ...],
+        after: tuple[Ref, ...] = (),
     ) -> RouteTable:
-        return RouteTable(gateway, subnets, network.VPC, born_tags(stack, key), after)
+        return RouteTable(gateway, subnets, network.VPC, born_tags(stack, key), after, ranges)
 
     def observe(self, reads: Reads, wanted: Mapping[Key, RouteTable], owner: str) -> Mapping[Key, Observed[RouteTable]]:
+        ours = {item["SubnetId"]: str(item["CidrBlock"]) for item in reads.subnets()}
         found = {
-            key: parse_table(item, live, _order(wanted.get(key), reads), notes)
+            key: parse_table(item, live, _order(wanted.get(key), ours), notes, ours)
             for key, item, live, notes in tags.owned(reads.route_tables(), self.kind, "RouteTableId")
         }
         closed = [key for key in found if key in wanted and wanted[key].gateway == "" != found[key].as_desired.gateway]
-        ours = {item["NatGatewayId"] for item in reads.nat_gateways()} if closed else set()
-        return found | {key: without(found[key], ours) for key in closed}
+        gateways = {item["NatGatewayId"] for item in reads.nat_gateways()} if closed else set()
+        return found | {key: without(found[key], gateways) for key in closed}
 
     def create(self, aws: Aws, key: Key, desired: RouteTable) -> Mapping[str, str]:
         born: Any = tags.specification("route-table", desired.tags)
@@ -122,16 +132,21 @@ class RouteTableKind:
 
 
 def parse_table(
-    item: Mapping[str, Any], live: Mapping[str, str], order: Mapping[str, int], notes: tuple[str, ...] = ()
+    item: Mapping[str, Any],
+    live: Mapping[str, str],
+    order: Mapping[str, int],
+    notes: tuple[str, ...] = (),
+    kept: Iterable[str] = (),
 ) -> Observed[RouteTable]:
-    """Where the default route leads, and those associated subnets that the spec names (*order*), in its order."""
+    """Where the default route leads, and those associated subnets that the spec names (*order*), in its order. Others
+    of ours (*kept*) are on their way out, and their hosts need their route until then."""
     default: Mapping[str, Any] = next(
         (one for one in item.get("Routes", []) if one.get("DestinationCidrBlock") == ANYWHERE), {}
     )
     gateway = next((str(default[target]) for target in TARGETS if default.get(target)), "")
     subnets = [one["SubnetId"] for one in item.get("Associations", []) if one.get("SubnetId")]
     ours = sorted((subnet for subnet in subnets if subnet in order), key=lambda subnet: order[subnet])
-    others = tuple(f"association of others kept: {subnet}" for subnet in sorted(set(subnets) - set(ours)))
+    others = tuple(f"association of others kept: {subnet}" for subnet in sorted({*subnets} - {*ours, *kept}))
     as_desired = RouteTable(gateway, tuple(ours), item["VpcId"], lasting_tags(live))
     return Observed(as_desired, {"id": item["RouteTableId"]}, live.get(OWNER_TAG), notes=(*notes, *others))
 
@@ -163,11 +178,10 @@ def _send(aws: Aws, table: str, desired: RouteTable, *, replacing: bool) -> None
     call(**route)
 
 
-def _order(wanted: RouteTable | None, reads: Reads) -> dict[str, int]:
-    """The ids of the wanted subnets by their place in the spec."""
-    ids = {key: item["SubnetId"] for key, item, _, _ in tags.owned(reads.subnets(), "subnet", "SubnetId")}
-    subnets = [ids.get(one.key, "") if isinstance(one, Ref) else one for one in (wanted.subnets if wanted else ())]
-    return {subnet: place for place, subnet in enumerate(subnets) if subnet}
+def _order(wanted: RouteTable | None, ours: Mapping[str, str]) -> dict[str, int]:
+    """The ids of the wanted subnets by their place in the spec; *ours*: the range of each of our subnets, by id."""
+    ids = {cidr: ident for ident, cidr in ours.items()}
+    return {ids[cidr]: place for place, cidr in enumerate(wanted.ranges if wanted else ()) if cidr in ids}
 
 
 def _associate(aws: Aws, table: str, subnet: str) -> None:

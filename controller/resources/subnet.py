@@ -1,19 +1,25 @@
 """Subnets, public and private, one per zone. A zone that the spec does not name is chosen at birth and then kept.
 
+Another range or zone is another subnet: it is made beside the old one, which goes when nobody is left in it.
+
 Those of an existing VPC are somebody else's: looked at, judged, and never changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.aws.routes import default_route
+from controller.aws.ways_out import interfaces_in
 from controller.base.errors import Refused
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
+from controller.base.words import plural
 from controller.engine.reconciler import Change, Observed, spec
+from controller.engine.succession import born_as
 from controller.spec import network
 from controller.spec.names import born_tags
 
@@ -22,11 +28,6 @@ if TYPE_CHECKING:
     from controller.aws.reads import Reads
     from controller.spec.types import Stack
 
-STAYS = (
-    "a subnet keeps its range and its zone, and is known by its place in the list: add at the end, take out from the "
-    "end, or build a second stack beside this one"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
@@ -34,10 +35,10 @@ class Subnet:
     it must offer, `taken` the zones that the spec gives to other subnets, `turn` the place among those that choose (a
     load balancer takes one subnet per zone)."""
 
-    vpc: str | Ref = spec(forever=STAYS)
-    cidr: str = spec(forever=STAYS)
+    vpc: str | Ref = spec(forever=network.MOVES_NOT)
+    cidr: str = spec(immutable=True)
     tags: Tags = spec(subset=True, risk="cosmetic")
-    zone: str | None = spec(forever=STAYS, default=None)
+    zone: str | None = spec(immutable=True, default=None)
     public_ip: bool = True
     offers: tuple[str, ...] = spec(compare=False, default=())
     turn: int = spec(compare=False, default=0)
@@ -92,13 +93,16 @@ class SubnetKind:
     def observe(
         self, reads: Reads, wanted: Mapping[Key, AnySubnet], owner: str
     ) -> Mapping[Key, Observed[Subnet] | Observed[ExistingSubnet]]:
-        items = tags.owned(reads.subnets(), self.kind, "SubnetId")
-        found: dict[Key, Any] = {key: parse_subnet(item, live, notes) for key, item, live, notes in items}
+        items = tags.born(reads.subnets(), self.kind, "SubnetId")
+        own = {key: parse_subnet(item, live) for key, item, live in items}
+        asked = {key: one for key, one in wanted.items() if isinstance(one, Subnet)}
+        found: dict[Key, Any] = {key: replace(one, problems=in_the_way(key, asked, own)) for key, one in own.items()}
         used = {key: one for key, one in wanted.items() if isinstance(one, ExistingSubnet)}
         return found | (look_at(reads, used) if used and not reads.destroying else {})
 
     def create(self, aws: Aws, key: Key, desired: Subnet) -> Mapping[str, str]:
-        found = aws.ec2.describe_subnets(Filters=tags.filters(desired.tags))["Subnets"]
+        born = aws.ec2.describe_subnets(Filters=tags.filters(desired.tags))["Subnets"]
+        found = [one for one in born if one["CidrBlock"] == desired.cidr]
         made = min(found, key=lambda one: one["SubnetId"]) if found else _made(aws, desired)
         subnet = made["SubnetId"]
         aws.ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": desired.public_ip})
@@ -115,16 +119,57 @@ class SubnetKind:
                 aws.ec2.create_tags(Resources=[subnet], Tags=tags.pascal(desired.tags))
         return {}
 
+    def inherit(self, aws: Aws, desired: Subnet, observed: Observed[Subnet]) -> Subnet:
+        """A zone that the spec does not name stays, unless it names it for another one."""
+        if desired.zone or desired.beside or observed.as_desired.zone in desired.taken:
+            return desired
+        return replace(desired, zone=observed.as_desired.zone)
+
+    def still_serves(self, aws: Aws, observed: Observed[Subnet], heir: str) -> str:
+        users = interfaces_in(aws, [observed.outputs["id"]])
+        return f"{plural(users, 'interface')} of hosts or tasks still in it" if users else ""
+
     def delete(self, aws: Aws, observed: Observed[Subnet]) -> None:
         aws.ec2.delete_subnet(SubnetId=observed.outputs["id"])
 
 
-def parse_subnet(item: Mapping[str, Any], live: Mapping[str, str], notes: tuple[str, ...] = ()) -> Observed[Subnet]:
+def parse_subnet(item: Mapping[str, Any], live: Mapping[str, str]) -> Observed[Subnet]:
     zone = item["AvailabilityZone"]
     as_desired = Subnet(
         item["VpcId"], item["CidrBlock"], lasting_tags(live), zone, bool(item.get("MapPublicIpOnLaunch"))
     )
-    return Observed(as_desired, {"id": item["SubnetId"], "zone": zone}, live.get(OWNER_TAG), notes=notes)
+    return Observed(as_desired, {"id": item["SubnetId"], "zone": zone}, live.get(OWNER_TAG))
+
+
+def in_the_way(key: Key, wanted: Mapping[Key, Subnet], live: Mapping[Key, Observed[Subnet]]) -> tuple[str, ...]:
+    """Why what is to take the place of *key* cannot stand beside what is *live*: a range is nobody else's, and a load
+    balancer has one subnet in a zone."""
+    born = born_as(key)
+    wish = wanted.get(born)
+    if wish is None or any(born_as(one) == born and _is(wish, have) for one, have in live.items()):
+        return ()
+    for other, have in sorted(live.items()):
+        if ip_network(wish.cidr).overlaps(ip_network(have.as_desired.cidr)):
+            words = (
+                f"{wish.cidr} overlaps {have.as_desired.cidr} of {born_as(other)}, which is there until its hosts have "
+                "left: choose a range that is free (subnets are known by their place in the list: take out and add at "
+                "its end)"
+            )
+            return (words,)
+    stays = {one: have for one, have in live.items() if one in wanted and _is(wanted[one], have)}
+    leaves = live[key].as_desired.zone if wish.zone not in {None, live[key].as_desired.zone} else ""
+    for other, have in sorted(stays.items()):
+        zone, front = have.as_desired.zone, wanted[other].public_ip
+        if front and wish.public_ip and wish.zone == zone:
+            return (f"{zone} is the zone of {other}, and a load balancer has one subnet there: name another zone",)
+        if not front and wanted[other].beside == Ref(born, "zone") and zone == leaves:
+            words = f"{born} leaves {zone}, where {other} stays: with it the load balancer would leave its hosts"
+            return (f"{words}: give {other} another range as well",)
+    return ()
+
+
+def _is(wish: Subnet, have: Observed[Subnet]) -> bool:
+    return wish.cidr == have.as_desired.cidr and wish.zone in {None, have.as_desired.zone}
 
 
 # ------------------------------------------------------------------------------------------------ somebody else's

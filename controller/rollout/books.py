@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from controller.base.crumbs import AwayCrumb, BaselineCrumb, RollCrumb, stamp
-from controller.base.keys import HALTED_TAG, ROLL_TAG, SUSPENDED_TAG
+from controller.base.keys import HALTED_TAG, REBALANCE, ROLL_TAG, SUSPENDED_TAG
 from controller.base.words import seconds
 from controller.rollout import drained, gates
 from controller.rollout.counts import floor, marked, must_bake, names, serving, surplus
@@ -32,7 +32,6 @@ from controller.rollout.moves import (
     Unready,
 )
 
-REBALANCE = "AZRebalance"
 Moves = tuple[Move, ...]
 
 

@@ -14,9 +14,9 @@ from controller.base.keys import (
     CORDONED_TAG,
     NOT_READY,
     READY_TAG,
+    REBALANCE,
     SUSPENDED_TAG,
 )
-from controller.rollout.books import REBALANCE
 from controller.rollout.model import Fleet
 from controller.rollout.moves import (
     Cordon,

@@ -3,7 +3,10 @@
 stdin has one JSON document per line: a complete configuration (see `routing.read`), or ``{"ask": "counts"}``. stdout
 answers in lines too: ``{"listening": [[host, port]]}`` after each configuration, ``{"error": ...}`` for one that cannot
 be used, ``{"health": [...]}`` when a target's health changed, and ``{"counts": {...}}`` each second that has news. The
-process leaves when stdin ends.
+process leaves when stdin ends, and after ``{"leave": true}`` as soon as it has no client left.
+
+A node that joins others listens once it knows all there is to know, and one that leaves answers whom it has: no client
+is led to either too early or too late, as AWS sees to with names (aws.md 2.6).
 """
 
 from __future__ import annotations
@@ -12,9 +15,12 @@ import argparse
 import asyncio
 import gc
 import json
+import os
 import random
+import socket
 import ssl
 import sys
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -27,13 +33,17 @@ from controller.sandbox.wire import Client
 
 LINE_MAX = 64 * 1024 * 1024  # bytes of one configuration
 CHECKER = b"ELB-HealthChecker/2.0"
+LOOK_AGAIN = 0.05  # seconds between two looks at whether a client is left
 
 
 class Balancer:
     """What a node does besides passing requests on: it takes configurations, checks targets and reports."""
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, *, joins: bool = False) -> None:
         self.node = Node(rng)
+        self.left = asyncio.Event()
+        self._joins = joins
+        self._asked: Config | None = None  # what it will listen on once it knows its targets
         self._rng = rng
         self._loop = asyncio.get_running_loop()
         self._servers: dict[str, tuple[Listening, asyncio.Server]] = {}
@@ -43,20 +53,30 @@ class Balancer:
         self._checks: dict[Place, asyncio.Task[None]] = {}
         self._said: dict[str, Any] = {}
 
+    async def obey(self, lines: asyncio.StreamReader) -> None:
+        while line := await lines.readline():
+            await self.take(json.loads(line))
+
     async def take(self, document: dict[str, Any]) -> None:
         """One line of stdin."""
         if document.get("ask") == "counts":
             _say({"counts": self.node.counts.as_dict()})
+            return
+        if document.get("leave"):
+            await self._leave()
             return
         try:
             config = read(document)
         except (KeyError, TypeError, ValueError) as error:
             _say({"error": f"{type(error).__name__}: {error}"})
             return
-        await self._listen(config)
+        self._asked = config
+        if not self._joins:
+            await self._listen(config)
         self.node.config = config
         self._spread(config)
         self._check()
+        await self._join()
         _say({"listening": [[place.host, place.port] for place, _ in self._servers.values()]})
         self._announce([place for place in self._checks if place in self.node.views])
 
@@ -72,6 +92,39 @@ class Balancer:
                 _say({"error": f"cannot serve the certificates of {place.host}:{place.port}: {error}"})
             except OSError as error:
                 _say({"error": f"cannot listen on {place.host}:{place.port}: {error.strerror or error}"})
+
+    async def _join(self) -> None:
+        """Begin to listen, when nothing is on its way here any more and each target has been judged."""
+        views = self.node.views
+        judged = all(place in views and views[place].state != "initial" for place in self.node.checked())
+        if self._joins and self._asked is not None and not self._late and judged:
+            self._joins = False
+            await self._listen(self._asked)
+
+    async def _leave(self) -> None:
+        """Listen no more. Whoever has connected by then is served, and sent elsewhere with the next answer."""
+        self._joins = False
+        for check in self._checks.values():
+            check.cancel()
+        for arn, (place, server) in self._servers.items():
+            context = self._secured[arn].context if place.secure is not None else None
+            client = partial(Client, self.node, arn, place.port, secure=context is not None)
+            waiting = [socket.socket(fileno=os.dup(one.fileno())) for one in server.sockets]
+            server.close()
+            for one in waiting:
+                for connection in accepted(one):
+                    await self._loop.connect_accepted_socket(client, connection, ssl=context)
+        self._servers.clear()
+        self.left.set()
+
+    async def gone(self) -> None:
+        """Returns when the node has left and has no client any more."""
+        await self.left.wait()
+        while self.node.clients:
+            for one in self.node.clients:
+                one.leave()
+            await asyncio.sleep(LOOK_AGAIN)
+        _say({"counts": self.node.counts.as_dict()})
 
     async def _serve(self, arn: str, place: Listening) -> None:
         """Listen there; a listener that does already takes other certificates for the handshakes to come."""
@@ -107,6 +160,7 @@ class Balancer:
         self._late.pop(key, None)
         self.node.apply(key, part)
         self._check()
+        self._joining = self._loop.create_task(self._join())  # kept: the loop holds tasks weakly
 
     # Health checks
 
@@ -131,6 +185,7 @@ class Balancer:
             self.node.saw(place, view)
             if (view.state, view.reason) != (before.state, before.reason):
                 self._announce([place])
+                await self._join()
             await asyncio.sleep(group.settings.interval)
 
     def _announce(self, places: list[Place]) -> None:
@@ -150,6 +205,19 @@ class Balancer:
             if counts != self._said:
                 self._said = counts
                 _say({"counts": counts})
+
+
+def accepted(listening: socket.socket) -> Iterator[socket.socket]:
+    """The connections that wait to be accepted; it is closed right after the last of them."""
+    with listening:
+        listening.setblocking(False)
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except BlockingIOError:
+                return
+            connection.setblocking(False)
+            yield connection
 
 
 def _moved(was: Listening, now: Listening | None) -> bool:
@@ -183,16 +251,19 @@ def _say(document: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-async def main(seed: int) -> None:
-    """Serve until stdin ends."""
-    balancer = Balancer(random.Random(seed))
+async def main(seed: int, *, joins: bool) -> None:
+    """Serve until stdin ends, or until it has left."""
+    balancer = Balancer(random.Random(seed), joins=joins)
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=LINE_MAX)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     balancer.node.sweep()
     reporting = loop.create_task(balancer.report())
-    while line := await reader.readline():
-        await balancer.take(json.loads(line))
+    leaving = loop.create_task(balancer.gone())
+    told = loop.create_task(balancer.obey(reader))
+    await asyncio.wait({leaving, told}, return_when=asyncio.FIRST_COMPLETED)
+    if told.done():
+        told.result()
     reporting.cancel()
 
 
@@ -201,6 +272,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--zone", required=True)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--joins", action="store_true", help="clients are led to other nodes until this one is ready")
     options = parser.parse_args()
     gc.freeze()  # nothing loaded so far will ever be garbage: a collection must not stall requests over it
-    asyncio.run(main(options.seed))
+    asyncio.run(main(options.seed, joins=options.joins))

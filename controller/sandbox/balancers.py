@@ -40,21 +40,30 @@ class LiveBalancers:
         self._seen = seen
         self._seed = seed
         self._nodes: dict[Place, _Process] = {}
+        self._left: list[tuple[str, _Process]] = []  # of zones that were given up, with clients to answer
         self._past: dict[str, Counter[str]] = {}
 
     def set(self, wanted: Mapping[Place, Mapping[str, Any]]) -> None:
         for place in [place for place in self._nodes if place not in wanted]:
             node = self._nodes.pop(place)
-            self._past.setdefault(place[0], Counter()).update(node.ask())
-            node.close()
+            if any(arn == place[0] for arn, _ in wanted):
+                node.leave()
+                self._left.append((place[0], node))
+            else:
+                self._past.setdefault(place[0], Counter()).update(node.ask())
+                node.close()
         for place, config in wanted.items():
             if place not in self._nodes:
-                self._nodes[place] = _Process(place, self._seed + len(self._nodes), self._seen)
+                joins = any(arn == place[0] for arn, _ in self._nodes)
+                self._nodes[place] = _Process(place, self._seed + len(self._nodes), self._seen, joins=joins)
             self._nodes[place].tell(config)
 
     def counts(self) -> dict[str, dict[str, int]]:
+        for arn, node in [one for one in self._left if one[1].over]:
+            self._left.remove((arn, node))
+            self._past.setdefault(arn, Counter()).update(node.ask())
         totals = {arn: Counter(past) for arn, past in self._past.items()}
-        for (arn, _), node in list(self._nodes.items()):
+        for arn, node in [*((arn, node) for (arn, _), node in list(self._nodes.items())), *self._left]:
             totals.setdefault(arn, Counter()).update(node.ask())
         return {arn: dict(total) for arn, total in totals.items()}
 
@@ -62,23 +71,29 @@ class LiveBalancers:
         return [error for node in self._nodes.values() for error in node.errors]
 
     def close(self) -> None:
-        for node in self._nodes.values():
+        for node in (*self._nodes.values(), *(node for _, node in self._left)):
             node.close()
         self._nodes.clear()
+        self._left.clear()
 
 
 class _Process:
-    """One node."""
+    """One node. *joins* others of its load balancer; `over`: it has left."""
 
-    def __init__(self, place: Place, seed: int, seen: Callable[[str, list[dict[str, Any]]], None]) -> None:
+    def __init__(
+        self, place: Place, seed: int, seen: Callable[[str, list[dict[str, Any]]], None], *, joins: bool
+    ) -> None:
         self._zone = place[1]
         self._seen = seen
         self._told = ""
         self._counts: dict[str, int] = {}
         self._asked = threading.Event()
+        self._leaving = False
+        self.over = False
         self.errors: list[str] = []
+        arguments = ["--zone", place[1], "--seed", str(seed), *(["--joins"] if joins else [])]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "controller.sandbox.balancer", "--zone", place[1], "--seed", str(seed)],
+            [sys.executable, "-m", "controller.sandbox.balancer", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             preexec_fn=die_with_parent,
@@ -94,10 +109,17 @@ class _Process:
 
     def ask(self) -> dict[str, int]:
         """The counts at this moment; the last known when the node does not answer."""
+        if self.over:
+            return self._counts
         self._asked.clear()
         self._write('{"ask": "counts"}')
         self._asked.wait(ASK_TIMEOUT)
         return self._counts
+
+    def leave(self) -> None:
+        """Its zone is given up: whom it has it serves, and then it goes by itself."""
+        self._leaving = True
+        self._write('{"leave": true}')
 
     def close(self) -> None:
         if self._process.stdin is not None:
@@ -114,7 +136,8 @@ class _Process:
             self._process.stdin.write(line + "\n")
             self._process.stdin.flush()
         except (BrokenPipeError, ValueError):
-            self.errors.append(f"the balancer node of {self._zone} is gone")
+            if not self._leaving:
+                self.errors.append(f"the balancer node of {self._zone} is gone")
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
@@ -128,6 +151,8 @@ class _Process:
             elif "error" in news:
                 self.errors.append(f"{time.strftime('%H:%M:%S')} {news['error']}")
                 sys.stderr.write(f"sandbox: balancer node of {self._zone}: {news['error']}\n")
+        self.over = True
+        self._asked.set()
 
 
 def _flat(counts: Mapping[str, Any]) -> dict[str, int]:

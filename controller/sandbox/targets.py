@@ -11,6 +11,8 @@ from dataclasses import replace
 
 from controller.sandbox.world import ApiError, Draft, HealthSeen, Target, TargetGroup, World
 
+NEW = ("initial", "Elb.InitialHealthChecking")
+
 
 def register(draft: Draft, group: str, pairs: Iterable[tuple[str, int]], zone: str = "") -> None:
     """Registered targets start as initial; one that is there already stays as it is (aws.md 2.1).
@@ -45,7 +47,10 @@ def see(draft: Draft, event: HealthSeen) -> None:
     target = draft.targets.get((event.group, event.id, event.port))
     if target is not None:
         views = {**target.views, event.zone: (event.state, event.reason)}
-        draft.targets[target.key] = replace(target, views=views)
+        settings = settings_of(draft, target.group)
+        zones = settings.zones if settings is not None else ()
+        known = target.known or (bool(zones) and all(views.get(zone, NEW)[0] == "healthy" for zone in zones))
+        draft.targets[target.key] = replace(target, views=views, known=known)
 
 
 def settings_of(draft: Draft, arn: str) -> TargetGroup | None:
@@ -70,7 +75,7 @@ def health(target: Target, settings: TargetGroup, *, alive: bool) -> tuple[str, 
     if target.zone and target.zone not in settings.zones:
         words = "Target is in an Availability Zone that is not enabled for the load balancer"
         return "unused", "Target.NotInUse", words
-    views = [target.views.get(zone, ("initial", "Elb.InitialHealthChecking")) for zone in settings.zones]
+    views = [target.views.get(zone, NEW) for zone in settings.zones if zone in target.views or not target.known]
     for state, reason in views:
         if state == "unhealthy":
             return state, reason, "Health checks failed"

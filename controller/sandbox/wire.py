@@ -177,6 +177,11 @@ class Client(asyncio.Protocol):
             self._node.fail(exchange, TIMED_OUT if exchange.body.done else CLIENT_SLOW)
             self.transport.close()
 
+    def leave(self) -> None:
+        """Its next answer is its last; one that has begun to come has said that another may follow."""
+        if self.exchange is None or not self.exchange.started:
+            self._leaving = True
+
     def hang_up(self) -> None:
         self._leaving = True
         if self.exchange is None:

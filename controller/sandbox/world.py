@@ -304,7 +304,8 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One registration: (instance, port) in a group. `views`: what the node of each zone thinks of it."""
+    """One registration: (instance, port) in a group. `views`: what the node of each zone thinks of it; `known`: all of
+    them have found it healthy. A node of a zone that is enabled later judges it before clients are led there."""
 
     group: str
     id: str
@@ -313,6 +314,7 @@ class Target:
     views: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # zone -> (state, reason)
     draining: datetime | None = None
     zone: str = ""  # of its host, where known
+    known: bool = False
 
     @property
     def key(self) -> tuple[str, str, int]:

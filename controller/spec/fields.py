@@ -16,7 +16,7 @@ COMPARED: Mapping[str, str] = {  # kind -> fields, separated by blanks
     "codedeploy_application": "platform tags",
     "codedeploy_deployment": "task_definition",
     "codedeploy_deployment_group": "alarms application cluster config groups keep listeners role rollback service tags",
-    "elastic_ip": "tags",
+    "elastic_ip": "subnet tags",
     "instance_profile": "role tags",
     "internet_gateway": "tags vpc",
     "launch_template": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,9 +21,27 @@ def test_tasks_get_addresses_of_their_own_without_a_loss(sandbox: Drill, tmp_pat
 
     row = stage.choose(services__web__network_mode="awsvpc").roll(*LEAVE)
 
-    assert row["broken"] == []
+    assert row["broken"] == [], row
     found = sandbox.client("ecs").list_services(cluster="moves")["serviceArns"]
     assert len(found) == 1
     assert not found[0].endswith("/moves-web")
+    good(sandbox.run("plan", stage.spec, "--detailed-exitcode"))
+    good(sandbox.run("destroy", stage.spec, "--yes"))
+
+
+def test_subnets_move_to_other_ranges_and_another_zone_without_a_loss(sandbox: Drill, tmp_path: Path) -> None:
+    """Hosts, the balancer and a NAT gateway go over; the old subnets go when nobody is left in them."""
+    stage = Stage(sandbox, "ranges", tmp_path, choices={"network__private_subnets": ["10.20.21.0/24", "10.20.22.0/24"]})
+    stage.birth()
+    moved = [{"cidr": "10.20.11.0/24", "zone": "us-east-1a"}, {"cidr": "10.20.12.0/24", "zone": "us-east-1c"}]
+    stage.choose(network__public_subnets=moved, network__private_subnets=["10.20.31.0/24", "10.20.32.0/24"])
+    leave = [f"subnet/{side}-{place}" for side in ("public", "private") for place in (1, 2)]
+
+    row = stage.roll(*(word for address in leave for word in ("--replace", address)))
+
+    assert row["broken"] == [], row
+    ec2: Any = sandbox.client("ec2")
+    ours = ec2.describe_subnets(Filters=[{"Name": "tag:theseus:stack", "Values": ["ranges"]}])["Subnets"]
+    assert sorted(one["CidrBlock"] for one in ours) == [f"10.20.{n}.0/24" for n in (11, 12, 31, 32)]
     good(sandbox.run("plan", stage.spec, "--detailed-exitcode"))
     good(sandbox.run("destroy", stage.spec, "--yes"))

@@ -12,8 +12,12 @@ from tests.properties.dice import Draw, Json, given_only, maybe, seconds, some
 from tests.properties.pools import pools_of
 from tests.properties.services import ALARM, services_of
 
-SUBNETS = ["10.20.1.0/24", {"cidr": "10.20.2.0/24"}, {"cidr": "10.20.3.0/24", "zone": "us-east-1c"}]
-PRIVATE = ["10.20.11.0/24", {"cidr": "10.20.12.0/24"}]
+SUBNETS = [  # of each place one
+    ["10.20.1.0/24", "10.20.101.0/24"],
+    [{"cidr": "10.20.2.0/24"}, "10.20.102.0/25"],
+    [{"cidr": "10.20.3.0/24", "zone": "us-east-1c"}, "10.20.103.0/24"],
+]
+PRIVATE = [["10.20.11.0/24", {"cidr": "10.20.111.0/24"}], ["10.20.12.0/24", "10.20.112.0/24"]]
 LOGS = "access-logs-of-all"
 CERTIFICATES = [f"arn:aws:iam::123456789012:server-certificate/{name}" for name in "abc"]
 ENDPOINTS = ["ecr", "logs", "s3", "ssm"]
@@ -64,11 +68,11 @@ def stacks(draw: Draw, kept: Json) -> Json:
 
 @st.composite
 def networks(draw: Draw) -> Json:
-    private = maybe(draw, st.integers(1, 2).map(lambda count: PRIVATE[:count]))
+    private = [draw(st.sampled_from(one)) for one in PRIVATE[: draw(st.sampled_from([0, 1, 2]))]]
     return given_only(
         cidr="10.20.0.0/16",
-        public_subnets=SUBNETS[: draw(st.integers(2, 3))],
-        private_subnets=private,
+        public_subnets=[draw(st.sampled_from(one)) for one in SUBNETS[: draw(st.integers(2, 3))]],
+        private_subnets=private or None,
         nat=maybe(draw, st.sampled_from(["single", "per_zone", "none"])) if private else None,
         endpoints=maybe(draw, st.lists(st.sampled_from(ENDPOINTS), min_size=1, max_size=2, unique=True)),
     )

@@ -148,14 +148,14 @@ def converge(world: World, want: Want = "converge", scope: Scope | None = None, 
     raise AssertionError(f"not quiet after {LIVES} ticks: {seen.failed}")
 
 
-def in_short_lives(world: World, want: Want, calls: int) -> int:
+def in_short_lives(world: World, want: Want, calls: int, scope: Scope | None = None) -> int:
     """Like `converge`, but the controller dies before its mutating call number *calls* + 1, is started again, and so on
     until a tick is quiet. How often it died."""
     deaths = 0
     for _ in range(LIVES):
         world.aws.guard = mortal(calls)
         try:
-            seen = world.tick(want, act=True)
+            seen = world.tick(want, act=True, scope=scope)
         except Killed:
             deaths += 1
             world.sim.sleep(timedelta(seconds=0.5))

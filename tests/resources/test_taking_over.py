@@ -158,8 +158,20 @@ def test_a_routed_service_becomes_a_daemon() -> None:
             id="a service of CodeDeploy is not replaced",
         ),
         pytest.param(
-            SPECS / "demo.yaml", "network.public_subnets=[10.20.11.0/24, 10.20.2.0/24]",
-            "subnet/public-1: cidr cannot change: a subnet keeps its range", id="a subnet's range",
+            SPECS / "demo.yaml", "network.public_subnets=[10.20.0.0/23, 10.20.2.0/24]",
+            "subnet/public-1: 10.20.0.0/23 overlaps 10.20.1.0/24 of subnet/public-1", id="a range that is taken",
+        ),
+        pytest.param(
+            SPECS / "demo.yaml", "network.public_subnets=[10.20.2.0/24, 10.20.1.0/24]",
+            "subnet/public-1: 10.20.2.0/24 overlaps 10.20.2.0/24 of subnet/public-2", id="ranges exchanged",
+        ),
+        pytest.param(
+            SPECS / "demo.yaml", "network.public_subnets=[{cidr: 10.20.3.0/24, zone: us-east-1b}, 10.20.2.0/24]",
+            "subnet/public-1: us-east-1b is the zone of subnet/public-2", id="two subnets in one zone",
+        ),
+        pytest.param(
+            SPECS / "private.yaml", "network.public_subnets=[10.50.21.0/24, {cidr: 10.50.22.0/24, zone: us-east-1c}]",
+            "subnet/public-2: subnet/public-2 leaves us-east-1b, where subnet/private-2 stays", id="unbalanced hosts",
         ),
     ],
 )  # fmt: skip
