@@ -81,6 +81,7 @@ def tick(
         destroying=destroying,
         thorough=destroying or options.scope.prune,
         ids=live_ids(stack),
+        now=now,
     )
     fleets = tuple(fleet for fleet in found if fleet is not None)
     if destroying:

@@ -8,7 +8,7 @@ from typing import Any
 
 from controller.aws import tags
 from controller.aws.client import Aws, pages
-from controller.aws.tasks import services_of
+from controller.aws.tasks import behind
 from controller.base.errors import Gone
 from controller.base.keys import OWNER_TAG, Ref
 from controller.base.words import plural
@@ -85,9 +85,9 @@ def targets_of(
     }
     healthy = {group: found.count("healthy") for group, found in states.items()}
     sizes = {group: len(found) for group, found in states.items()}
-    behind = {} if shall <= serves else _behind(aws, cluster, shall - serves)
+    waited = {} if shall <= serves else behind(aws, cluster, shall - serves)
     # a daemon of which ECS has counted no host yet says nothing: to wait for none would send all requests nowhere
-    known = {g: one for g, one in behind.items() if one["desiredCount"] or one.get("schedulingStrategy") != "DAEMON"}
+    known = {g: one for g, one in waited.items() if one["desiredCount"] or one.get("schedulingStrategy") != "DAEMON"}
     return healthy, sizes, {group: int(one["desiredCount"]) for group, one in known.items()}
 
 
@@ -98,7 +98,7 @@ def release(aws: Aws, groups: Collection[str], cluster: str, owner: str) -> None
         return
     described = aws.elbv2.describe_tags(ResourceArns=list(groups))["TagDescriptions"]
     ours = [one["ResourceArn"] for one in described if tags.read(one.get("Tags")).get(OWNER_TAG) == owner]
-    served = _behind(aws, cluster, ours) if ours else {}
+    served = behind(aws, cluster, ours) if ours else {}
     for group in ours:
         if group in served:
             continue
@@ -106,16 +106,6 @@ def release(aws: Aws, groups: Collection[str], cluster: str, owner: str) -> None
         if left := [one["Target"] for one in found if one["TargetHealth"]["State"] != "draining"]:
             targets: Any = [{"Id": one["Id"], "Port": one["Port"]} for one in left]
             aws.elbv2.deregister_targets(TargetGroupArn=group, Targets=targets)
-
-
-def _behind(aws: Aws, cluster: str, groups: Collection[str]) -> dict[str, dict[str, Any]]:
-    """The service that registers its tasks in each of *groups*, where there is one."""
-    return {
-        balancer["targetGroupArn"]: service
-        for service in services_of(aws, cluster)
-        for balancer in service.get("loadBalancers", [])
-        if balancer.get("targetGroupArn") in groups
-    }
 
 
 def _balancers_of(aws: Aws, group: str) -> list[str]:

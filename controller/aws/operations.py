@@ -231,6 +231,7 @@ OPERATIONS: dict[str, frozenset[str]] = {
     "cloudwatch": frozenset(
         {
             "describe_alarms",
+            "get_metric_statistics",
         }
     ),
     "codedeploy": frozenset(

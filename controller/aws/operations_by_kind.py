@@ -131,6 +131,7 @@ BY_KIND: Mapping[str, Calls] = {
             "describe_load_balancers describe_rules describe_tags describe_target_groups describe_target_health "
             "modify_load_balancer_attributes set_security_groups set_subnets"
         ),
+        "cloudwatch": "get_metric_statistics",
         "ec2": "describe_instances describe_subnets",
         "resourcegroupstaggingapi": "get_resources",
     },
@@ -200,8 +201,8 @@ BY_KIND: Mapping[str, Calls] = {
             "list_container_instances list_services list_tasks tag_resource update_service"
         ),
         "elbv2": (
-            "deregister_targets describe_listeners describe_rules describe_tags describe_target_groups "
-            "describe_target_health"
+            "deregister_targets describe_listeners describe_load_balancers describe_rules describe_tags "
+            "describe_target_groups describe_target_health"
         ),
         "resourcegroupstaggingapi": "get_resources",
     },
@@ -223,6 +224,10 @@ BY_KIND: Mapping[str, Calls] = {
             "add_tags create_target_group delete_target_group describe_listeners describe_load_balancers "
             "describe_rules describe_tags describe_target_group_attributes describe_target_groups "
             "describe_target_health modify_target_group modify_target_group_attributes"
+        ),
+        "ecs": (
+            "describe_clusters describe_container_instances describe_services describe_tasks list_container_instances "
+            "list_services list_tasks"
         ),
         "resourcegroupstaggingapi": "get_resources",
     },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from controller.aws import tags
@@ -49,6 +49,16 @@ def groups_of(aws: Aws, cluster: str, service: str) -> list[str]:
     found = aws.ecs.describe_services(cluster=cluster, services=[service])["services"]
     balancers = [balancer for one in found for balancer in one.get("loadBalancers", [])]
     return [balancer["targetGroupArn"] for balancer in balancers if balancer.get("targetGroupArn")]
+
+
+def behind(aws: Aws, cluster: str, groups: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The service that registers its tasks in each of *groups* (arns), where there is one."""
+    return {
+        balancer["targetGroupArn"]: service
+        for service in services_of(aws, cluster)
+        for balancer in service.get("loadBalancers", [])
+        if balancer.get("targetGroupArn") in groups
+    }
 
 
 def unsettled(aws: Aws, cluster: str, owner: str, apart: str) -> str:

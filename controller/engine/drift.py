@@ -14,8 +14,7 @@ from typing import Any, Literal
 
 from controller.base.keys import IMAGE_TAG, NAME_TAG, OWNER_TAG, Key, Tags, refs
 from controller.engine.compare import compare
-from controller.engine.reconciler import Change, Observed
-from controller.engine.succession import born_as
+from controller.engine.reconciler import Change, Observed, born_as
 from controller.spec.fields import ANY
 
 Policy = Literal["correct", "warn", "ignore"]

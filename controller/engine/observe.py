@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any, TypeVar
 
 from controller.aws.client import Aws
@@ -43,6 +44,7 @@ def observe(
     destroying: bool = False,
     thorough: bool = False,
     ids: Mapping[Key, str] | None = None,
+    now: datetime | None = None,
 ) -> tuple[dict[Key, Observed[Any]], list[T], Reads]:
     """What is live: for every kind, and the answers of *also* (the fleets), all read side by side.
 
@@ -56,7 +58,7 @@ def observe(
         wanted[key.kind][key] = value
     calls = ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="read")
     with calls, ThreadPoolExecutor(len(kinds) + len(also) + len(early), thread_name_prefix="observe") as pool:
-        reads = Reads(aws, owner, names_of(desired), calls, destroying=destroying, thorough=thorough, ids=ids)
+        reads = Reads(aws, owner, names_of(desired), calls, destroying=destroying, thorough=thorough, ids=ids, now=now)
         for ask in early:
             pool.submit(ask, reads)  # whoever wants the answer meets its error, too
         extras = [pool.submit(ask, reads) for ask in also]

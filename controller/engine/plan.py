@@ -18,9 +18,19 @@ from controller.base.keys import Key, refs
 from controller.engine.compare import compare
 from controller.engine.drift import Drift, unreached
 from controller.engine.graph import edges, live_edges, ordered, resolve
-from controller.engine.reconciler import RISKS, Change, Lasting, Observed, Reconciler, Refusing, Risk, looked_up
+from controller.engine.reconciler import (
+    RISKS,
+    Change,
+    Lasting,
+    Observed,
+    Reconciler,
+    Refusing,
+    Risk,
+    born_as,
+    looked_up,
+)
 from controller.engine.scope import OUT_OF_SCOPE, Scope, held, in_scope, nowhere
-from controller.engine.succession import born_as, family, further, renamed, settled_names
+from controller.engine.succession import at_rest, beneath, family, further, renamed, settled_names
 
 Action = Literal["none", "read", "create", "update", "replace", "delete"]
 NOT_OURS = "not ours"
@@ -51,6 +61,7 @@ class Plan:
     orphans    ours, live, and no longer in the spec; deleted only by a step of this plan (`--prune`)
     problems   why the plan cannot be applied as it stands: foreign resources, replacements nobody allowed
     notes      what the reader should know although nothing is done about it
+    resting    what was replaced and stays, because clients may still ask it, and what to do (`notes` have it, too)
     left_out   what --target or --exclude leave as it is: nobody acts on it, waits for it or judges by it
     """
 
@@ -60,6 +71,7 @@ class Plan:
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     left_out: frozenset[Key] = frozenset()
+    resting: tuple[str, ...] = ()
 
     def live_name(self, key: Key, born: str) -> str:
         """The name of what stands for *key* now: *born* until a successor of another name has taken over."""
@@ -134,16 +146,20 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
     for_nobody = unreached(asked, desired, {name: kind.volatile for name, kind in kinds.items()})
     calm = {s.key for s in steps if s.key in for_nobody and s.risk in {"new_deployment", "host_roll"}}
     steps = [replace(s, risk="in_place") if s.key in calm else s for s in steps]
+    links = live_edges(observed) if replaced or scope.prune else {}
+    resting = at_rest(replaced, links, scope)
+    replaced = {key: have for key, have in replaced.items() if key not in resting}
     heads = {id(step.observed) for step in steps}
     orphans = tuple(
         key
         for key in sorted(observed.keys() - replaced.keys() - aside)
         if observed[key].owner == owner and id(observed[key]) not in heads
     )
-    doomed = {key: observed[key] for key in orphans if scope.prune and scope.names(key)}
+    needed = beneath(resting, links)
+    doomed = {key: observed[key] for key in orphans if scope.prune and scope.names(key) and key not in needed}
     going = {**doomed, **replaced}
     if going:
-        users = _reversed(live_edges(observed))
+        users = _reversed(links)
         going = held(going, observed, users, allowed)
         switching = {step.key for step in steps if step.action == "replace"}  # in this pass; who is replaced lives on
         coming = {s.key for s in steps if s.action in {"create", "replace"} and isinstance(kinds[s.key.kind], Lasting)}
@@ -154,9 +170,9 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
         graph = {**graph, **_after_their_users(going, users, graph)}
     problems += _protected(steps)
     notes = tuple(f"{key}: {note}" for key in sorted(observed) for note in observed[key].notes)
-    return Plan(
-        tuple(steps), _frozen(graph), orphans, tuple(problems), notes + _left(differs), frozenset(graph) - allowed
-    )
+    stay = tuple(f"{key}: replaced; {why}" for key in sorted(resting) if (why := observed[key].rests))
+    notes += stay + _left(differs)
+    return Plan(tuple(steps), _frozen(graph), orphans, tuple(problems), notes, frozenset(graph) - allowed, stay)
 
 
 def plan_destroy(desired: Desired, observed: Live, owner: str) -> Plan:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from controller.spec.types import Stack
 
 Risk = Literal["cosmetic", "in_place", "new_deployment", "host_roll", "replace", "destructive"]
+AT = "@"  # between the name of a key and the live name of a further resource that was born with it
 RISKS: tuple[Risk, ...] = ("cosmetic", "in_place", "new_deployment", "host_roll", "replace", "destructive")
 
 D = TypeVar("D")
@@ -87,6 +88,9 @@ class Observed(Generic[D]):
     gone    it is on its way out (deleting, DRAINING): counts as absent for creating, as present for destroying.
     notes   lines for the reader of a plan: foreign rules, a newer AMI, ...
     problems   why nothing can be built on it as it stands: the plan is refused with them.
+    rests   who may still count on it once it has been replaced, and what to do ("clients may still ask ..."); "" when
+            nobody can. With all that serves behind it, it stays until `--prune`.
+    asked   somebody does: not even `--prune` takes it.
     """
 
     as_desired: D
@@ -98,6 +102,8 @@ class Observed(Generic[D]):
     gone: bool = False
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    rests: str = ""
+    asked: bool = False
 
 
 class Reconciler(Protocol[D]):
@@ -175,6 +181,15 @@ class Lasting(Protocol):
     """A kind whose leftovers go last: what the spec asks for in their place, under another name, is made first."""
 
     goes_last: bool
+
+
+def born_as(key: Key) -> Key:
+    """The key that a spec would call it by.
+
+    >>> str(born_as(Key("target_group", "web-blue@shop-web-blue-1a2b3c")))
+    'target_group/web-blue'
+    """
+    return Key(key.kind, key.name.partition(AT)[0])
 
 
 def looked_up(kind: Reconciler[Any], desired: Any) -> bool:

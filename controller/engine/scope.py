@@ -8,8 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from controller.base.keys import Key
-from controller.engine.reconciler import Observed
-from controller.engine.succession import born_as
+from controller.engine.reconciler import Observed, born_as
 
 PARTS = {"codedeploy_deployment": "service", "codedeploy_deployment_group": "service"}  # what a kind is a part of
 OUT_OF_SCOPE = "out of scope"  # how every note begins that tells what --target and --exclude leave as it is

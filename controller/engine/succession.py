@@ -10,15 +10,14 @@ A kind shows the resources it finds for one key as ``name`` and ``name@live-name
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from controller.base.keys import Key
 from controller.engine.compare import compare
-from controller.engine.reconciler import Observed
-
-AT = "@"  # between the name of a key and the live name of a further resource that was born with it
+from controller.engine.reconciler import AT, Observed, born_as
+from controller.engine.scope import Scope
 
 Live = Mapping[Key, Observed[Any]]
 
@@ -36,15 +35,6 @@ class Family:
     predecessors: Mapping[Key, Observed[Any]]
     twins: Mapping[Key, Observed[Any]]
     aside: frozenset[Key] = frozenset()
-
-
-def born_as(key: Key) -> Key:
-    """The key that a spec would call it by.
-
-    >>> str(born_as(Key("target_group", "web-blue@shop-web-blue-1a2b3c")))
-    'target_group/web-blue'
-    """
-    return Key(key.kind, key.name.partition(AT)[0])
 
 
 def further(observed: Live) -> dict[Key, list[Key]]:
@@ -92,6 +82,31 @@ def settled_names(key: Key, observed: Live, kin: Family) -> tuple[Live, Family]:
         twins={names.get(one, one): have for one, have in kin.twins.items()},
         aside=frozenset(names.get(one, one) for one in kin.aside),
     )
+
+
+def at_rest(replaced: Live, links: Mapping[Key, Collection[Key]], scope: Scope) -> frozenset[Key]:
+    """Those of *replaced* that stay, because people or programs outside may still count on one of them: it, what serves
+    behind it, and what that stands on. They go with `--prune`, a word of its own, after that replacement."""
+    found = {
+        key
+        for key, have in replaced.items()
+        if have.rests and (have.asked or not scope.prune or str(born_as(key)) in scope.replace)
+    }
+    frontier = found
+    while frontier:
+        near = {one for key in frontier for one in links[key]} | {one for one in replaced if frontier & {*links[one]}}
+        frontier = (near & replaced.keys()) - found
+        found = found | frontier
+    return frozenset(found)
+
+
+def beneath(keys: Collection[Key], links: Mapping[Key, Collection[Key]]) -> frozenset[Key]:
+    """What *keys* stand on, at any distance, and they themselves."""
+    found, frontier = set(keys), set(keys)
+    while frontier:
+        frontier = {one for key in frontier for one in links.get(key, ())} - found
+        found |= frontier
+    return frozenset(found)
 
 
 def renamed(desired: Any, have: Observed[Any] | None) -> Any:

@@ -247,11 +247,13 @@ def _report(options: argparse.Namespace, session: Session, journal: Journal, end
     from controller.report.values import printable
 
     left = [note for note in end.seen.plan.notes if note.startswith(OUT_OF_SCOPE)] if end.seen else []
+    stay = list(end.seen.plan.resting) if end.seen else []
     if options.output == "json":
-        _write(journal, session, end.outcome, began, {"out_of_scope": left} if left else {})
+        more = ("out_of_scope", left), ("resting", stay)
+        _write(journal, session, end.outcome, began, {name: lines for name, lines in more if lines})
     else:
         document = _document(journal, session, end.outcome, began)
-        sys.stdout.write(summary_text(document) + "".join(f"  {printable(note)}\n" for note in left))
+        sys.stdout.write(summary_text(document) + "".join(f"  {printable(note)}\n" for note in (*left, *stay)))
     if end.outcome in {"interrupted", "timed_out", "paused"}:
         sys.stderr.write(_resume(end, options))
 

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 from controller.aws import tags
 from controller.base.errors import NotYet, Refused
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
-from controller.engine.reconciler import Change, Observed, spec
-from controller.engine.succession import born_as
+from controller.engine.reconciler import Change, Observed, born_as, spec
 from controller.spec import network
 from controller.spec.names import born_tags
 
@@ -71,7 +70,11 @@ class ElasticIpKind:
 
     def create(self, aws: Aws, key: Key, desired: ElasticIp) -> Mapping[str, str]:
         born_so: Any = aws.ec2.describe_addresses(Filters=tags.filters(desired.tags))["Addresses"]
-        found: Any = [one for one in born_so if not one.get("AssociationId")]
+        where: Any = {"Filter": [{"Name": "subnet-id", "Values": [str(desired.subnet)]}]}
+        gateways = [one for one in aws.ec2.describe_nat_gateways(**where)["NatGateways"] if one["State"] != "deleted"]
+        held = {one.get("AllocationId") for gateway in gateways for one in gateway.get("NatGatewayAddresses", [])}
+        there = [one for one in born_so if one["AllocationId"] in held]  # made by an earlier try
+        found: Any = there or [one for one in born_so if not one.get("AssociationId")]
         if not found:
             born = tags.specification("elastic-ip", desired.tags)
             found = [aws.ec2.allocate_address(Domain="vpc", TagSpecifications=born)]

@@ -1,4 +1,8 @@
-"""The load balancer: an application load balancer, one node in every zone of its subnets."""
+"""The load balancer: an application load balancer, one node in every zone of its subnets.
+
+Another scheme is another load balancer, with another DNS name. Clients know the old one: with all that serves behind
+it, it stays until a person says that they have gone over (`--prune`), and until nobody asks it any more.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
-from controller.aws.reads import keyed
+from controller.aws.reads import LATELY, keyed
 from controller.aws.target_zones import zones_of_targets
 from controller.base.errors import Underway
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
-from controller.engine.reconciler import Change, Observed, spec
+from controller.engine.reconciler import Change, Observed, born_as, spec
 from controller.spec import network
 from controller.spec.names import born_tags, live_name
 
@@ -24,6 +28,7 @@ IDLE_TIMEOUT = "idle_timeout.timeout_seconds"
 PROTECTION = "deletion_protection.enabled"
 DROP_INVALID = "routing.http.drop_invalid_header_fields.enabled"
 LOGS = "access_logs.s3"
+ANEW = "build another stack beside this one, and move over"
 ATTRIBUTES = ("idle_timeout", "deletion_protection", "drop_invalid_headers", "access_logs")
 
 
@@ -43,11 +48,11 @@ class LoadBalancer:
     deletion_protection: bool = spec()
     drop_invalid_headers: bool = spec()
     access_logs: AccessLogs = spec()
-    scheme: str = spec(forever="clients know its DNS name, and its target groups can belong to no second one: build "
-                       "another stack beside it and move over")  # fmt: skip
+    scheme: str = spec(immutable=True)
     name: str = spec(compare=False)
     tags: Tags = spec(subset=True, risk="cosmetic")
     after: tuple[str | Ref, ...] = spec(compare=False, default=())  # the way in: clients reach it over it
+    bound: tuple[str, ...] = spec(compare=False, default=())  # why what is behind it cannot be behind another one
 
 
 class LoadBalancerKind:
@@ -75,6 +80,7 @@ class LoadBalancerKind:
                 name,
                 born_tags(stack, key),
                 after=network.way_in(stack),
+                bound=_bound(stack),
             ),
         )
 
@@ -91,7 +97,8 @@ class LoadBalancerKind:
             )
             for key, item in keyed(self.kind, wanted, named).items()
         }
-        return {key: _with_listeners_of_others(one, reads) for key, one in found.items()}
+        found = {key: _with_listeners_of_others(one, reads) for key, one in found.items()}
+        return found if reads.destroying else _known_by_name(found, wanted, reads)
 
     def create(self, aws: Aws, key: Key, desired: LoadBalancer) -> Mapping[str, str]:
         made = aws.elbv2.create_load_balancer(  # repeated with the same settings it returns the same one (aws.md 5.2)
@@ -125,6 +132,11 @@ class LoadBalancerKind:
         if waits:
             raise Underway(waits)
         return {}
+
+    def refuses(self, desired: LoadBalancer, changes: tuple[Change, ...]) -> str:
+        if not any(change.replaces for change in changes):
+            return ""
+        return "; ".join(desired.bound)
 
     def delete(self, aws: Aws, observed: Observed[LoadBalancer]) -> None:
         aws.elbv2.delete_load_balancer(LoadBalancerArn=observed.outputs["arn"])
@@ -178,6 +190,43 @@ def _with_listeners_of_others(one: Observed[LoadBalancer], reads: Reads) -> Obse
     return replace(one, protected=f"has a listener of others (port {', '.join(map(str, ports))})")
 
 
+def _bound(stack: Stack) -> tuple[str, ...]:
+    turned = [one.name for one in stack.services if one.by_codedeploy and one.route is not None]
+    scaled = [(one.name, one.scaling) for one in stack.services if one.scaling is not None]
+    counted = [name for name, scaling in scaled if scaling.target_requests is not None]
+    found = []
+    if turned:
+        found.append(f"CodeDeploy turns {', '.join(turned)} between two groups of one load balancer: {ANEW}")
+    if counted:
+        found.append(
+            f"{', '.join(counted)} would scale by the requests of a load balancer that nobody asks yet: take "
+            "scaling.target_requests out until clients have gone over"
+        )
+    return tuple(found)
+
+
+def _known_by_name(
+    found: Mapping[Key, Observed[LoadBalancer]], wanted: Mapping[Key, LoadBalancer], reads: Reads
+) -> dict[Key, Observed[LoadBalancer]]:
+    """*found*; one of another scheme than the wanted one is known to clients by its own name."""
+    told = {}
+    for key, one in found.items():
+        wish = wanted.get(born_as(key))
+        heir = next((o.outputs["dns_name"] for o in found.values() if wish and o.as_desired.scheme == wish.scheme), "")
+        if wish is not None and not heir:
+            words = (
+                f"clients know it by {one.outputs['dns_name']}, and it serves them beside the other until apply --prune"
+            )
+            one = replace(one, notes=(*one.notes, words))
+        elif wish is not None and one.as_desired.scheme != wish.scheme:
+            count = reads.requests(one.outputs["label"])
+            lately = f" ({count} requests in {int(LATELY.total_seconds() / 60)} minutes)" if count else ""
+            words = f"clients may still ask {one.outputs['dns_name']}{lately}: lead them to {heir}, then apply --prune"
+            one = replace(one, rests=words, asked=count > 0)
+        told[key] = one
+    return told
+
+
 def parse_logs(attributes: Mapping[str, str]) -> AccessLogs:
     """A bucket and a prefix that AWS remembers mean nothing while the log is off."""
     if attributes.get(f"{LOGS}.enabled") != "true":
@@ -202,7 +251,12 @@ def _set_attributes(aws: Aws, arn: str, desired: LoadBalancer) -> None:
 
 def _outputs(item: Mapping[str, Any]) -> dict[str, str]:
     arn = item["LoadBalancerArn"]
-    return {"arn": arn, "dns_name": item["DNSName"], "label": arn.partition(":loadbalancer/")[2]}
+    return {
+        "arn": arn,
+        "dns_name": item["DNSName"],
+        "label": arn.partition(":loadbalancer/")[2],
+        "scheme": item["Scheme"],
+    }
 
 
 KIND = LoadBalancerKind()

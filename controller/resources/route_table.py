@@ -180,8 +180,12 @@ def _send(aws: Aws, table: str, desired: RouteTable, *, replacing: bool) -> None
 
 def _order(wanted: RouteTable | None, ours: Mapping[str, str]) -> dict[str, int]:
     """The ids of the wanted subnets by their place in the spec; *ours*: the range of each of our subnets, by id."""
+    if wanted is None:
+        return {}
     ids = {cidr: ident for ident, cidr in ours.items()}
-    return {ids[cidr]: place for place, cidr in enumerate(wanted.ranges if wanted else ()) if cidr in ids}
+    named = [ids.get(cidr, "") for cidr in wanted.ranges]
+    given = [one if isinstance(one, str) else named[place] for place, one in enumerate(wanted.subnets)]
+    return {subnet: place for place, subnet in enumerate(given) if subnet}
 
 
 def _associate(aws: Aws, table: str, subnet: str) -> None:

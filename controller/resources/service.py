@@ -92,6 +92,8 @@ class Service:
     tags: Tags = spec(subset=True, risk="cosmetic")
     birth: int = spec(compare=False, default=0)
     first: First | None = spec(compare=False, default=None)
+    front: str = spec(compare=False, default="")  # the scheme of the load balancer that serves it
+    beside: tuple[str, ...] = spec(compare=False, default=())  # groups behind one that it replaced, which stay
 
 
 class ServiceKind:
@@ -154,6 +156,7 @@ class ServiceKind:
             tags=born_tags(stack, key),
             birth=service.desired,
             first=first if service.by_codedeploy else None,
+            front=stack.load_balancer.scheme if stack.load_balancer is not None else "",
         )
 
     def observe(self, reads: Reads, wanted: Mapping[Key, Service], owner: str) -> Mapping[Key, Observed[Service]]:
@@ -162,7 +165,7 @@ class ServiceKind:
         for key, item in keyed(self.kind, wanted, named).items():
             if item["status"] == "INACTIVE" and not any(_open(task, item["serviceName"]) for task in reads.tasks()):
                 continue  # INACTIVE alone does not mean its tasks have stopped (aws.md 5.3)
-            one = parse_service(item)
+            one = parse_service(item, _elsewhere(item, wanted.get(key), reads))
             if (
                 key in wanted and wanted[key].desired is None
             ):  # somebody else moves it: what it is now says nothing about the service
@@ -211,7 +214,8 @@ class ServiceKind:
         self, aws: Aws, observed: Observed[Service], desired: Service, changes: tuple[Change, ...]
     ) -> Mapping[str, str]:
         fields = {change.field for change in changes}
-        request = {name: value for names, name, value in _settings(desired) if fields & names}
+        beside = observed.as_desired.beside
+        request = {name: value for names, name, value in _settings(desired, beside) if fields & names}
         if (
             fields & {"capacity", "execute_command"} and desired.controller != CONTROLLER
         ):  # neither starts a deployment by itself (aws.md 4.3)
@@ -260,13 +264,23 @@ class ServiceKind:
             raise NotYet(f"service {name}: {left} tasks are stopping")
 
 
-def parse_service(item: Mapping[str, Any]) -> Observed[Service]:
+def _elsewhere(item: Mapping[str, Any], wish: Service | None, reads: Reads) -> tuple[str, ...]:
+    """The groups it registers its tasks in behind a load balancer of another scheme: clients may still ask that one."""
+    mine = [one["targetGroupArn"] for one in item.get("loadBalancers", []) if one.get("targetGroupArn")]
+    if wish is None or wish.target_group is None or not mine:
+        return ()
+    schemes = {group["TargetGroupArn"]: reads.scheme_of(group) for group in reads.target_groups()}
+    return tuple(sorted(arn for arn in mine if schemes.get(arn, "") not in {"", wish.front}))
+
+
+def parse_service(item: Mapping[str, Any], beside: tuple[str, ...] = ()) -> Observed[Service]:
     live = tags.read(item.get("tags"))
     config = item.get("deploymentConfiguration", {})
     breaker, alarms = config.get("deploymentCircuitBreaker", {}), config.get("alarms", {})
     breaks = (bool(breaker.get("enable")), bool(breaker.get("rollback")))
     watched = tuple(sorted(alarms.get("alarmNames", []))) if alarms.get("enable") else ()
     balancers = item.get("loadBalancers", [])
+    groups = [one.get("targetGroupArn", "") for one in balancers]
     placed = item.get("networkConfiguration", {}).get("awsvpcConfiguration", {})
     daemon = item.get("schedulingStrategy") == "DAEMON"
     shifted = of_codedeploy(item)  # from one task set to the next: that is `codedeploy_deployment`'s
@@ -283,7 +297,7 @@ def parse_service(item: Mapping[str, Any]) -> Observed[Service]:
         subnets=tuple(sorted(placed.get("subnets", []))),
         security_groups=tuple(sorted(placed.get("securityGroups", []))),
         public_ip=placed.get("assignPublicIp") == "ENABLED",
-        target_group=None if shifted else ",".join(one.get("targetGroupArn", "") for one in balancers),
+        target_group=None if shifted else ",".join(one for one in groups if one not in beside),
         port=None if shifted else int(balancers[0].get("containerPort", 0)) if balancers else 0,
         desired=None if daemon else int(item["desiredCount"]),
         min_percent=int(config.get("minimumHealthyPercent", 0 if daemon else 100)),
@@ -301,6 +315,7 @@ def parse_service(item: Mapping[str, Any]) -> Observed[Service]:
         after=(),
         name=item["serviceName"],
         tags=lasting_tags(live),
+        beside=beside,
     )
     return Observed(as_desired, _outputs(item), live.get(OWNER_TAG), gone=item["status"] != "ACTIVE")
 
@@ -316,10 +331,10 @@ def _open(task: Mapping[str, Any], service: str) -> bool:
     return bool(task.get("group") == f"service:{service}" and task["lastStatus"] != "STOPPED")
 
 
-def _settings(desired: Service) -> tuple[tuple[set[str], str, Any], ...]:
+def _settings(desired: Service, beside: Iterable[str] = ()) -> tuple[tuple[set[str], str, Any], ...]:
     """(fields, parameter of UpdateService, its value): what is sent when one of the fields changed."""
     begins = _begins(desired)
-    balancers = _balancers(begins) if begins.target_group else []
+    balancers = _balancers(begins, beside) if begins.target_group else []
     found: list[tuple[set[str], str, Any]] = [
         ({"task_definition"}, "taskDefinition", str(desired.task_definition)),
         ({"desired"}, "desiredCount", desired.desired),
@@ -401,8 +416,11 @@ def _begins(desired: Service) -> First:
     return First(desired.task_definition, desired.target_group, desired.port)
 
 
-def _balancers(begins: First) -> list[Any]:
-    return [{"targetGroupArn": str(begins.target_group), "containerName": CONTAINER, "containerPort": begins.port}]
+def _balancers(begins: First, beside: Iterable[str] = ()) -> list[Any]:
+    return [
+        {"targetGroupArn": group, "containerName": CONTAINER, "containerPort": begins.port}
+        for group in (str(begins.target_group), *beside)
+    ]
 
 
 def _outputs(item: Mapping[str, Any]) -> dict[str, str]:

@@ -18,8 +18,7 @@ from controller.aws.ways_out import interfaces_in
 from controller.base.errors import Refused
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.base.words import plural
-from controller.engine.reconciler import Change, Observed, spec
-from controller.engine.succession import born_as
+from controller.engine.reconciler import Change, Observed, born_as, spec
 from controller.spec import network
 from controller.spec.names import born_tags
 

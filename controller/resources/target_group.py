@@ -4,15 +4,16 @@ of tasks that have their own."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.aws.reads import keyed
+from controller.aws.tasks import behind
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.base.words import plural
-from controller.engine.reconciler import Change, Observed, spec
+from controller.engine.reconciler import Change, Observed, born_as, spec
 from controller.spec.names import COLOURS, born_tags, live_name
 
 if TYPE_CHECKING:
@@ -44,10 +45,12 @@ class TargetGroup:
     port: int = spec(compare=False)  # AWS asks for one at birth; ECS registers every target with a port of its own
     protocol: str = spec(immutable=True)
     target_type: str = spec(immutable=True)
+    scheme: str | Ref = spec(immutable=True)  # of the load balancer it is behind: it can be behind one only
     health: HealthCheck = spec()
     deregistration_delay: int = spec()
     name: str = spec(compare=False)
     tags: Tags = spec(subset=True, risk="cosmetic")
+    front: str = spec(compare=False, default="")  # `scheme`, as the spec says it
 
 
 class TargetGroupKind:
@@ -77,7 +80,9 @@ class TargetGroupKind:
         delay = int(service.deregistration_delay.total_seconds())
         born = born_tags(stack, key)
         targets = "ip" if service.own_address else "instance"  # aws.md 4.3
-        return TargetGroup(Ref(Key("vpc", "main")), port, "HTTP", targets, health, delay, name, born)
+        scheme, front = Ref(Key("load_balancer", "main"), "scheme"), stack.load_balancer
+        shown = front.scheme if front is not None else ""
+        return TargetGroup(Ref(Key("vpc", "main")), port, "HTTP", targets, scheme, health, delay, name, born, shown)
 
     def observe(
         self, reads: Reads, wanted: Mapping[Key, TargetGroup], owner: str
@@ -87,14 +92,20 @@ class TargetGroupKind:
         present = keyed(self.kind, wanted, named)
         arns = [item["TargetGroupArn"] for item in present.values()]
         reads.spread([partial(reads.target_group_attributes, arn) for arn in arns])  # side by side, then from memory
-        return {
-            key: parse_group(
+        schemes = {key: reads.scheme_of(item) for key, item in present.items()}
+        found = {}
+        for key, item in present.items():
+            wish = wanted.get(own := born_as(key))
+            front = wish.front if wish is not None else ""
+            there = any(scheme == front for other, scheme in schemes.items() if born_as(other) == own)
+            one = parse_group(
                 item,
                 reads.target_group_attributes(item["TargetGroupArn"]),
                 reads.elb_tags().get(item["TargetGroupArn"], {}),
+                schemes[key] or ("" if there else front),  # behind none: behind any, where another is not already
             )
-            for key, item in present.items()
-        }
+            found[key] = replace(one, outputs={**one.outputs, "cluster": reads.cluster() or ""})
+        return found
 
     def create(self, aws: Aws, key: Key, desired: TargetGroup) -> Mapping[str, str]:
         made = aws.elbv2.create_target_group(  # repeated with the same settings it returns the same one (aws.md 5.2)
@@ -125,15 +136,18 @@ class TargetGroupKind:
 
     def still_serves(self, aws: Aws, observed: Observed[TargetGroup], heir: str) -> str:
         found = aws.elbv2.describe_target_health(TargetGroupArn=observed.outputs["arn"])["TargetHealthDescriptions"]
-        left = [one for one in found if one["TargetHealth"]["State"] != "unused"]
-        return f"{plural(len(left), 'target')} not gone yet" if left else ""
+        if left := [one for one in found if one["TargetHealth"]["State"] != "unused"]:
+            return f"{plural(len(left), 'target')} not gone yet"
+        cluster, arn = observed.outputs["cluster"], observed.outputs["arn"]
+        service = behind(aws, cluster, [arn]).get(arn) if cluster else None
+        return f"{service['serviceName']} still registers its tasks in it" if service is not None else ""
 
     def delete(self, aws: Aws, observed: Observed[TargetGroup]) -> None:
         aws.elbv2.delete_target_group(TargetGroupArn=observed.outputs["arn"])
 
 
 def parse_group(
-    item: Mapping[str, Any], attributes: Mapping[str, str], live: Mapping[str, str]
+    item: Mapping[str, Any], attributes: Mapping[str, str], live: Mapping[str, str], scheme: str = ""
 ) -> Observed[TargetGroup]:
     health = HealthCheck(
         item.get("HealthCheckPath", ""),
@@ -150,6 +164,7 @@ def parse_group(
         int(item.get("Port", 0)),
         item.get("Protocol", ""),
         item.get("TargetType", ""),
+        scheme,
         health,
         int(attributes.get(DELAY, 300)),
         item["TargetGroupName"],

@@ -257,10 +257,11 @@ def probe(reads: Reads, stack: Stack) -> Probe:
 def _probe(reads: Reads, stack: Stack) -> Probe:
     if stack.gates.probe is None or stack.load_balancer is None or not stack.load_balancer.serving:
         return Probe(None)
-    balancers = reads.load_balancers()
-    if not balancers:
+    scheme = stack.load_balancer.scheme  # while one replaces another there are two
+    balancer = min(reads.load_balancers(), key=lambda one: one["Scheme"] != scheme, default=None)
+    if balancer is None:
         return Probe(None, "no load balancer yet")
-    address = address_of(stack.load_balancer.serving[0], balancers[0]["DNSName"]) + stack.gates.probe.path
+    address = address_of(stack.load_balancer.serving[0], balancer["DNSName"]) + stack.gates.probe.path
     failed = [why for _ in range(PROBES) if (why := _get(address))]
     ratio = len(failed) / PROBES
     if ratio <= stack.gates.probe.max_error_ratio:

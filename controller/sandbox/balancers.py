@@ -30,6 +30,10 @@ class Balancers(Protocol):
         """Totals by load balancer, of nodes that have ended too, as of now."""
         ...
 
+    def heard(self) -> dict[str, dict[str, int]]:
+        """The same as last heard: each node tells once a second."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -63,9 +67,18 @@ class LiveBalancers:
             self._left.remove((arn, node))
             self._past.setdefault(arn, Counter()).update(node.ask())
         totals = {arn: Counter(past) for arn, past in self._past.items()}
-        for arn, node in [*((arn, node) for (arn, _), node in list(self._nodes.items())), *self._left]:
+        for arn, node in self._all():
             totals.setdefault(arn, Counter()).update(node.ask())
         return {arn: dict(total) for arn, total in totals.items()}
+
+    def heard(self) -> dict[str, dict[str, int]]:
+        totals = {arn: Counter(past) for arn, past in self._past.items()}
+        for arn, node in self._all():
+            totals.setdefault(arn, Counter()).update(node.told)
+        return {arn: dict(total) for arn, total in totals.items()}
+
+    def _all(self) -> list[tuple[str, _Process]]:
+        return [*((arn, node) for (arn, _), node in list(self._nodes.items())), *self._left]
 
     def errors(self) -> list[str]:
         return [error for node in self._nodes.values() for error in node.errors]
@@ -114,6 +127,10 @@ class _Process:
         self._asked.clear()
         self._write('{"ask": "counts"}')
         self._asked.wait(ASK_TIMEOUT)
+        return self._counts
+
+    @property
+    def told(self) -> dict[str, int]:
         return self._counts
 
     def leave(self) -> None:

@@ -21,6 +21,7 @@ from controller.sandbox.balancing import LAG_MAX, configurations
 from controller.sandbox.busy import busy
 from controller.sandbox.catalog import MotoCatalog
 from controller.sandbox.machine import Machine
+from controller.sandbox.metrics import Metrics
 from controller.sandbox.step import Serving, serving, step
 from controller.sandbox.strict_elb import lead
 from controller.sandbox.timings import Timings
@@ -84,6 +85,7 @@ class Cloud:
         self._worlds: dict[Where, World] = {}
         self._catalogs: dict[Where, MotoCatalog] = {}
         self._gone: dict[str, datetime] = {}
+        self._metrics = Metrics()
         self._events: queue.SimpleQueue[tuple[Where, Event]] = queue.SimpleQueue()
         bridge.attach(self)
 
@@ -153,6 +155,10 @@ class Cloud:
                 serving = partial(self.authority.serving, *where)
                 wanted |= configurations(elb, after, self.machine.host, self.front, serving, self._lag)
         self.balancers.set(wanted)
+        if self._metrics.due(self.now(), self.timings.metrics):
+            totals = {arn: one.get("accepted", 0) for arn, one in self.balancers.heard().items()}
+            with self.lock:
+                self._metrics.tell(totals, self.now())
 
     def front(self, load_balancer: str) -> tuple[str, int]:
         """(address of a load balancer, what is added to its ports below 1024)."""

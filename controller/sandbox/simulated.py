@@ -219,6 +219,9 @@ class SimulatedBalancers:
             row = {"group": arn, "id": ident, "port": port, "state": after.state, "reason": after.reason}
             self._seen(zone, [row])
 
+    def heard(self) -> dict[str, dict[str, int]]:
+        return {}
+
     def counts(self) -> dict[str, dict[str, int]]:
         return {}
 

@@ -38,6 +38,7 @@ class Timings:
     task_set: timedelta = timedelta(minutes=60)  # CodeDeploy's patience with a replacement task set
     endpoint: timedelta = timedelta(seconds=60)  # interface endpoint pending
     endpoint_gone: timedelta = timedelta(seconds=60)  # interface endpoint deleting
+    metrics: timedelta = timedelta(seconds=60)  # between two datapoints of a load balancer
 
     def divided(self, factor: float) -> Timings:
         kept = {"cleanup": self.cleanup}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from controller.rehearsal.changes import Scene, change
 from controller.rehearsal.drill import Drill
 from tests.drills.stage import Stage, good
 
@@ -44,4 +45,30 @@ def test_subnets_move_to_other_ranges_and_another_zone_without_a_loss(sandbox: D
     ours = ec2.describe_subnets(Filters=[{"Name": "tag:theseus:stack", "Values": ["ranges"]}])["Subnets"]
     assert sorted(one["CidrBlock"] for one in ours) == [f"10.20.{n}.0/24" for n in (11, 12, 31, 32)]
     good(sandbox.run("plan", stage.spec, "--detailed-exitcode"))
+    good(sandbox.run("destroy", stage.spec, "--yes"))
+
+
+def test_a_load_balancer_of_another_scheme_serves_beside_the_first_without_a_loss(
+    sandbox: Drill, tmp_path: Path
+) -> None:
+    """Clients are asked at the old name, then at both; while they ask there, not even --prune takes the old one."""
+    stage = Stage(sandbox, "fronts", tmp_path).birth()
+    old = stage.url()
+
+    row = stage.choose(load_balancer__scheme="internal").roll("--replace", "load_balancer/main")
+
+    assert row["broken"] == [], row
+    elbv2: Any = sandbox.client("elbv2")
+    ours = [one for one in elbv2.describe_load_balancers()["LoadBalancers"] if "fronts" in one["LoadBalancerName"]]
+    (new,) = (f"http://{one['DNSName']}" for one in ours if one["Scheme"] == "internal")
+    row = change(
+        Scene(sandbox, stage.spec, (new, old), stage.group, "fronts-web", 60.0),
+        "roll",
+        lambda: sandbox.run("apply", stage.spec, "--yes", "-o", "json", "--prune"),
+    )
+    assert row["broken"] == [], row
+    shown = sandbox.run("plan", stage.spec, "--detailed-exitcode")
+    good(shown)
+    assert "clients may still ask" in shown.out
+    assert len(elbv2.describe_load_balancers(LoadBalancerArns=[one["LoadBalancerArn"] for one in ours])) > 0
     good(sandbox.run("destroy", stage.spec, "--yes"))

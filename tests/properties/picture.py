@@ -8,8 +8,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from controller.base.keys import Key
-from controller.engine.reconciler import Observed
-from controller.engine.succession import AT, born_as
+from controller.engine.reconciler import AT, Observed, born_as
 from tests.resources.stacks import World
 
 SUCCESSOR = re.compile(r"-[0-9a-f]{6}(?![0-9a-f])")

@@ -33,7 +33,8 @@ def services_of(draw: Draw, name: str, where: Json) -> Json:
     on_fargate = place == "fargate" or (place == "strategy" and (not pools or draw(st.booleans())))
     routed = bool(listeners) and place != "daemon" and (codedeploy or draw(st.booleans()))
     # of fixed ports no host takes two: as many as scaling has come to may not fit on fewer hosts, and is refused
-    scaling = None if place in {"daemon", "host"} or codedeploy else maybe(draw, scalings(routed=routed), 0.25)
+    counted = routed and where["scheme"] is not None
+    scaling = None if place in {"daemon", "host"} or codedeploy else maybe(draw, scalings(counted=counted), 0.25)
     image: Any = PULL
     if registry and draw(st.booleans()):
         image = {"repository": draw(st.sampled_from(registry)), "tag": "v1"}
@@ -102,8 +103,8 @@ def shares(draw: Draw, pools: list[str], *, on_fargate: bool) -> list[Json]:
 
 
 @st.composite
-def scalings(draw: Draw, *, routed: bool) -> Json:
-    target = draw(st.sampled_from(["target_cpu", "target_memory", *(["target_requests"] if routed else [])]))
+def scalings(draw: Draw, *, counted: bool) -> Json:
+    target = draw(st.sampled_from(["target_cpu", "target_memory", *(["target_requests"] if counted else [])]))
     return given_only(
         min=draw(st.integers(0, 1)),
         max=draw(st.integers(2, 3)),

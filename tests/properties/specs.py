@@ -21,8 +21,10 @@ PRIVATE = [["10.20.11.0/24", {"cidr": "10.20.111.0/24"}], ["10.20.12.0/24", "10.
 LOGS = "access-logs-of-all"
 CERTIFICATES = [f"arn:aws:iam::123456789012:server-certificate/{name}" for name in "abc"]
 ENDPOINTS = ["ecr", "logs", "s3", "ssm"]
+FRONTS = ["internet-facing", "internal", None]
 KEPT = st.fixed_dictionaries(  # what cannot change from one spec of a ring to the next
     {
+        # in a ring with None it changes: then nobody is deployed by CodeDeploy or scaled by requests
         "scheme": st.sampled_from(["internet-facing", "internal", None]),
         "turned": st.sampled_from(["", "", "api"]),  # the service that CodeDeploy deploys
     }
@@ -32,6 +34,7 @@ KEPT = st.fixed_dictionaries(  # what cannot change from one spec of a ring to t
 @st.composite
 def stacks(draw: Draw, kept: Json) -> Json:
     """One spec as a document, with what is *kept* in all of its ring."""
+    kept = {**kept, "turned": kept["turned"] if kept["scheme"] else ""}
     registry = draw(registries())
     pools = draw(st.lists(st.sampled_from(["main", "spare"]), max_size=2, unique=True))
     hosts = {name: draw(pools_of()) for name in sorted(pools)}
@@ -113,7 +116,7 @@ def balancers(draw: Draw, listeners: list[str], scheme: str | None) -> Json:
             draw, st.lists(st.sampled_from(["0.0.0.0/0", "10.0.0.0/8", "192.168.1.7/32"]), min_size=1, unique=True)
         ),
         listeners=shown,
-        scheme=scheme,
+        scheme=scheme or draw(st.sampled_from(FRONTS)),
         deletion_protection=maybe(draw, st.just(False)),  # what is protected is never pruned
         access_logs=maybe(draw, st.sampled_from([{"bucket": LOGS}, {"bucket": LOGS, "prefix": "a/b"}])),
         drop_invalid_headers=maybe(draw, st.booleans()),

@@ -239,7 +239,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "cluster": {"container_insights": "enhanced", "exec_log": "DEFAULT", "tags": TAGS},
     "cluster_capacity_providers": {"cluster": "other", "providers": _provider},
     "container_image": {},
-    "elastic_ip": {"tags": TAGS},
+    "elastic_ip": {"subnet": _with("subnet", _output(Key("subnet", "public-2"), "id")), "tags": TAGS},
     "image": {},
     "instance_profile": {"role": _with("role", _output(Key("role", "hosts-spare"), "name")), "tags": TAGS},
     "internet_gateway": {"vpc": _with("vpc", _vpc), "tags": TAGS},
@@ -399,6 +399,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "target_group": {
         "vpc": "vpc-0",
         "protocol": "HTTPS",
+        "scheme": "internal",
         "target_type": "ip",
         "health": HealthCheck("/up", 30, 6, 4, 5, "200-399", "8081"),
         "deregistration_delay": 120,

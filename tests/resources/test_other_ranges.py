@@ -71,7 +71,7 @@ def test_a_controller_that_dies_again_and_again_makes_each_once() -> None:
     world = built(DEMO, PRIVATE)
     world.stack = stack_of(DEMO, MOVED, OTHERS)
 
-    assert in_short_lives(world, "converge", 2, leave(world)) > 4
+    assert in_short_lives(world, "converge", 3, leave(world)) > 4
 
     assert len(subnets(world)) == 4
     assert [len(world.left()[kind]) for kind in ("nat_gateway", "elastic_ip")] == [1, 1]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from controller.engine.reconciler import born_as
 from controller.engine.scope import Scope
-from controller.engine.succession import born_as
 from tests.resources.stacks import SPECS, World, built, stack_of
 
 LEAVE = Scope(replace=frozenset({"service/web", "target_group/web-blue", "target_group/web-green"}))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from controller.engine.reconciler import born_as
 from controller.engine.scope import Scope
-from controller.engine.succession import born_as
 from tests.resources.stacks import SPECS, World, built, converge, stack_of
 from tests.resources.test_left_in_use import spec, tasks
 from tests.resources.test_service_replaced import LEAVE, serving

@@ -15,11 +15,11 @@ from controller.aws.reads.codedeploy import CodeDeployReads
 from controller.aws.reads.ec2 import VERSION_MARK, Ec2Reads
 from controller.aws.reads.ecs import DESCRIBE_TASKS_MAX
 from controller.aws.reads.elbv2 import ElbReads
-from controller.aws.reads.groups import GroupReads
+from controller.aws.reads.groups import LATELY, GroupReads
 from controller.aws.reads.named import NamedReads
 from controller.aws.reads.ours import apart, keyed
 
-__all__ = ["DESCRIBE_TASKS_MAX", "VERSION_MARK", "Reads", "apart", "keyed"]
+__all__ = ["DESCRIBE_TASKS_MAX", "LATELY", "VERSION_MARK", "Reads", "apart", "keyed"]
 
 
 class Reads(Ec2Reads, GroupReads, CodeDeployReads, ElbReads, NamedReads):

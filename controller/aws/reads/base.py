@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from controller.aws.client import Aws
@@ -22,6 +23,7 @@ class Base:
     names   kind -> live names wanted in this pass (``{"service": ("shop-web",), ...}``)
     destroying   the pass removes things: what they hold is asked for too
     ids   those that the spec names of what has no name: they are ours, or are to be adopted
+    now   when the pass began
     thorough   what only a list of the whole account can find is looked for too: a pass that removes what is left over
     """
 
@@ -35,6 +37,7 @@ class Base:
         destroying: bool = False,
         thorough: bool = False,
         ids: Mapping[Key, str] | None = None,
+        now: datetime | None = None,
     ) -> None:
         self.aws = aws
         self.owner = owner
@@ -42,6 +45,7 @@ class Base:
         self.destroying = destroying
         self.thorough = thorough
         self.ids = ids or {}
+        self.now = now
         self._pool = pool
         self._memo: dict[object, Future[Any]] = {}
         self._lock = threading.Lock()

@@ -25,6 +25,11 @@ class ElbReads(OwnedReads):
         ask = self.aws.elbv2.describe_target_groups
         return self.once("target_groups", lambda: self._ours(ask, "TargetGroups", "TargetGroupArn", "target_group"))
 
+    def scheme_of(self, group: Item) -> str:
+        """The scheme of the load balancer that a target group is behind; "" when it is behind none of ours."""
+        arns = group.get("LoadBalancerArns") or ()
+        return next((str(one["Scheme"]) for one in self.load_balancers() if one["LoadBalancerArn"] in arns), "")
+
     def _ours(self, call: Callable[..., Any], result: str, ident: str, kind: str) -> list[Item]:
         """Those of the wanted names, and those that only carry our tag."""
         named = self._by_names(call, result, kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import cast
 
 from controller.aws.client import pages
@@ -10,10 +11,29 @@ from controller.aws.reads.base import Base, Item
 
 SSM_PARAMETERS_MAX = 10
 ALARMS_MAX = 100
+LATELY = timedelta(minutes=5)  # CloudWatch hears of requests each minute, and tells of them a minute or two later
 
 
 class GroupReads(Base):
     """Auto Scaling, CloudWatch, SSM."""
+
+    def requests(self, balancer: str) -> int:
+        """How many requests the load balancer of that label got of late. CloudWatch hears of them each minute."""
+
+        def ask() -> int:
+            assert self.now is not None, "a pass says when it began"
+            found = self.aws.cloudwatch.get_metric_statistics(
+                Namespace="AWS/ApplicationELB",
+                MetricName="RequestCount",
+                Dimensions=[{"Name": "LoadBalancer", "Value": balancer}],
+                StartTime=self.now - LATELY,
+                EndTime=self.now,
+                Period=60,
+                Statistics=["Sum"],
+            )["Datapoints"]
+            return round(sum(one["Sum"] for one in found))
+
+        return self.once(("requests", balancer), ask)
 
     def groups(self) -> list[Item]:
         """Our groups, instances included, and whoever else's has a name we want; a missing one is not there."""
