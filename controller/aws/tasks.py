@@ -70,11 +70,16 @@ def unsettled(aws: Aws, cluster: str, owner: str, apart: str) -> str:
         name, theirs = item["serviceName"], tags.read(item.get("tags")).get(OWNER_TAG) != owner
         if theirs or name == apart or item["status"] != "ACTIVE" or not (waits := _standing(aws, cluster, item)):
             continue
-        failed = any(one["status"] == "PRIMARY" and one.get("rolloutState") == "FAILED" for one in deployments(item))
-        if failed and not of_codedeploy(item):  # which is not asked here whether a deployment is under way
+        if failed(item):
             raise Refused(f"not removed: the deployment of {name} has failed, which may be meant to take over")
         return waits
     return ""
+
+
+def failed(item: Mapping[str, Any]) -> bool:
+    """Whether the deployment of the service *item* has failed. CodeDeploy is not asked here."""
+    states = [one.get("rolloutState") for one in deployments(item) if one["status"] == "PRIMARY"]
+    return "FAILED" in states and not of_codedeploy(item)
 
 
 def settling(aws: Aws, cluster: str, heir: str) -> str:

@@ -12,9 +12,10 @@ from typing import Any
 from controller.aws.client import Aws
 from controller.base.errors import ControllerError, Gone, NotYet, Refused, Underway
 from controller.base.keys import Key, refs
+from controller.engine.compare import compare
 from controller.engine.graph import resolve
 from controller.engine.plan import Kinds, Plan, Step
-from controller.engine.reconciler import Change, Inheriting, Serving
+from controller.engine.reconciler import Change, Inheriting, Serving, Widening
 from controller.engine.succession import successor
 from controller.spec.names import LIMITS
 
@@ -105,6 +106,13 @@ def _perform(step: Step, kind: Any, aws: Aws, outputs: Mapping[Key, Mapping[str,
     if step.action == "update":
         assert step.observed is not None
         changes = tuple(c if not list(refs(c.after)) else _settled(c, desired) for c in step.changes)
+        early = step.early and isinstance(kind, Widening)
+        if early:
+            wide = kind.widened(desired, step.observed.as_desired)
+            if wide != desired:
+                if changes := compare(wide, step.observed.as_desired):
+                    kind.update(aws, step.observed, wide, changes)
+                raise Underway("narrowed when the tasks of before have been replaced")
         return {**step.observed.outputs, **kind.update(aws, step.observed, desired, changes)}
     if step.action == "replace":
         desired = successor(desired, LIMITS.get(step.key.kind, 255))

@@ -26,6 +26,7 @@ from controller.engine.reconciler import (
     Reconciler,
     Refusing,
     Risk,
+    Widening,
     born_as,
     looked_up,
 )
@@ -51,6 +52,7 @@ class Step:
     reason: str = ""
     heir: str | None = None  # of a deletion in a stack that lives on: the live name of what takes its place, "" if none
     later: str = ""  # of a deletion: why it is not due in the pass of this plan
+    early: bool = False  # what depends on it brings new tasks by this plan: nothing is taken from those of before
     left: tuple[Change, ...] = ()  # differences that `drift: warn` leaves as they are
 
 
@@ -149,6 +151,7 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
     links = live_edges(observed) if replaced or scope.prune else {}
     resting = at_rest(replaced, links, scope)
     replaced = {key: have for key, have in replaced.items() if key not in resting}
+    steps = _early(steps, graph, kinds)
     heads = {id(step.observed) for step in steps}
     orphans = tuple(
         key
@@ -209,6 +212,18 @@ def _step(
         fixed = ", ".join(change.field for change in changes if change.replaces)
         return Step(key, "replace", desired, have, changes, "replace", f"AWS cannot change {fixed} in place")
     return Step(key, "update", desired, have, changes, risk, "differs: " + ", ".join(c.field for c in changes))
+
+
+def _early(steps: list[Step], graph: Mapping[Key, set[Key]], kinds: Kinds) -> list[Step]:
+    """*steps*, those of kinds that allow something marked where steps that rest on them bring new tasks."""
+    bringing = [s.key for s in steps if s.risk in {"new_deployment", "replace"} and s.action != "none"]
+    below = beneath(bringing, graph) if any(isinstance(kinds[s.key.kind], Widening) for s in steps) else frozenset()
+    return [
+        replace(s, early=True)
+        if s.action == "update" and s.key in below and isinstance(kinds[s.key.kind], Widening)
+        else s
+        for s in steps
+    ]
 
 
 def _outputs_after(step: Step, volatile: tuple[str, ...]) -> Mapping[str, str]:

@@ -177,6 +177,15 @@ class Serving(Protocol):
 
 
 @runtime_checkable
+class Widening(Protocol):
+    """A kind that allows something to what runs: what it should not allow any more, tasks of before may still need."""
+
+    def widened(self, desired: Any, live: Any) -> Any:
+        """*desired*, and what *live* allows beyond it. Pure."""
+        ...
+
+
+@runtime_checkable
 class Lasting(Protocol):
     """A kind whose leftovers go last: what the spec asks for in their place, under another name, is made first."""
 

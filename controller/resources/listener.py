@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from controller.aws import tags
 from controller.aws.client import pages
 from controller.aws.forwarding import parse_forwards
+from controller.aws.places import rules_of
 from controller.aws.reads import apart
 from controller.base.errors import ControllerError, Refused, Stale, Underway
 from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, key_of, lasting_tags
@@ -63,6 +64,7 @@ class Listener:
     tags: Tags = spec(subset=True, risk="cosmetic")
     after: tuple[str | Ref, ...] = spec(compare=False, default=())  # the listener it redirects to is there first
     takes: tuple[tuple[int, str], ...] = spec(compare=False, default=())  # (priority, group) of routes for everything
+    routed: tuple[str, ...] = spec(compare=False, default=())  # the rules that shall be on it
 
 
 class ListenerKind:
@@ -88,6 +90,11 @@ class ListenerKind:
                     born_tags(stack, key),
                     (Ref(Key(self.kind, listener.redirect), "arn"),) if listener.redirect is not None else (),
                     _takes(stack, listener.name),
+                    tuple(
+                        f"listener_rule/{one.name}"
+                        for one in stack.services
+                        if one.route is not None and one.route.listener == listener.name
+                    ),
                 ),
             )
 
@@ -146,7 +153,7 @@ class ListenerKind:
         if "tags" in fields:
             aws.elbv2.add_tags(ResourceArns=[arn], Tags=tags.pascal(desired.tags))
         if missing:
-            raise Underway("it forwards what no rule matches until the rule of ours is there that takes its place")
+            raise Underway("it serves what no rule matches as before, until the rules are there that take its place")
         return {}
 
     def delete(self, aws: Aws, observed: Observed[Listener]) -> None:
@@ -194,7 +201,10 @@ def _of_others(one: Observed[Listener], item: Mapping[str, Any], wanted: Listene
 
 def _taken(aws: Aws, arn: str, live: Listener, desired: Listener) -> bool:
     """Whether a rule of ours is there for what a listener served with its default action so far, as one that others
-    made may: until then, an answer in its place would be a gap."""
+    made may, or redirected: until then, an answer in its place would be a gap."""
+    if isinstance(live.default, Redirect) and not isinstance(desired.default, Redirect):
+        owner = dict(desired.tags).get(OWNER_TAG, "")
+        return {*desired.routed} <= {rule.name for rule in rules_of(aws, arn, owner)}
     if live.default != FORWARD:
         return True
     there = pages(aws.elbv2.describe_rules, "Rules", "Marker", ListenerArn=arn)

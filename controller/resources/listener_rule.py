@@ -16,12 +16,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
-from controller.aws.client import pages
 from controller.aws.forwarding import Forward, parse_forwards, release, staged, targets_of
+from controller.aws.places import WAITING, Route, Rule, answers, kept, lacking, moves, rules_of, waiting_place
 from controller.aws.reads import apart
 from controller.aws.tasks import groups_of, unsettled
 from controller.base.errors import Refused, Underway
-from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, key_of, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, key_of, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import COLOURS, born_tags, live_name
 
@@ -66,6 +66,8 @@ class ListenerRule:
     port: int = spec(compare=False, default=0)  # of the listener
     cluster: str | Ref = spec(compare=False, default="")  # where the services run that it leads to
     shifted: str = spec(compare=False, default="")  # the service that CodeDeploy moves from one group to the other
+    routes: tuple[Route, ...] = spec(compare=False, default=())  # of its listener, its own among them
+    routed: tuple[str, ...] = spec(compare=False, default=())  # the rules of all listeners: who holds a place leaves it
 
 
 class ListenerRuleKind:
@@ -76,6 +78,12 @@ class ListenerRuleKind:
 
     def declare(self, stack: Stack) -> Iterable[tuple[Key, ListenerRule]]:
         ports = {one.name: one.port for one in stack.load_balancer.listeners} if stack.load_balancer else {}
+        routes: dict[str, list[Route]] = {}
+        for service in stack.services:
+            if (one := service.route) is not None:
+                route = Route(f"{self.kind}/{service.name}", one.priority, one.path, one.host)
+                routes.setdefault(one.listener, []).append(route)
+        routed = tuple(sorted(route.rule for several in routes.values() for route in several))
         for service in stack.services:
             if service.route is None:
                 continue
@@ -96,6 +104,8 @@ class ListenerRuleKind:
                     ports.get(service.route.listener, 0),
                     Ref(Key("cluster", "main"), "name"),
                     live_name(stack, Key("service", service.name)) if service.by_codedeploy else "",
+                    tuple(routes[service.route.listener]),
+                    routed,
                 ),
             )
 
@@ -124,25 +134,21 @@ class ListenerRuleKind:
 
     def create(self, aws: Aws, key: Key, desired: ListenerRule) -> Mapping[str, str]:
         desired = _where_it_serves(aws, desired)
+        rules = rules_of(aws, str(desired.listener), dict(desired.tags)[OWNER_TAG])
+        if made := next((rule.arn for rule in rules if rule.name == str(key)), ""):
+            return {"arn": made}  # by an earlier try, whose answer was lost
+        place = _place(aws, key, desired, rules)
         try:
-            made = _create(aws, desired)
+            made = _create(aws, desired, place)
         except Refused as refusal:
-            if refusal.code == "InvalidLoadBalancerAction":  # a group is sticky from earlier days
-                _spread(aws, desired, desired.groups)
-                made = _create(aws, desired)
-            elif refusal.code == "PriorityInUse":
-                made, live = _holder(aws, str(desired.listener), desired.priority, refusal)
-                born = dict(desired.tags)
-                if live.get(OWNER_TAG) == born[OWNER_TAG] and live.get(NAME_TAG) != born[NAME_TAG]:
-                    raise Refused(_taken(key, desired, live.get(NAME_TAG, "")), code=refusal.code) from refusal
-                if live.get(OWNER_TAG) != born[OWNER_TAG]:
-                    raise  # else an earlier try of ours, whose answer was lost
-            else:
+            if refusal.code != "InvalidLoadBalancerAction":
                 raise
+            _spread(aws, desired, desired.groups)  # a group is sticky from earlier days
+            made = _create(aws, desired, place)
         if desired.balancing != Balancing():  # groups are born with the defaults
             with suppress(Underway):  # the next pass finds what is left to do
                 _spread(aws, desired, desired.groups)
-        return {"arn": made["RuleArn"]}
+        return {"arn": made}
 
     def update(
         self, aws: Aws, observed: Observed[ListenerRule], desired: ListenerRule, changes: tuple[Change, ...]
@@ -150,15 +156,20 @@ class ListenerRuleKind:
         arn = observed.outputs["arn"]
         fields = {change.field for change in changes}
         request: dict[str, Any] = {}
-        if fields & {"paths", "hosts"}:
-            request["Conditions"] = _conditions(desired)
         waits = ""
+        rules = rules_of(aws, str(desired.listener), str(observed.owner)) if fields & {"paths", "priority"} else []
+        if fields & {"paths", "hosts"}:
+            paths, waits = _given_up(aws, arn, desired, rules) if "hosts" not in fields else (set[str](), "")
+            whole = replace(desired, paths=tuple(sorted({*desired.paths, *paths})))
+            if whole.paths != observed.as_desired.paths or "hosts" in fields:
+                request["Conditions"] = _conditions(whole)
         differing = observed.as_desired.groups if "balancing" in fields else ()
         if "forwards" in fields and desired.shifted:
             request["Actions"] = _actions(_where_it_serves(aws, desired).forwards, desired.balancing)
         elif "forwards" in fields:
             live = observed.as_desired.forwards
-            now, waits = staged(live, desired.forwards, *targets_of(aws, live, desired.forwards, str(desired.cluster)))
+            now, late = staged(live, desired.forwards, *targets_of(aws, live, desired.forwards, str(desired.cluster)))
+            waits = late or waits
             asked = {str(one.group) for one in desired.forwards}
             out = {str(one.group) for one in live if not one.weight} - asked
             release(aws, out, str(desired.cluster), str(observed.owner))
@@ -171,7 +182,7 @@ class ListenerRuleKind:
         if desired.balancing.stickiness is not None:  # once it has one group alone
             _spread(aws, desired, differing)
         if "priority" in fields:
-            _set_priority(aws, observed, desired)
+            waits = _take_place(aws, arn, desired, rules) or waits
         if "tags" in fields:
             aws.elbv2.add_tags(ResourceArns=[arn], Tags=tags.pascal(desired.tags))
         if waits:
@@ -290,14 +301,64 @@ def _taken(key: Key, desired: ListenerRule, holder: str) -> str:
     )
 
 
-def _create(aws: Aws, desired: ListenerRule) -> Any:
-    return aws.elbv2.create_rule(
+def _led(desired: ListenerRule) -> list[str]:
+    return [str(one.group) for one in desired.forwards if one.weight]
+
+
+def _place(aws: Aws, key: Key, desired: ListenerRule, rules: Sequence[Rule]) -> int:
+    """Where it is born: not before a rule that answers the same requests now, as long as its own targets do not."""
+    holder = next((rule for rule in rules if rule.priority == desired.priority), None)
+    if holder is not None and holder.name:
+        if holder.name not in desired.routed:
+            raise Refused(_taken(key, desired, holder.name), code="PriorityInUse")
+        return waiting_place(rules, desired.routes) or desired.priority
+    later = [rule for rule in rules if rule.priority > desired.priority]
+    if later and answers(aws, later) and _lacks(aws, desired, _led(desired)):
+        return waiting_place(rules, desired.routes) or desired.priority
+    return desired.priority
+
+
+def _lacks(aws: Aws, desired: ListenerRule, groups: Sequence[str]) -> str:
+    try:
+        return lacking(aws, str(desired.cluster), groups)
+    except Refused as refusal:
+        return str(refusal)
+
+
+def _take_place(aws: Aws, arn: str, desired: ListenerRule, rules: Sequence[Rule]) -> str:
+    """All that move on the listener, in one call; what is waited for instead."""
+    own = next((rule for rule in rules if rule.arn == arn), None)
+    if own is not None and own.priority >= WAITING and (why := lacking(aws, str(desired.cluster), _led(desired))):
+        return f"its requests go where they went, until it can answer: {why}"
+    mine = own.name if own is not None else ""
+    routes = [one if one.rule != mine else replace(one, priority=desired.priority) for one in desired.routes]
+    if places := moves(rules, routes, mine):
+        wanted: Any = [{"RuleArn": rule, "Priority": place} for rule, place in sorted(places.items())]
+        aws.elbv2.set_rule_priorities(RulePriorities=wanted)
+    return ""
+
+
+def _given_up(aws: Aws, arn: str, desired: ListenerRule, rules: Sequence[Rule]) -> tuple[set[str], str]:
+    """The paths that it still has to answer although the spec gives them to another, and what for."""
+    own = next((rule for rule in rules if rule.arn == arn), None)
+    wish = next((one for one in desired.routes if own is not None and one.rule == own.name), None)
+    if own is None or wish is None:
+        return set(), ""
+    heirs = {one.rule for one in desired.routes if own.paths & {*one.paths} and one.rule != own.name}
+    ready = {one.name for one in rules if one.name in heirs and not _lacks(aws, desired, one.groups)}
+    paths = kept(own, wish, rules, desired.routes, ready)
+    return paths, f"{', '.join(sorted(paths))}: answered here until the other rule does" if paths else ""
+
+
+def _create(aws: Aws, desired: ListenerRule, place: int) -> str:
+    made = aws.elbv2.create_rule(
         ListenerArn=str(desired.listener),
-        Priority=desired.priority,
+        Priority=place,
         Conditions=_conditions(desired),
         Actions=_actions(desired.forwards, desired.balancing),
         Tags=tags.pascal(desired.tags),
     )["Rules"][0]
+    return str(made["RuleArn"])
 
 
 def _spread(aws: Aws, desired: ListenerRule, groups: Iterable[str | Ref]) -> None:
@@ -323,31 +384,6 @@ def _spread(aws: Aws, desired: ListenerRule, groups: Iterable[str | Ref]) -> Non
             raise Underway(
                 f"sticky when no other rule forwards to {_name(group)} and to others: {refusal}"
             ) from refusal
-
-
-def _set_priority(aws: Aws, observed: Observed[ListenerRule], desired: ListenerRule) -> None:
-    """Take the wanted place; when another rule of ours holds it, that one takes ours in the same call."""
-    arn, listener = observed.outputs["arn"], str(desired.listener)
-    wanted: list[Any] = [{"RuleArn": arn, "Priority": desired.priority}]
-    try:
-        aws.elbv2.set_rule_priorities(RulePriorities=wanted)
-    except Refused as refusal:
-        if refusal.code != "PriorityInUse":
-            raise
-        holder, live = _holder(aws, listener, desired.priority, refusal)
-        if live.get(OWNER_TAG) != observed.owner:
-            raise
-        swapped: Any = {"RuleArn": holder["RuleArn"], "Priority": observed.as_desired.priority}
-        aws.elbv2.set_rule_priorities(RulePriorities=[*wanted, swapped])
-
-
-def _holder(aws: Aws, listener: str, priority: int, refusal: Refused) -> tuple[dict[str, Any], dict[str, str]]:
-    """The rule that holds *priority*, and its tags. Raises *refusal* when it holds it no longer."""
-    for rule in pages(aws.elbv2.describe_rules, "Rules", "Marker", ListenerArn=listener):
-        if rule["Priority"] == str(priority):
-            described = aws.elbv2.describe_tags(ResourceArns=[rule["RuleArn"]])["TagDescriptions"]
-            return rule, tags.read(described[0].get("Tags"))
-    raise refusal
 
 
 def _values(condition: Mapping[str, Any] | None, config: str) -> tuple[str, ...]:

@@ -56,6 +56,7 @@ class Role:
     name: str = spec(compare=False)
     tags: Tags = spec(subset=True, risk="cosmetic")
     exclusive: bool = spec(compare=False, default=False)
+    family: str = spec(compare=False, default="")  # of the task definitions whose tasks run with it
 
 
 class RoleKind:
@@ -72,12 +73,13 @@ class RoleKind:
             key = Key(self.kind, "codedeploy")
             yield key, self._role(stack, key, CODEDEPLOY, CODEDEPLOY_POLICIES, ())
         for service in stack.services:
+            family = live_name(stack, Key("task_definition", service.name))
             key = Key(self.kind, f"execution-{service.name}")
-            yield key, self._role(stack, key, TASKS, (), _execution_grants(service))
+            yield key, replace(self._role(stack, key, TASKS, (), _execution_grants(service)), family=family)
             if service.own_role:
                 key, policies = Key(self.kind, f"task-{service.name}"), service.task_role.policies
                 one = self._role(stack, key, TASKS, policies, _task_grants(service))
-                yield key, replace(one, exclusive=True)
+                yield key, replace(one, exclusive=True, family=family)
 
     def _role(self, stack: Stack, key: Key, trust: str, policies: tuple[str, ...], grants: tuple[Grant, ...]) -> Role:
         name = live_name(stack, key)
@@ -97,7 +99,8 @@ class RoleKind:
             attached = reads.attached_policies(desired.name)
             inline = reads.inline_policy(desired.name, INLINE) if _has_inline(desired) else None
             asked = tuple(sorted(attached)) if desired.exclusive else desired.policies
-            found[key] = parse_role(item, attached, inline, asked, reads.cluster() or "")
+            one = parse_role(item, attached, inline, asked, reads.cluster() or "")
+            found[key] = _as_far_as_nobody_needs_it(one, desired, reads)
         return {**found, **self._leftover(reads, wanted, owner)}
 
     def _leftover(self, reads: Reads, wanted: Mapping[Key, Role], owner: str) -> Mapping[Key, Observed[Role]]:
@@ -144,6 +147,14 @@ class RoleKind:
                     aws.iam.tag_role(RoleName=desired.name, Tags=tags.pascal(desired.tags))
         return {}
 
+    def widened(self, desired: Role, live: Role) -> Role:
+        policies, grants = surplus_of(desired, live)
+        return replace(
+            desired,
+            policies=tuple(sorted({*desired.policies, *policies})),
+            grants=_joined(desired.grants, grants),
+        )
+
     def still_serves(self, aws: Aws, observed: Observed[Role], heir: str) -> str:
         """Tasks of an older revision run on with it until they are replaced, and would lose what it allows."""
         if observed.as_desired.trust != TASKS:
@@ -158,6 +169,51 @@ class RoleKind:
         for inline in aws.iam.list_role_policies(RoleName=name)["PolicyNames"]:
             aws.iam.delete_role_policy(RoleName=name, PolicyName=inline)
         aws.iam.delete_role(RoleName=name)
+
+
+def surplus_of(desired: Role, live: Role) -> tuple[tuple[str, ...], tuple[Grant, ...]]:
+    """The policies and grants that *live* has beyond *desired*, which may hold refs: those are taken for what is there.
+    What somebody else wrote into our policy (Deny, a condition) is none."""
+    policies = sorted(set(live.policies) - set(desired.policies)) if desired.exclusive else []
+    asked = {grant.actions: grant.resources for grant in desired.grants}
+    grants = []
+    for grant in live.grants:
+        wanted = asked.get(grant.actions, ())
+        known = all(isinstance(one, str) for one in wanted) and all(":" in action for action in grant.actions)
+        if known and (more := tuple(one for one in grant.resources if one not in wanted)):
+            grants.append(Grant(grant.actions, more))
+    return tuple(policies), tuple(grants)
+
+
+def _joined(one: tuple[Grant, ...], two: tuple[Grant, ...]) -> tuple[Grant, ...]:
+    found: dict[tuple[str, ...], set[str | Ref]] = {}
+    for grant in (*one, *two):
+        found.setdefault(grant.actions, set()).update(grant.resources)
+    return tuple(Grant(actions, tuple(sorted(some, key=str))) for actions, some in sorted(found.items()))
+
+
+def _as_far_as_nobody_needs_it(have: Observed[Role], desired: Role, reads: Reads) -> Observed[Role]:
+    """*have* without what it allows beyond *desired*, while tasks of an older revision run, which may need it."""
+    policies, grants = surplus_of(desired, have.as_desired)
+    if not (policies or grants) or not desired.family or have.owner != reads.owner:
+        return have
+    newest = (reads.task_definition(desired.family) or {}).get("taskDefinitionArn")
+    running = [task["taskDefinitionArn"] for task in reads.tasks() if task["lastStatus"] != "STOPPED"]
+    old = sum(arn != newest and arn.rpartition("/")[2].rpartition(":")[0] == desired.family for arn in running)
+    if not old:
+        return have
+    beyond = {grant.actions: {*grant.resources} for grant in grants}
+    left = (
+        Grant(one.actions, tuple(arn for arn in one.resources if arn not in beyond.get(one.actions, ())))
+        for one in have.as_desired.grants
+    )
+    as_desired = replace(
+        have.as_desired,
+        policies=tuple(arn for arn in have.as_desired.policies if arn not in policies),
+        grants=tuple(grant for grant in left if grant.resources),
+    )
+    words = f"allows what {plural(old, 'task')} of an older revision may need, until they are gone"
+    return replace(have, as_desired=as_desired, notes=(*have.notes, words))
 
 
 def parse_role(

@@ -1,0 +1,162 @@
+"""Rules of a listener that change together: before each call that changes AWS, every path is answered by who had it or
+by who shall have it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.engine.scope import Scope
+from controller.report.seen import Tick
+from tests.resources.stacks import SPECS, World, built, stack_of
+
+DUO = SPECS / "two-services.yaml"
+TWO = "load_balancer.listeners={http: {port: 80}, admin: {port: 81}}"
+EVERYTHING = 200  # ticks
+
+
+def answered_by(world: World, port: int, path: str) -> str:
+    """Who answers *path*: a service, ``redirect``, the status of a fixed answer, or ``503`` of a group without
+    targets."""
+    elb: Any = world.aws.elbv2
+    (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
+    listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    listener = next(one for one in listeners if one["Port"] == port)
+    rules = elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
+    for rule in sorted(rules, key=lambda one: (one["IsDefault"], int(one["Priority"]) if not one["IsDefault"] else 0)):
+        paths = [value for one in rule["Conditions"] for value in one["PathPatternConfig"]["Values"]]
+        if not rule["IsDefault"] and not any(fnmatchcase(path, pattern) for pattern in paths):
+            continue
+        action = rule["Actions"][0]
+        if action["Type"] != "forward":
+            return "redirect" if action["Type"] == "redirect" else str(action["FixedResponseConfig"]["StatusCode"])
+        arns = [one["TargetGroupArn"] for one in action["ForwardConfig"]["TargetGroups"] if one["Weight"]]
+        states = [
+            one["TargetHealth"]["State"]
+            for arn in arns
+            for one in elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+        ]
+        return arns[0].split("/")[-2].split("-")[1] if "healthy" in states else "503"
+    raise AssertionError("a listener has a default rule")
+
+
+def seen_by_clients(
+    world: World, scope: Scope, *paths: tuple[int, str]
+) -> tuple[Tick, dict[tuple[int, str], set[str]]]:
+    """Ticks until one is quiet, and all who answered each of *paths* meanwhile."""
+    found: dict[tuple[int, str], set[str]] = {one: set() for one in paths}
+
+    def look() -> None:
+        for port, path in paths:
+            found[port, path].add(answered_by(world, port, path))
+
+    world.aws.guard = look
+    for _ in range(EVERYTHING):
+        seen = world.tick(act=True, scope=scope)
+        assert seen.plan.problems == ()
+        look()
+        if seen.quiet:
+            return seen, found
+        world.sim.sleep(timedelta(seconds=0.5))
+    raise AssertionError({str(key): str(error) for key, error in seen.failed.items()})
+
+
+def everything(world: World) -> Scope:
+    return Scope(prune=True, replace=frozenset(map(str, world.desired())))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param(
+            ("services.web.route.path=/a", "services.api.route.path=/b"),
+            ("services.web.route.path=/b", "services.api.route.path=/a"),
+            {"/a": {"web", "api"}, "/b": {"web", "api"}},
+            id="paths exchanged",
+        ),
+        pytest.param(
+            ("services.web.route={path: /*, priority: 200}", "services.api.route={path: /api, priority: 100}"),
+            ("services.web.route={path: /*, priority: 100}", "services.api.route={path: /api, priority: 50}"),
+            {"/api": {"api"}, "/x": {"web"}},
+            id="both move up, one to where the other was",
+        ),
+        pytest.param(
+            ("services.web.route={path: [/a, /api], priority: 100}", "services.api.route={path: /b, priority: 200}"),
+            ("services.web.route={path: /a, priority: 100}", "services.api.route={path: [/b, /api], priority: 200}"),
+            {"/api": {"web", "api"}, "/a": {"web"}, "/b": {"api"}},
+            id="a path goes over",
+        ),
+    ],
+)
+def test_rules_change_together(before: tuple[str, ...], after: tuple[str, ...], expected: dict[str, set[str]]) -> None:
+    world = built(DUO, *before)
+    world.stack = stack_of(DUO, *after)
+
+    _, found = seen_by_clients(world, everything(world), *((80, path) for path in expected))
+
+    assert {path: who for (_, path), who in found.items()} == expected
+    assert world.tick().plan.pending == ()
+
+
+@pytest.mark.parametrize("priority", [100, 300])
+def test_a_new_service_is_led_to_when_it_can_answer(tmp_path: Path, priority: int) -> None:
+    """A path of the old one: it answers until the new one does, whichever is asked first."""
+    alone = tmp_path / "alone.yaml"
+    alone.write_text(DUO.read_text().partition("  api:\n")[0].replace("demo.yaml", str(SPECS / "demo.yaml")))
+    world = built(alone, "services.web.route.path=[/*, /api]" if priority > 200 else "services.web.route.path=/*")
+    world.stack = stack_of(
+        DUO, f"services.api.route={{path: /api, priority: {priority}}}", "services.web.route.path=[/x, /y]"
+        if priority > 200 else "services.web.route.path=/*",
+    )  # fmt: skip
+
+    _, found = seen_by_clients(world, everything(world), (80, "/api"), (80, "/x"))
+
+    assert found == {(80, "/api"): {"web", "api"}, (80, "/x"): {"web"}}
+    assert world.tick().plan.pending == ()
+
+
+def test_a_new_service_that_never_answers_gets_no_request(tmp_path: Path) -> None:
+    alone = tmp_path / "alone.yaml"
+    alone.write_text(DUO.read_text().partition("  api:\n")[0].replace("demo.yaml", str(SPECS / "demo.yaml")))
+    world = built(alone)
+    world.stack = stack_of(DUO)
+    world.sim.machine.crash = lambda task, _: 1 if task.group == "service:duo-api" else None
+
+    seen, found = seen_by_clients(world, Scope(), (80, "/api"))
+
+    assert found == {(80, "/api"): {"web"}}
+    assert {one.service: one.state for one in seen.verdicts}["api"] == "failed"
+
+
+def test_services_exchange_their_listeners() -> None:
+    world = built(DUO, TWO, "services.web.route={listener: http, path: /*, priority: 100}",
+                  "services.api.route={listener: admin, path: /*, priority: 100}")  # fmt: skip
+    world.stack = stack_of(DUO, TWO, "services.web.route={listener: admin, path: /*, priority: 100}",
+                           "services.api.route={listener: http, path: /*, priority: 100}")  # fmt: skip
+
+    _, found = seen_by_clients(world, everything(world), (80, "/"), (81, "/"))
+
+    assert found == {(80, "/"): {"web", "api"}, (81, "/"): {"web", "api"}}
+    assert (answered_by(world, 80, "/"), answered_by(world, 81, "/")) == ("api", "web")
+    assert world.tick().plan.pending == ()
+
+
+def test_a_listener_redirects_until_the_rules_are_there() -> None:
+    """And where it begins to redirect, the rules go last."""
+    led = "load_balancer.listeners={http: {port: 80, redirect: admin}, admin: {port: 81}}"
+    routes = ("services.web.route.listener=admin", "services.api.route.listener=admin")
+    world = built(DUO, led, *routes)
+    world.stack = stack_of(DUO, TWO)
+
+    _, found = seen_by_clients(world, everything(world), (80, "/x"), (80, "/api"))
+
+    assert found == {(80, "/x"): {"redirect", "web"}, (80, "/api"): {"redirect", "api"}}
+    world.stack = stack_of(DUO, led, *routes)
+    _, found = seen_by_clients(world, everything(world), (80, "/x"), (80, "/api"), (81, "/x"))
+    assert found[80, "/x"] == {"redirect", "web"}
+    assert found[80, "/api"] <= {"redirect", "api", "web"}
+    assert answered_by(world, 81, "/x") == "web"
