@@ -52,7 +52,7 @@ golden: $(READY) ## rewrite the expected output of golden tests; read the diff
 deflake: $(READY) ## the sandbox tests until one fails
 	while $(BIN)/python -m pytest -x -m sandbox $(LIVE); do :; done
 
-changes: $(READY) ## every kind of change under load, a row each, in out/changes.json (ten minutes)
+changes: $(READY) ## every kind of change under load, a row each, in out/changes.json (twenty minutes)
 	$(BIN)/python -m controller.rehearsal.every_change
 
 properties: $(READY) ## 500 specs at random, and each after another; THESEUS_SEED chooses them (ten minutes)

@@ -12,12 +12,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from controller.rehearsal import fronts
 from controller.rehearsal.blue_green import new_version, rolled_back
 from controller.rehearsal.changes import Change, Scene, change, overlaid
 from controller.rehearsal.demo import SPEC, Stage, birth
 from controller.rehearsal.drill import Drill, drill
 
 MANAGED = "arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy"
+SUBNETS = [{"cidr": "10.20.11.0/24", "zone": "us-east-1a"}, {"cidr": "10.20.12.0/24", "zone": "us-east-1c"}]
+MOVED = ("--replace", "subnet/public-1", "--replace", "subnet/public-2")
+SCHEME = "internal"
 Row = tuple[str, tuple[str, ...], Mapping[str, Any]]
 """(name, arguments of apply, what the spec asks for from then on)."""
 
@@ -51,6 +55,7 @@ def rows(extra: str) -> list[Row]:
         ("t3.small to t3.medium", (), {"hosts__main__instance_type": "t3.medium"}),
         ("t3.medium to t3.large", (), {"hosts__main__instance_type": "t3.large"}),
         ("task size and instance type in one change", (), bigger),
+        ("subnets: other ranges, another zone", MOVED, {"network__public_subnets": SUBNETS}),
     ]
 
 
@@ -62,6 +67,10 @@ def play(scene: Scene, story: Story, found: list[Change], say: Callable[[str], N
     for name, arguments, fields in rows(extra):
         story.choose(**fields)
         found.append(row := change(scene, name, partial(scene.apply, *arguments)))
+        tell(row, say)
+    story.choose(load_balancer__scheme=SCHEME)
+    for act in (fronts.beside, partial(fronts.gone_over, scheme=SCHEME)):
+        found.append(row := act(scene))
         tell(row, say)
     second = scene.drill.run("plan", scene.spec, "--detailed-exitcode")
     if second.code != 0:
