@@ -263,3 +263,56 @@ def test_headers_with_odd_names_are_dropped_when_asked_for(
         assert ("X_Odd" in told(answer)["head"], "X-Even" in told(answer)["head"]) == (not drop, True)
 
     run(scene, more={"drop_invalid": drop})
+
+
+# ------------------------------------------------------------------------------------------------ zones come and go
+def test_a_node_that_joins_listens_when_it_has_judged_its_targets(
+    run: Callable[..., None], authority: Authority
+) -> None:
+    """Until then clients are led to the others: it would not know whom to ask."""
+
+    async def scene(one: Front) -> None:
+        second = Front(
+            Balancer(random.Random(2), joins=True), free(), free(), one.names, one.group, one.more, one.secure
+        )
+        refused = []
+        second.balancer.node.views.clear()
+        await second.tell()
+        for _ in range(100):
+            try:
+                answer = await second.ask(trust=authority.pem)
+            except ConnectionRefusedError:
+                refused.append(set(second.balancer.node.views))
+                await asyncio.sleep(0.02)
+            else:
+                break
+        assert answer.status == 200
+        assert len(second.balancer.node.views) == len(one.names)
+        assert all(len(views) < len(one.names) for views in refused)
+        await second.balancer.take({"listeners": [], "groups": {}, "lag_max": 0.0})
+
+    run(scene)
+
+
+def test_a_node_that_leaves_answers_whom_it_has_and_who_waits_to_be_accepted(run: Callable[..., None]) -> None:
+    """A kept connection gets its next answer, and is told that it is the last; nobody new gets in."""
+
+    async def scene(one: Front) -> None:
+        reader, writer = await asyncio.open_connection(HOST, one.http)
+        await asyncio.sleep(0.05)
+        waiting = [await asyncio.open_connection(HOST, one.http) for _ in range(5)]  # in the backlog, not accepted yet
+        await one.balancer.take({"leave": True})
+        gone = asyncio.ensure_future(one.balancer.gone())
+        await asyncio.sleep(0.1)
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(HOST, one.http)
+        assert not gone.done()
+        for from_it, to_it in [(reader, writer), *waiting]:
+            to_it.write(b"GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n")
+            head = (await from_it.read()).decode()  # it hangs up after the answer
+            assert head.startswith("HTTP/1.1 301 ")
+            assert "Connection: close" in head
+        await asyncio.wait_for(gone, 5)
+        assert one.balancer.node.counts.answered == 6
+
+    run(scene)

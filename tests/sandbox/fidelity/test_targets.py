@@ -238,3 +238,26 @@ def test_ecs_registers_tasks_in_every_target_group_under_their_dynamic_port(stac
     assert len(expected) == 2
     assert set(stack.health()) == set(stack.health(green)) == expected
     assert {port >= 32768 for _, port in expected} == {True}
+
+
+def test_a_zone_that_is_enabled_later_does_not_make_healthy_targets_new(front: Stack) -> None:
+    """Its node judges them before clients are led there; a target that is registered then is judged by all."""
+    elbv2 = front.aws.elbv2
+    host, other = front.ids()
+    register(front, (host, 8080))
+    front.sleep(5)
+    (balancer,) = elbv2.describe_load_balancers()["LoadBalancers"]
+    here = [one["SubnetId"] for one in balancer["AvailabilityZones"]]
+    third = front.aws.ec2.create_subnet(VpcId=front.vpc, CidrBlock="10.0.9.0/24", AvailabilityZone="us-east-1f")[
+        "Subnet"
+    ]["SubnetId"]
+
+    elbv2.set_subnets(LoadBalancerArn=balancer["LoadBalancerArn"], Subnets=[*here, third])
+    register(front, (other, 8080))
+
+    assert front.health() == {
+        (host, 8080): ("healthy", ""),
+        (other, 8080): ("initial", "Elb.InitialHealthChecking"),
+    }
+    front.sleep(5)
+    assert {state for state, _ in front.health().values()} == {"healthy"}
