@@ -23,8 +23,9 @@ from controller.base.keys import Key
 from controller.engine.drift import Drift
 from controller.engine.execute import execute
 from controller.engine.observe import declare, observe
-from controller.engine.plan import Plan, plan, plan_destroy
+from controller.engine.plan import plan, plan_destroy
 from controller.engine.scope import OUT_OF_SCOPE, Scope
+from controller.engine.steps import Plan
 from controller.report.seen import LATER, SOON, Tick
 from controller.resources import RECONCILERS
 from controller.rollout import fleet as hands

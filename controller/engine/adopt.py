@@ -7,8 +7,8 @@ from typing import Any
 
 from controller.aws.client import Aws
 from controller.base.keys import OWNER_TAG, Key, Tags
-from controller.engine.plan import NOT_OURS, Plan
 from controller.engine.reconciler import Change, Observed, Reconciler
+from controller.engine.steps import NOT_OURS, Plan
 
 
 @dataclass(frozen=True, slots=True)

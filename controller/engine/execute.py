@@ -14,8 +14,8 @@ from controller.base.errors import ControllerError, Gone, NotYet, Refused, Under
 from controller.base.keys import Key, refs
 from controller.engine.compare import compare
 from controller.engine.graph import resolve
-from controller.engine.plan import Kinds, Plan, Step
 from controller.engine.reconciler import Change, Inheriting, Serving, Widening
+from controller.engine.steps import Kinds, Plan, Step
 from controller.engine.succession import successor
 from controller.spec.names import LIMITS
 

@@ -10,91 +10,28 @@ refers to it switch over, and a step of the predecessor's own deletes it after t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from controller.base.keys import Key, refs
 from controller.engine.compare import compare
+from controller.engine.deletions import Ask, deletions, leave, merged, protected, reversed_
 from controller.engine.drift import Drift, unreached
 from controller.engine.graph import edges, live_edges, ordered, resolve
 from controller.engine.reconciler import (
     RISKS,
-    Change,
-    Lasting,
     Observed,
-    Reconciler,
     Refusing,
-    Risk,
     Widening,
-    born_as,
     looked_up,
 )
-from controller.engine.scope import OUT_OF_SCOPE, Scope, held, in_scope, nowhere
-from controller.engine.succession import at_rest, beneath, family, further, renamed, settled_names
+from controller.engine.scope import OUT_OF_SCOPE, Scope, in_scope, nowhere
+from controller.engine.steps import NOT_OURS, Desired, Kinds, Live, Plan, Step, waits_for
+from controller.engine.succession import beneath, family, further, renamed, settled_names
 
-Action = Literal["none", "read", "create", "update", "replace", "delete"]
-NOT_OURS = "not ours"
 NAMED_MAX = 6  # addresses a note lists
 EVERY_DRIFT = Drift()  # is put right
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What one resource needs. `desired` still holds its refs; `changes` are against what is live."""
-
-    key: Key
-    action: Action
-    desired: Any
-    observed: Observed[Any] | None
-    changes: tuple[Change, ...] = ()
-    risk: Risk = "cosmetic"
-    reason: str = ""
-    heir: str | None = None  # of a deletion in a stack that lives on: the live name of what takes its place, "" if none
-    later: str = ""  # of a deletion: why it is not due in the pass of this plan
-    early: bool = False  # what depends on it brings new tasks by this plan: nothing is taken from those of before
-    left: tuple[Change, ...] = ()  # differences that `drift: warn` leaves as they are
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Steps for every key, parents first (children first when destroying), those that need nothing included.
-
-    orphans    ours, live, and no longer in the spec; deleted only by a step of this plan (`--prune`)
-    problems   why the plan cannot be applied as it stands: foreign resources, replacements nobody allowed
-    notes      what the reader should know although nothing is done about it
-    resting    what was replaced and stays, because clients may still ask it, and what to do (`notes` have it, too)
-    left_out   what --target or --exclude leave as it is: nobody acts on it, waits for it or judges by it
-    """
-
-    steps: tuple[Step, ...]
-    before: Mapping[Key, frozenset[Key]]
-    orphans: tuple[Key, ...] = ()
-    problems: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    left_out: frozenset[Key] = frozenset()
-    resting: tuple[str, ...] = ()
-
-    def live_name(self, key: Key, born: str) -> str:
-        """The name of what stands for *key* now: *born* until a successor of another name has taken over."""
-        have = next((step.observed for step in self.steps if step.key == key and step.observed is not None), None)
-        return getattr(have.as_desired, "name", born) if have is not None else born
-
-    @property
-    def pending(self) -> tuple[Step, ...]:
-        """The steps that act."""
-        return tuple(step for step in self.steps if step.action not in {"none", "read"})
-
-    @property
-    def busy(self) -> tuple[str, ...]:
-        """Resources in scope that exist and are not ready yet, with why."""
-        ours = (step for step in self.steps if step.key not in self.left_out)
-        return tuple(f"{s.key}: {s.observed.busy}" for s in ours if s.observed is not None and s.observed.busy)
-
-
-Desired = Mapping[Key, Any]
-Live = Mapping[Key, Observed[Any]]
-Kinds = Mapping[str, Reconciler[Any]]
 
 
 def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scope, drift: Drift = EVERY_DRIFT) -> Plan:
@@ -148,34 +85,12 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
     for_nobody = unreached(asked, desired, {name: kind.volatile for name, kind in kinds.items()})
     calm = {s.key for s in steps if s.key in for_nobody and s.risk in {"new_deployment", "host_roll"}}
     steps = [replace(s, risk="in_place") if s.key in calm else s for s in steps]
-    links = live_edges(observed) if replaced or scope.prune else {}
-    resting = at_rest(replaced, links, scope)
-    replaced = {key: have for key, have in replaced.items() if key not in resting}
-    steps = _early(steps, graph, kinds)
-    heads = {id(step.observed) for step in steps}
-    orphans = tuple(
-        key
-        for key in sorted(observed.keys() - replaced.keys() - aside)
-        if observed[key].owner == owner and id(observed[key]) not in heads
-    )
-    needed = beneath(resting, links)
-    doomed = {key: observed[key] for key in orphans if scope.prune and scope.names(key) and key not in needed}
-    going = {**doomed, **replaced}
-    if going:
-        users = _reversed(links)
-        going = held(going, observed, users, allowed)
-        switching = {step.key for step in steps if step.action == "replace"}  # in this pass; who is replaced lives on
-        coming = {s.key for s in steps if s.action in {"create", "replace"} and isinstance(kinds[s.key.kind], Lasting)}
-        steps += [
-            _due(_careful(step, steps, replaced), users[step.key] & switching, coming, kinds[step.key.kind])
-            for step in _deletions(going, {})
-        ]
-        graph = {**graph, **_after_their_users(going, users, graph)}
-    problems += _protected(steps)
+    leaving = leave(_early(steps, graph, kinds), graph, observed, replaced, aside, Ask(kinds, owner, scope, allowed))
     notes = tuple(f"{key}: {note}" for key in sorted(observed) for note in observed[key].notes)
-    stay = tuple(f"{key}: replaced; {why}" for key in sorted(resting) if (why := observed[key].rests))
-    notes += stay + _left(differs)
-    return Plan(tuple(steps), _frozen(graph), orphans, tuple(problems), notes, frozenset(graph) - allowed, stay)
+    notes += leaving.stay + _left(differs)
+    problems += protected(leaving.steps)
+    left_out = frozenset(leaving.graph) - allowed
+    return Plan(leaving.steps, _frozen(leaving.graph), leaving.orphans, tuple(problems), notes, left_out, leaving.stay)
 
 
 def plan_destroy(desired: Desired, observed: Live, owner: str) -> Plan:
@@ -185,14 +100,14 @@ def plan_destroy(desired: Desired, observed: Live, owner: str) -> Plan:
     """
     ours = {key: have for key, have in observed.items() if have.owner == owner}
     declared = edges(desired)
-    steps = _deletions(ours, declared)
-    graph = _reversed(_merged({k: v for k, v in declared.items() if k in ours}, live_edges(ours)))
+    steps = deletions(ours, declared)
+    graph = reversed_(merged({k: v for k, v in declared.items() if k in ours}, live_edges(ours)))
     foreign = tuple(
         f"{key}: not ours ({observed[key].owner or 'no owner tag'}), left alone"
         for key in sorted(observed.keys() - ours.keys())
     )
     frozen = _frozen({s.key: graph.get(s.key, set()) for s in steps})
-    return Plan(tuple(steps), frozen, problems=tuple(_protected(steps)), notes=foreign)
+    return Plan(tuple(steps), frozen, problems=tuple(protected(steps)), notes=foreign)
 
 
 def _step(
@@ -235,18 +150,6 @@ def _outputs_after(step: Step, volatile: tuple[str, ...]) -> Mapping[str, str]:
     return step.observed.outputs
 
 
-def _deletions(live: Live, declared: Mapping[Key, set[Key]]) -> list[Step]:
-    """A delete step for each resource, children first; kept ones become a step that does nothing and says why."""
-    parents = _merged({k: v for k, v in declared.items() if k in live}, live_edges(live))
-    order = [key for key in ordered(parents) if key in live]
-    return [
-        Step(key, "none", None, live[key], reason=f"kept: {live[key].kept}")
-        if live[key].kept
-        else Step(key, "delete", None, live[key], risk="destructive", reason="not wanted")
-        for key in reversed(order)
-    ]
-
-
 def _cut_off(step: Step, allowed: set[Key], observed: Live) -> list[str]:
     """What *step* needs, is not there, and is not to be made: it would wait for ever."""
     missing = [key for key in waits_for(step) if key not in allowed and key not in observed]
@@ -268,43 +171,6 @@ def _inherits(step: Step, wish: Any, heirs: set[Key]) -> bool:
     return all(cause and cause <= heirs for cause in causes)
 
 
-def _careful(step: Step, steps: Iterable[Step], replaced: Collection[Key]) -> Step:
-    """A deletion in a stack that lives on: of a predecessor, or of what the spec has no more."""
-    if step.action == "none":
-        return step
-    if step.key not in replaced:
-        return replace(step, heir="")
-    born = born_as(step.key)
-    heir = next((one.observed for one in steps if one.key == born and one.observed is not None), None)
-    name = str(getattr(heir.as_desired, "name", "") or born) if heir is not None else str(born)
-    return replace(step, risk="replace", heir=name, reason=f"replaced: nothing refers to it once {born} has taken over")
-
-
-def _due(step: Step, switching: Collection[Key], coming: Collection[Key], kind: Reconciler[Any]) -> Step:
-    """*step*, not yet while *switching*, who use what it deletes, still have to be replaced; nor, of what goes last,
-    while others are *coming* that may take its place."""
-    if step.action != "delete":
-        return step
-    if switching:
-        named = ", ".join(map(str, sorted(switching)))
-        return replace(step, later=f"{named} is replaced first, and uses it until then")
-    if step.heir == "" and coming and isinstance(kind, Lasting):
-        return replace(step, later=f"{', '.join(map(str, sorted(coming)))} is made first")
-    return step
-
-
-def _after_their_users(
-    doomed: Live, users: Mapping[Key, set[Key]], graph: Mapping[Key, set[Key]]
-) -> dict[Key, set[Key]]:
-    """What each deletion comes after: the deletions of what refers to it, the steps of what stays and refers to it
-    still, and the step of what takes its place."""
-    after = {}
-    for key in doomed:
-        stay = {born_as(user) for user in users[key] if user not in doomed}
-        after[key] = {user for user in users[key] if user in doomed} | ((stay | {born_as(key)}) & graph.keys()) - {key}
-    return after
-
-
 def _not_ours(key: Key, have: Observed[Any], owner: str) -> str:
     name = getattr(have.as_desired, "name", "") or have.outputs.get("id", "")
     holder = f"belongs to stack {have.owner}" if have.owner else "carries no owner tag"
@@ -318,31 +184,5 @@ def _needs_leave(step: Step) -> str:
     return f"{step.key}: {step.reason}: refused without --replace {step.key}"
 
 
-def _protected(steps: Iterable[Step]) -> list[str]:
-    """The deletions that AWS would refuse."""
-    return [
-        f"{s.key}: {s.observed.protected}, and nothing is deleted"
-        for s in steps
-        if s.observed is not None and s.observed.protected and s.action in {"delete", "replace"}
-    ]
-
-
-def _merged(one: Mapping[Key, set[Key]], two: Mapping[Key, set[Key]]) -> dict[Key, set[Key]]:
-    return {key: set(one.get(key, ())) | set(two.get(key, ())) for key in {*one, *two}}
-
-
-def _reversed(graph: Mapping[Key, set[Key]]) -> dict[Key, set[Key]]:
-    flipped: dict[Key, set[Key]] = {key: set() for key in graph}
-    for key, parents in graph.items():
-        for parent in parents:
-            flipped.setdefault(parent, set()).add(key)
-    return flipped
-
-
 def _frozen(graph: Mapping[Key, set[Key]]) -> dict[Key, frozenset[Key]]:
     return {key: frozenset(parents) for key, parents in graph.items()}
-
-
-def waits_for(step: Step) -> tuple[Key, ...]:
-    """The resources whose outputs *step* uses, for reports."""
-    return tuple(sorted({ref.key for ref in refs(step.desired)})) if step.desired is not None else ()

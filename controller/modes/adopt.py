@@ -9,7 +9,7 @@ import sys
 from controller.base.errors import Refused
 from controller.base.words import plural
 from controller.engine.adopt import Adoption, adopt, adoptions, held
-from controller.engine.plan import Plan
+from controller.engine.steps import Plan
 from controller.modes.session import Session, agreed, check_account, first_look, holding, open_session, stoppable
 from controller.resources import RECONCILERS
 from controller.tick import tick

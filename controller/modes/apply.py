@@ -14,8 +14,8 @@ from controller.aws import record as tag
 from controller.base.crumbs import SpecCrumb
 from controller.base.errors import ControllerError, Interrupted, Locked, NotYet, Refused
 from controller.base.keys import Key
-from controller.engine.plan import Plan
 from controller.engine.scope import OUT_OF_SCOPE
+from controller.engine.steps import Plan
 from controller.modes import plan as planning
 from controller.modes.record import following
 from controller.modes.session import (

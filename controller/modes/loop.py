@@ -25,7 +25,7 @@ from controller.base.crumbs import SpecCrumb
 from controller.base.errors import ControllerError, Interrupted, Locked, NotYet, Refused, SpecError
 from controller.base.keys import Key
 from controller.base.log import open_log
-from controller.engine.plan import Plan
+from controller.engine.steps import Plan
 from controller.modes import record
 from controller.modes.session import Session, Stop, check_account, parameters_of, stoppable
 from controller.report.seen import Tick, outcome

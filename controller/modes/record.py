@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from controller.base.crumbs import SpecCrumb
-from controller.engine.plan import Plan
+from controller.engine.steps import Plan
 
 Verdict = Literal["act", "record", "superseded", "destroyed"]
 ACTING: tuple[Verdict, ...] = ("act", "record")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from controller.engine.plan import Step, waits_for
+from controller.engine.steps import Step, waits_for
 from controller.report import values
 from controller.report.hosts import counts, iso
 from controller.report.journal import Journal, Record, Rolled, Timeline

@@ -11,8 +11,8 @@ from dataclasses import Field, fields, is_dataclass
 from typing import Any
 
 from controller.base.keys import Ref, Tags
-from controller.engine.plan import Step
 from controller.engine.reconciler import Change
+from controller.engine.steps import Step
 from controller.report.values import MASK, differing, is_mapping, printable
 
 Line = tuple[str, str]

@@ -16,7 +16,7 @@ from typing import Any, assert_never
 from controller.base.errors import ControllerError, Missing, NotYet, Stale
 from controller.base.keys import HALTED_TAG, ROLL_TAG, Key
 from controller.base.words import plural
-from controller.engine.plan import Step
+from controller.engine.steps import Step
 from controller.report.rolls import Figures, PoolWatch, Rolled, Timeline
 from controller.report.seen import Tick
 from controller.rollout import moves as kinds

@@ -9,7 +9,7 @@ from typing import Literal
 
 from controller.base.errors import ControllerError, Missing, Refused
 from controller.base.keys import Key
-from controller.engine.plan import Plan
+from controller.engine.steps import Plan
 from controller.rollout.forecast import Forecast
 from controller.rollout.model import Fleet, Policy, Service
 from controller.rollout.moves import Halt, Move

@@ -14,7 +14,7 @@ from typing import Any
 
 from controller.base.keys import HALTED_TAG
 from controller.base.words import plural
-from controller.engine.plan import Step
+from controller.engine.steps import Step
 from controller.report.fields import Line, field_lines, left_lines
 from controller.report.hosts import HostView, counts, rolling, span
 from controller.report.moves import hosts_to_show, moves_of, next_of, underway, unfinished, waits_of

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from controller.base.keys import Ref
-from controller.engine.plan import Step
+from controller.engine.steps import Step
 
 MASK = "(sensitive)"
 

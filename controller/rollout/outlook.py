@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from controller.aws.reads import Reads
 from controller.base.keys import Key
-from controller.engine.plan import Plan, Step
+from controller.engine.steps import Plan, Step
 from controller.rollout import sight
 from controller.rollout.counts import LAUNCH, suspended
 from controller.rollout.fit import Need, deploy_misfit, needs_of, pool_misfit

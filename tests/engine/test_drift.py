@@ -9,9 +9,10 @@ import pytest
 from controller.base.keys import NAME_TAG, Key, Ref
 from controller.engine.drift import Drift
 from controller.engine.execute import execute
-from controller.engine.plan import Plan, plan
+from controller.engine.plan import plan
 from controller.engine.reconciler import spec
 from controller.engine.scope import Scope
+from controller.engine.steps import Plan
 from tests.engine.test_engine import BOX, LID, NET, NOW, Thing, Toy, kinds_of_three, live, three
 
 FOUND = {

@@ -14,9 +14,10 @@ from controller.base.keys import Key, Ref, Tags
 from controller.engine.compare import compare
 from controller.engine.execute import execute
 from controller.engine.graph import edges, live_edges, resolve
-from controller.engine.plan import Plan, plan, plan_destroy
+from controller.engine.plan import plan, plan_destroy
 from controller.engine.reconciler import Change, Observed, spec
 from controller.engine.scope import Scope
+from controller.engine.steps import Plan
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NET, BOX, LID = Key("net", "a"), Key("box", "a"), Key("lid", "a")

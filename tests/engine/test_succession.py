@@ -10,9 +10,10 @@ import pytest
 from controller.base.keys import Key, Ref
 from controller.engine.compare import compare
 from controller.engine.execute import execute
-from controller.engine.plan import Plan, plan
+from controller.engine.plan import plan
 from controller.engine.reconciler import Observed, spec
 from controller.engine.scope import Scope
+from controller.engine.steps import Plan
 from controller.engine.succession import family, further, successor
 from tests.engine.test_engine import BOX, LID, NET, NOW, Thing, Toy, kinds_of_three, live, three, toys
 

@@ -6,8 +6,8 @@ import pytest
 
 from controller.base.crumbs import SpecCrumb
 from controller.base.keys import Key
-from controller.engine.plan import Plan, Step
 from controller.engine.reconciler import Observed
+from controller.engine.steps import Plan, Step
 from controller.modes.record import Memory, Verdict, following, judge, remains
 
 FRESH = Memory()

@@ -11,7 +11,7 @@ import pytest
 from controller.base.crumbs import RollCrumb
 from controller.base.errors import ControllerError, Missing, NotYet, Refused
 from controller.base.keys import ROLL_TAG, Key
-from controller.engine.plan import Plan, Step
+from controller.engine.steps import Plan, Step
 from controller.report.document import apply_document
 from controller.report.journal import Journal, meaning
 from controller.report.seen import Tick

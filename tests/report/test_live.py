@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from controller.engine.plan import Plan
+from controller.engine.steps import Plan
 from controller.report.journal import Journal
 from controller.report.live import Live
 from controller.report.seen import Tick
@@ -71,7 +71,7 @@ def test_plain_lines_never_load_rich() -> None:
     code = (
         "import io, sys\n"
         "from datetime import UTC, datetime\n"
-        "from controller.engine.plan import Plan\n"
+        "from controller.engine.steps import Plan\n"
         "from controller.report.journal import Journal\n"
         "from controller.report.live import Live\n"
         "from controller.report.seen import Tick\n"

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from controller.base.keys import HALTED_TAG, ROLL_TAG
-from controller.engine.plan import Plan
+from controller.engine.steps import Plan
 from controller.report.moves import HOSTS_MAX, hosts_to_show, in_flight, next_of, unfinished, waits_of
 from controller.report.seen import Tick
 from controller.rollout import moves as kinds

@@ -11,8 +11,8 @@ import pytest
 
 from controller.base.keys import Key, Ref, Tags
 from controller.engine.compare import compare
-from controller.engine.plan import Action, Plan, Step
 from controller.engine.reconciler import Observed, spec
+from controller.engine.steps import Action, Plan, Step
 from controller.report import values
 from controller.report.document import DATA_KINDS, plan_document
 from controller.report.fields import field_lines

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from controller.engine.plan import Plan
+from controller.engine.steps import Plan
 from controller.report.seen import LATER, Tick
 from controller.rollout.moves import Wait
 from controller.spec.load import load
