@@ -13,6 +13,7 @@ from controller.spec.types import Pool, Stack
 
 HOOK_LIFE = timedelta(hours=48)  # aws.md 1.6: no terminating host is held for longer
 BOOT = timedelta(minutes=1)  # what a host needs at the very least, to boot and to join
+IDLE = timedelta(minutes=15)  # of the fifteen datapoints that managed scaling wants before it scales in (aws.md 1.7)
 
 
 def check_pool(pool: Pool, stack: Stack, one: Check) -> None:
@@ -91,6 +92,11 @@ def _times(pool: Pool, one: Check) -> None:
     elif ready - bake < BOOT:
         one.warn((*path, "ready_timeout"), f"ready_timeout {spell(ready)} - bake {spell(bake)} leaves "
                  f"{spell(ready - bake)} to boot and join; most hosts need more", ((*path, "bake"),))  # fmt: skip
+    scaled = pool.scaling is not None and pool.scaling.termination_protection
+    if scaled and IDLE <= bake < ready:
+        one.fail((*path, "bake"), f"{spell(bake)}: with termination_protection ECS decides which hosts may be scaled "
+                 f"in, and gives up one that runs nothing for {spell(IDLE)}: no new host would last",
+                 f"less than {spell(IDLE)}", (("hosts", pool.name, "scaling", "termination_protection"),))  # fmt: skip
     if drain < timedelta(seconds=1):
         one.fail((*path, "drain_timeout"), f"{spell(drain)}: every drain would be undone at once")
         one.spoil((*path, "drain_timeout"))
