@@ -1,6 +1,7 @@
 """What lets Application Auto Scaling move a service's count between two bounds. The count itself is then its own.
 
-A target has no owner tag that a list would show: it is of whoever owns the service it scales. A deleted service takes
+A target has no owner tag that a list would show: where the spec has none, it is ours if the service is marked to have
+one of ours (`theseus:has-scalable_target`), and somebody else's otherwise. A deleted service takes
 its target along without a word (peers.md 4.8, R14), so it is compared in every pass like any other resource.
 """
 
@@ -62,8 +63,9 @@ class ScalableTargetKind:
         for item in sorted(targets, key=lambda one: str(one["ResourceId"])):
             service = services.get(item["ResourceId"].rsplit("/", 1)[-1])
             born = key_of(tags.read(service.get("tags")), "service") if service is not None else None
-            if service is not None and born is not None:
-                found[Key(self.kind, born.name)] = parse_target(item, service)
+            if service is None or born is None:
+                continue
+            found[Key(self.kind, born.name)] = parse_target(item, service)
         return found
 
     def create(self, aws: Aws, key: Key, desired: ScalableTarget) -> Mapping[str, str]:

@@ -18,7 +18,7 @@ from controller.aws.running import open_tasks
 from controller.aws.task_sets import CONTROLLER, of_codedeploy
 from controller.aws.tasks import groups_of, settling, unsettled
 from controller.base.errors import Gone, NotYet, Refused, Stale
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
+from controller.base.keys import HAS_PREFIX, OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import network
 from controller.spec.names import CONTAINER, born_tags, live_name
@@ -153,7 +153,7 @@ class ServiceKind:
             execute_command=service.execute_command,
             after=tuple(after),
             name=name,
-            tags=born_tags(stack, key),
+            tags=tuple(sorted((*born_tags(stack, key), *_has(service)))),
             birth=service.desired,
             first=first if service.by_codedeploy else None,
             front=stack.load_balancer.scheme if stack.load_balancer is not None else "",
@@ -407,6 +407,11 @@ def _subnets(stack: Stack, fargate: Fargate | None) -> tuple[Ref, ...]:
 
 def _platform(version: str) -> str:
     return "LATEST" if version == NEWEST else version
+
+
+def _has(service: Spec) -> Tags:
+    """What the service is marked to have: a scalable target shows no tags, and may be somebody else's."""
+    return ((f"{HAS_PREFIX}scalable_target", "yes"),) if service.scaling is not None else ()
 
 
 def _begins(desired: Service) -> First:

@@ -27,18 +27,20 @@ from controller.resources import RECONCILERS
 from controller.sandbox.simulated import Simulated
 from controller.sandbox.timings import Timings
 from controller.spec.load import load
+from controller.spec.names import named
 from controller.spec.types import Stack
 from tests.properties.dice import Json
 from tests.properties.picture import picture
 from tests.properties.pools import KEY
 from tests.properties.services import ALARM
-from tests.properties.specs import CERTIFICATES, KEPT, LOGS, stacks
+from tests.properties.specs import CERTIFICATES, KEPT, LOGS, THEIR_SUBNETS, THEIR_VPC, stacks
 from tests.resources.stacks import World, certify, converge, let_write
 
 # Hypothesis also tries the constants of whatever modules the process has imported so far. One seed should be the same
 # specs in every process.
 providers._get_local_constants = lambda: providers._local_constants
 
+THEIR_RANGE = "10.30.0.0/16"
 PAUSE = timedelta(seconds=12)  # between passes: they are what such a test costs
 RING = 5  # specs of one example
 PARTS = 4
@@ -57,7 +59,13 @@ def play(part: int) -> None:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(KEPT.flatmap(lambda kept: st.lists(stacks(kept).filter(loaded), min_size=RING, max_size=RING)))
+    @given(
+        KEPT.flatmap(
+            lambda kept: st.lists(
+                stacks(kept).filter(loaded).map(called if kept["named"] else dict), min_size=RING, max_size=RING
+            )
+        )
+    )
     def ring(documents: list[Json]) -> None:
         specs = [one for document in documents if (one := loaded(document))]
         asked = [declare(one, RECONCILERS) for one in specs]
@@ -65,12 +73,13 @@ def play(part: int) -> None:
         pictures = []
         for stack, document in zip(specs, documents, strict=True):
             world = account(stack)
+            world.stack = rendered(world, document)
             world.sim.shuffle(part)
             with told(document):
                 settle(world, Scope())
             pictures.append(picture(world))
-        for place, (stack, alone) in enumerate(zip(specs, pictures, strict=True)):
-            world.stack = stack
+        for place, alone in enumerate(pictures):
+            world.stack = rendered(world, documents[place])
             with told(documents[place - 1], documents[place]):
                 settle(world, Scope(prune=True, replace=frozenset(map(str, world.desired()))))
                 assert picture(world) == alone
@@ -104,6 +113,45 @@ def account(stack: Stack) -> World:
     )  # fmt: skip
     cloudwatch.set_alarm_state(AlarmName=ALARM, StateValue="OK", StateReason="quiet")
     return world
+
+
+def their_network(world: World) -> list[str]:
+    """A network that others made, with a way out: the id of its VPC, then of its subnets; made once."""
+    ec2 = world.aws.ec2
+    mine = ec2.describe_vpcs(Filters=[{"Name": "cidr", "Values": [THEIR_RANGE]}])["Vpcs"]
+    if not mine:
+        vpc = ec2.create_vpc(CidrBlock=THEIR_RANGE)["Vpc"]["VpcId"]
+        gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+        table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+        ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+        for number, zone in enumerate("abc"):
+            made = ec2.create_subnet(
+                VpcId=vpc, CidrBlock=f"10.30.{number}.0/24", AvailabilityZone=f"us-east-1{zone}"
+            )["Subnet"]["SubnetId"]  # fmt: skip
+            ec2.associate_route_table(RouteTableId=table, SubnetId=made)
+        mine = [{"VpcId": vpc}]
+    vpc = mine[0]["VpcId"]
+    subnets = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]
+    return [vpc, *(one["SubnetId"] for one in sorted(subnets, key=lambda one: str(one["CidrBlock"])))]
+
+
+def rendered(world: World, document: Json) -> Stack:
+    """The stack of *document* in that account: where it names a network of others, with that one's real ids."""
+    text = json.dumps(document)
+    if THEIR_VPC in text:
+        for name, real in zip([THEIR_VPC, *THEIR_SUBNETS], their_network(world), strict=True):
+            text = text.replace(name, real)
+    stack = loaded(json.loads(text))
+    assert stack is not None
+    return stack
+
+
+def called(document: Json) -> Json:
+    """*document* with a name of its own for all that can have one."""
+    stack = loaded(document)
+    assert stack is not None
+    return {**document, "names": {str(key): f"own-{key.name}" for key in named(stack)}}
 
 
 def settle(world: World, scope: Scope) -> None:

@@ -18,6 +18,8 @@ SUBNETS = [  # of each place one
     [{"cidr": "10.20.3.0/24", "zone": "us-east-1c"}, "10.20.103.0/24"],
 ]
 PRIVATE = [["10.20.11.0/24", {"cidr": "10.20.111.0/24"}], ["10.20.12.0/24", "10.20.112.0/24"]]
+THEIR_VPC = "vpc-0000000a"  # of somebody else: `rings.account` makes it, and puts its real id in the place of this
+THEIR_SUBNETS = [f"subnet-0000000{letter}" for letter in "abc"]
 LOGS = "access-logs-of-all"
 CERTIFICATES = [f"arn:aws:iam::123456789012:server-certificate/{name}" for name in "abc"]
 ENDPOINTS = ["ecr", "logs", "s3", "ssm"]
@@ -26,6 +28,8 @@ KEPT = st.fixed_dictionaries(  # what cannot change from one spec of a ring to t
     {
         # in a ring with None it changes: then nobody is deployed by CodeDeploy or scaled by requests
         "scheme": st.sampled_from(["internet-facing", "internal", None]),
+        "theirs": st.sampled_from([False, False, False, True]),  # the network is somebody else's
+        "named": st.sampled_from([False, False, True]),  # all that can have a name has one of its own
         "turned": st.sampled_from(["", "", "api"]),  # the service that CodeDeploy deploys
     }
 )
@@ -40,7 +44,7 @@ def stacks(draw: Draw, kept: Json) -> Json:
     hosts = {name: draw(pools_of()) for name in sorted(pools)}
     listeners = draw(st.sampled_from([[], ["http"], ["admin"], ["admin", "http"]]))
     names = draw(st.permutations(["web", "api", "job"]))[: draw(st.sampled_from([0, 1, 1, 1, 2, 2, 3]))]
-    network = draw(networks())
+    network = draw(networks()) if not kept["theirs"] else {"vpc": THEIR_VPC, "public_subnets": draw(their_subnets())}
     where = {
         "private": "private_subnets" in network,
         "pools": sorted(pools),
@@ -66,6 +70,7 @@ def stacks(draw: Draw, kept: Json) -> Json:
         hosts=hosts or None,
         services=services or None,
         gates=maybe(draw, gates()),
+        drift=maybe(draw, st.sampled_from([{"role/*.tags": "correct"}, {"subnet/*.tags": "correct"}]), 0.1),
     )
 
 
@@ -79,6 +84,10 @@ def networks(draw: Draw) -> Json:
         nat=maybe(draw, st.sampled_from(["single", "per_zone", "none"])) if private else None,
         endpoints=maybe(draw, st.lists(st.sampled_from(ENDPOINTS), min_size=1, max_size=2, unique=True)),
     )
+
+
+def their_subnets() -> st.SearchStrategy[list[str]]:
+    return st.integers(2, 3).map(lambda count: THEIR_SUBNETS[:count])
 
 
 def clusters() -> st.SearchStrategy[Json]:

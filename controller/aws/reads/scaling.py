@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from controller.aws import tags
 from controller.aws.client import pages
 from controller.aws.reads.base import Item
 from controller.aws.reads.ecs import EcsReads
+from controller.base.keys import HAS_PREFIX
 
 NAMES_MAX = 50  # resource ids per call (aws.md 6.3)
 
@@ -16,12 +18,17 @@ class ScalingReads(EcsReads):
     """Application Auto Scaling."""
 
     def scalable_targets(self) -> list[Item]:
-        """Those of all our services, where at least one scales: another may have scaled before."""
+        """Those of our services that shall scale or are marked to have done so: others may be somebody else's."""
 
         def ask() -> list[Item]:
             if not self.wanted("scalable_target") and (self.destroying or not self.thorough):
                 return []
-            services = [item["serviceArn"].split(":service/")[-1] for item in self.services()]
+            services = [
+                item["serviceArn"].split(":service/")[-1]
+                for item in self.services()
+                if item["serviceName"] in self.wanted("scalable_target")
+                or f"{HAS_PREFIX}scalable_target" in tags.read(item.get("tags"))
+            ]
             names, found = [f"service/{one}" for one in services], []
             call: Any = self.aws.applicationautoscaling.describe_scalable_targets
             for start in range(0, len(names), NAMES_MAX):
