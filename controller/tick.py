@@ -35,12 +35,14 @@ from controller.rollout.model import Fleet, policy_of
 from controller.rollout.moves import Done, Halt, Move, Wait
 from controller.rollout.outlook import misfits, moved_out, outlook, unready
 from controller.rollout.verdict import DEPLOYS, Hold, ServiceState, Verdict, hold, judge
+from controller.spec import network
 from controller.spec.names import live_ids, live_name
 from controller.spec.types import Stack
 
 KINDS = {kind.kind: kind for kind in RECONCILERS}
 Want = Literal["converge", "destroy"]
 GROUP = "auto_scaling_group"
+BALANCER = Key("load_balancer", "main")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ def tick(
         thorough=destroying or options.scope.prune,
         ids=live_ids(stack),
         now=now,
+        parting=options.scope.parts(BALANCER),
+        closed=network.closed(stack),
     )
     fleets = tuple(fleet for fleet in found if fleet is not None)
     if destroying:

@@ -196,6 +196,7 @@ BY_KIND: Mapping[str, Calls] = {
         "resourcegroupstaggingapi": "get_resources",
     },
     "service": {
+        "cloudwatch": "get_metric_statistics",
         "ecs": (
             "create_service delete_service describe_container_instances describe_services describe_tasks "
             "list_container_instances list_services list_tasks tag_resource update_service"

@@ -10,7 +10,7 @@ from controller.aws.client import Aws, pages
 from controller.aws.running import DESCRIBE_MAX
 from controller.aws.task_sets import deployments, of_codedeploy
 from controller.base.errors import Gone, Refused
-from controller.base.keys import OWNER_TAG
+from controller.base.keys import NAME_TAG, OWNER_TAG
 from controller.base.words import plural
 
 STATES_PER_CALL = 10  # ecs UpdateContainerInstancesState (aws.md 1.1)
@@ -59,6 +59,17 @@ def behind(aws: Aws, cluster: str, groups: Collection[str]) -> dict[str, dict[st
         for balancer in service.get("loadBalancers", [])
         if balancer.get("targetGroupArn") in groups
     }
+
+
+def deploying(aws: Aws, cluster: str, owner: str, name: str) -> str:
+    """Which deployment of the stack's service of that key is under way: tasks of before are where they were until it is
+    over. "" for none, and for one that failed."""
+    for item in services_of(aws, cluster):
+        live = tags.read(item.get("tags"))
+        mine = live.get(OWNER_TAG) == owner and live.get(NAME_TAG) == f"service/{name}" and item["status"] == "ACTIVE"
+        if mine and not failed(item) and (waits := _standing(aws, cluster, item)):
+            return waits
+    return ""
 
 
 def unsettled(aws: Aws, cluster: str, owner: str, apart: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from controller.aws import tags
@@ -18,14 +18,15 @@ def interfaces_in(aws: Aws, subnets: Iterable[str]) -> int:
     return sum(one["Status"] == "in-use" and _of_host_or_task(one) for one in found)
 
 
-def without_a_route(aws: Aws, vpc: str, owner: str) -> int:
-    """How many of them are in subnets of the stack *owner* that no default route leads out of."""
+def without_a_route(aws: Aws, vpc: str, owner: str, closed: Collection[str]) -> int:
+    """How many of them are in subnets of the stack *owner* that no default route leads out of; those of the ranges
+    *closed* aside, which shall have none."""
     inside: Any = [{"Name": "vpc-id", "Values": [vpc]}]
     tables = pages(aws.ec2.describe_route_tables, "RouteTables", Filters=inside)
     subnets = [
         str(one["SubnetId"])
         for one in pages(aws.ec2.describe_subnets, "Subnets", Filters=inside)
-        if tags.read(one.get("Tags")).get(OWNER_TAG) == owner
+        if tags.read(one.get("Tags")).get(OWNER_TAG) == owner and one["CidrBlock"] not in closed
     ]
     return interfaces_in(aws, [one for one in subnets if not default_route(tables, one)])
 

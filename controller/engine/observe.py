@@ -45,6 +45,8 @@ def observe(
     thorough: bool = False,
     ids: Mapping[Key, str] | None = None,
     now: datetime | None = None,
+    parting: bool = False,
+    closed: frozenset[str] = frozenset(),
 ) -> tuple[dict[Key, Observed[Any]], list[T], Reads]:
     """What is live: for every kind, and the answers of *also* (the fleets), all read side by side.
 
@@ -58,7 +60,8 @@ def observe(
         wanted[key.kind][key] = value
     calls = ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="read")
     with calls, ThreadPoolExecutor(len(kinds) + len(also) + len(early), thread_name_prefix="observe") as pool:
-        reads = Reads(aws, owner, names_of(desired), calls, destroying=destroying, thorough=thorough, ids=ids, now=now)
+        names, more = names_of(desired), {"destroying": destroying, "thorough": thorough, "parting": parting}
+        reads = Reads(aws, owner, names, calls, ids=ids, now=now, closed=closed, **more)
         for ask in early:
             pool.submit(ask, reads)  # whoever wants the answer meets its error, too
         extras = [pool.submit(ask, reads) for ask in also]

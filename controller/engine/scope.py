@@ -33,6 +33,10 @@ class Scope:
         """Whether *key* itself is meant, what others depend on aside. A bare kind means all of that kind."""
         return self.takes(key) and not self.leaves(key)
 
+    def parts(self, key: Key) -> bool:
+        """Whether what *key* took the place of may go although people may count on it: a word of its own says so."""
+        return self.prune and str(key) not in self.replace
+
     def takes(self, key: Key) -> bool:
         return not self.only or not self.only.isdisjoint(_addresses(key))
 

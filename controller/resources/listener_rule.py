@@ -19,7 +19,7 @@ from controller.aws import tags
 from controller.aws.forwarding import Forward, parse_forwards, release, staged, targets_of
 from controller.aws.places import WAITING, Route, Rule, answers, kept, lacking, moves, rules_of, waiting_place
 from controller.aws.reads import apart
-from controller.aws.tasks import groups_of, unsettled
+from controller.aws.tasks import behind, deploying, groups_of, unsettled
 from controller.base.errors import Refused, Underway
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, key_of, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
@@ -113,9 +113,12 @@ class ListenerRuleKind:
         self, reads: Reads, wanted: Mapping[Key, ListenerRule], owner: str
     ) -> Mapping[Key, Observed[ListenerRule]]:
         arns: dict[Key | None, list[str]] = {}  # several of one key while one takes over from the other
+        fronts: dict[str, tuple[str, ...]] = {}  # what each is behind
         for group in reads.target_groups():
             live = reads.elb_tags().get(group["TargetGroupArn"], {})
             arns.setdefault(key_of(live, "target_group"), []).append(group["TargetGroupArn"])
+            fronts[group["TargetGroupArn"]] = tuple(group.get("LoadBalancerArns") or ())
+        balancers = {one["ListenerArn"]: one["LoadBalancerArn"] for one in reads.listeners()}
         groups = {key: [arn for one in _groups(key.name) for arn in arns.get(one, ())] for key in wanted}
         every = [arn for several in groups.values() for arn in several]
         reads.spread([partial(reads.target_group_attributes, arn) for arn in every])  # side by side, then from memory
@@ -123,12 +126,17 @@ class ListenerRuleKind:
         for item in reads.rules():
             live = reads.elb_tags().get(item["RuleArn"], {})
             if not item["IsDefault"] and (key := key_of(live, self.kind) or _at(item, live, wanted, reads)):
-                spread = {arn: parse_balancing(reads.target_group_attributes(arn)) for arn in groups.get(key, ())}
+                mine = balancers[item["ListenerArn"]]  # a group that is behind another one has another rule
+                spread = {
+                    arn: parse_balancing(reads.target_group_attributes(arn))
+                    for arn in groups.get(key, ())
+                    if not fronts[arn] or mine in fronts[arn]
+                }
                 asked = wanted[key].balancing if key in wanted else Balancing()
                 rule = parse_rule(item, live, asked, {arn: one for arn, one in spread.items() if one != asked})
                 if key in wanted and wanted[key].shifted:
                     rule = _led_by_codedeploy(rule, groups[key], wanted[key].shifted, reads)
-                rule = replace(rule, outputs={**rule.outputs, "cluster": reads.cluster() or ""})
+                rule = replace(rule, outputs={**rule.outputs, "cluster": reads.cluster() or "", "service": key.name})
                 found.append((key, item["RuleArn"], rule))
         return apart(found)
 
@@ -190,9 +198,12 @@ class ListenerRuleKind:
         return {}
 
     def still_serves(self, aws: Aws, observed: Observed[ListenerRule], heir: str) -> str:
-        """What a route of the spec has no more is for another from now on, once that serves."""
+        """What a route of the spec has no more is for another from now on, once that serves. One that was replaced goes
+        before its groups are used by no rule any more: tasks that are registered there would count as unhealthy."""
         cluster = observed.outputs["cluster"]
-        return unsettled(aws, cluster, str(observed.owner), "") if cluster and not heir else ""
+        if not cluster:
+            return ""
+        return _registered(aws, cluster, observed) if heir else unsettled(aws, cluster, str(observed.owner), "")
 
     def delete(self, aws: Aws, observed: Observed[ListenerRule]) -> None:
         aws.elbv2.delete_rule(RuleArn=observed.outputs["arn"])
@@ -222,6 +233,17 @@ def parse_rule(
         tuple(sorted(others)),
     )
     return Observed(as_desired, {"arn": item["RuleArn"]}, live.get(OWNER_TAG))
+
+
+def _registered(aws: Aws, cluster: str, observed: Observed[ListenerRule]) -> str:
+    """Which tasks are still registered in its groups, and behind another load balancer as well."""
+    for group in _led(observed.as_desired):
+        service = behind(aws, cluster, [group]).get(group)
+        if service is not None and len(service["loadBalancers"]) > 1:
+            return f"{service['serviceName']} registers its tasks behind both"
+        if service is None and (waits := deploying(aws, cluster, str(observed.owner), observed.outputs["service"])):
+            return waits
+    return ""
 
 
 def _led_by_codedeploy(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
-from controller.aws.reads import LATELY, keyed
+from controller.aws.reads import LATELY, keyed, label_of
 from controller.aws.target_zones import zones_of_targets
 from controller.base.errors import Underway
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
@@ -254,7 +254,7 @@ def _outputs(item: Mapping[str, Any]) -> dict[str, str]:
     return {
         "arn": arn,
         "dns_name": item["DNSName"],
-        "label": arn.partition(":loadbalancer/")[2],
+        "label": label_of(arn),
         "scheme": item["Scheme"],
     }
 

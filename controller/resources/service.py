@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.aws.forwarding import led_to
-from controller.aws.reads import keyed
+from controller.aws.reads import keyed, label_of
 from controller.aws.running import open_tasks
 from controller.aws.task_sets import CONTROLLER, of_codedeploy
 from controller.aws.tasks import groups_of, settling, unsettled
@@ -269,8 +269,16 @@ def _elsewhere(item: Mapping[str, Any], wish: Service | None, reads: Reads) -> t
     mine = [one["targetGroupArn"] for one in item.get("loadBalancers", []) if one.get("targetGroupArn")]
     if wish is None or wish.target_group is None or not mine:
         return ()
-    schemes = {group["TargetGroupArn"]: reads.scheme_of(group) for group in reads.target_groups()}
-    return tuple(sorted(arn for arn in mine if schemes.get(arn, "") not in {"", wish.front}))
+    fronts = {group["TargetGroupArn"]: reads.balancer_of(group) for group in reads.target_groups()}
+    others = {arn: front for arn in mine if (front := fronts.get(arn)) is not None and front["Scheme"] != wish.front}
+    there = len(others) < len(mine)  # it serves behind the wanted one, too
+    return tuple(
+        sorted(
+            arn
+            for arn, front in others.items()
+            if not (there and reads.parting) or reads.requests(label_of(front["LoadBalancerArn"]))
+        )
+    )
 
 
 def parse_service(item: Mapping[str, Any], beside: tuple[str, ...] = ()) -> Observed[Service]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.aws.reads import keyed
-from controller.aws.tasks import behind
+from controller.aws.tasks import behind, deploying
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.base.words import plural
 from controller.engine.reconciler import Change, Observed, born_as, spec
@@ -92,7 +92,8 @@ class TargetGroupKind:
         present = keyed(self.kind, wanted, named)
         arns = [item["TargetGroupArn"] for item in present.values()]
         reads.spread([partial(reads.target_group_attributes, arn) for arn in arns])  # side by side, then from memory
-        schemes = {key: reads.scheme_of(item) for key, item in present.items()}
+        fronts = {key: reads.balancer_of(item) for key, item in present.items()}
+        schemes = {key: str(front["Scheme"]) if front is not None else "" for key, front in fronts.items()}
         found = {}
         for key, item in present.items():
             wish = wanted.get(own := born_as(key))
@@ -104,7 +105,7 @@ class TargetGroupKind:
                 reads.elb_tags().get(item["TargetGroupArn"], {}),
                 schemes[key] or ("" if there else front),  # behind none: behind any, where another is not already
             )
-            found[key] = replace(one, outputs={**one.outputs, "cluster": reads.cluster() or ""})
+            found[key] = replace(one, outputs={**one.outputs, "cluster": reads.cluster() or "", "key": str(own)})
         return found
 
     def create(self, aws: Aws, key: Key, desired: TargetGroup) -> Mapping[str, str]:
@@ -140,7 +141,11 @@ class TargetGroupKind:
             return f"{plural(len(left), 'target')} not gone yet"
         cluster, arn = observed.outputs["cluster"], observed.outputs["arn"]
         service = behind(aws, cluster, [arn]).get(arn) if cluster else None
-        return f"{service['serviceName']} still registers its tasks in it" if service is not None else ""
+        if service is not None:
+            return f"{service['serviceName']} still registers its tasks in it"
+        born = Key.parse(observed.outputs["key"])
+        name = born.name.rpartition("-")[0] if born is not None else ""
+        return deploying(aws, cluster, str(observed.owner), name) if found and cluster else ""
 
     def delete(self, aws: Aws, observed: Observed[TargetGroup]) -> None:
         aws.elbv2.delete_target_group(TargetGroupArn=observed.outputs["arn"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -73,11 +73,13 @@ class VpcEndpointKind:
         items = [item for item in reads.vpc_endpoints() if _state(item) != "deleted"]
         living = [item for item in items if _state(item) in LIVING]
         going = [item for item in items if _state(item) not in LIVING]
-        return {
+        found = {
             key: parse_endpoint(item, live, notes)
             for some in (going, living)  # one that lives counts, whatever else bears its name
             for key, item, live, notes in tags.owned(some, self.kind, "VpcEndpointId")
         }
+        closed = " ".join(sorted(reads.closed))
+        return {key: replace(one, outputs={**one.outputs, "closed": closed}) for key, one in found.items()}
 
     def create(self, aws: Aws, key: Key, desired: VpcEndpoint) -> Mapping[str, str]:
         found: Any = aws.ec2.describe_vpc_endpoints(Filters=tags.filters(desired.tags))["VpcEndpoints"]
@@ -119,7 +121,8 @@ class VpcEndpointKind:
 
     def still_serves(self, aws: Aws, observed: Observed[VpcEndpoint], heir: str) -> str:
         """Hosts and tasks in subnets without a default route reach AWS through it."""
-        users = without_a_route(aws, str(observed.as_desired.vpc), str(observed.owner)) if not heir else 0
+        closed = observed.outputs["closed"].split()
+        users = 0 if heir else without_a_route(aws, str(observed.as_desired.vpc), str(observed.owner), closed)
         return f"{plural(users, 'interface')} of hosts or tasks have no other way out" if users else ""
 
     def delete(self, aws: Aws, observed: Observed[VpcEndpoint]) -> None:

@@ -286,7 +286,7 @@ def deploy(draft: Draft, service: Service, definition: str, *, rollback: bool = 
         draft.now,
         rollback=rollback,
         revision=number,
-        balancers=() if service.controller == "ECS" else service.balancers,
+        balancers=service.balancers,
     )
     changed = replace(service, task_definition=definition, deployments=(fresh, *older))
     draft.services[service.cluster, service.name] = changed

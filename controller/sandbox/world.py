@@ -182,7 +182,7 @@ class Deployment:
     outcome: str = "IN_PROGRESS"  # status of the service deployment, kept after the deployment is gone
     revision: int = 1
     finished: datetime | None = None
-    balancers: tuple[Mapping[str, Any], ...] = ()  # of a task set; else the service's
+    balancers: tuple[Mapping[str, Any], ...] = ()  # the service's when it began: its tasks keep them
     external: str = ""  # of a task set: the CodeDeploy deployment that made it
 
 
@@ -247,9 +247,9 @@ class Service:
         return tuple((str(b["targetGroupArn"]), int(b["containerPort"])) for b in self.balancers)
 
     def groups_of(self, deployment: str) -> tuple[tuple[str, int], ...]:
-        """The same for the tasks of one deployment: a task set has entries of its own."""
-        mine = next((d.balancers for d in self.deployments if d.id == deployment and d.balancers), self.balancers)
-        return replace(self, balancers=mine).target_groups if mine is not self.balancers else self.target_groups
+        """The same for the tasks of one deployment: each has entries of its own."""
+        mine = next((d.balancers for d in self.deployments if d.id == deployment), None)
+        return self.target_groups if mine is None else replace(self, balancers=mine).target_groups
 
 
 @dataclass(frozen=True, slots=True)

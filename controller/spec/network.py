@@ -89,6 +89,12 @@ def interfaces(stack: Stack) -> tuple[Ref, ...]:
     return tuple(Ref(Key("vpc_endpoint", service)) for service in endpoints(stack) if service not in GATEWAYS)
 
 
+def closed(stack: Stack) -> frozenset[str]:
+    """The ranges of the private subnets that the spec leaves without a default route."""
+    wanted = stack.network
+    return frozenset() if wanted.vpc or wanted.nat != "none" else frozenset(wanted.private_subnets)
+
+
 def way_in(stack: Stack) -> tuple[Ref, ...]:
     """What must be there before clients can reach the load balancer, and until it is gone."""
     return tables(stack)[:1]

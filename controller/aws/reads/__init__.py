@@ -14,12 +14,12 @@ from __future__ import annotations
 from controller.aws.reads.codedeploy import CodeDeployReads
 from controller.aws.reads.ec2 import VERSION_MARK, Ec2Reads
 from controller.aws.reads.ecs import DESCRIBE_TASKS_MAX
-from controller.aws.reads.elbv2 import ElbReads
+from controller.aws.reads.elbv2 import ElbReads, label_of
 from controller.aws.reads.groups import LATELY, GroupReads
 from controller.aws.reads.named import NamedReads
 from controller.aws.reads.ours import apart, keyed
 
-__all__ = ["DESCRIBE_TASKS_MAX", "LATELY", "VERSION_MARK", "Reads", "apart", "keyed"]
+__all__ = ["DESCRIBE_TASKS_MAX", "LATELY", "VERSION_MARK", "Reads", "apart", "keyed", "label_of"]
 
 
 class Reads(Ec2Reads, GroupReads, CodeDeployReads, ElbReads, NamedReads):

@@ -23,6 +23,8 @@ class Base:
     names   kind -> live names wanted in this pass (``{"service": ("shop-web",), ...}``)
     destroying   the pass removes things: what they hold is asked for too
     ids   those that the spec names of what has no name: they are ours, or are to be adopted
+    closed   the ranges of subnets that the spec leaves without a way out
+    parting   what was replaced and rests may go in this pass
     now   when the pass began
     thorough   what only a list of the whole account can find is looked for too: a pass that removes what is left over
     """
@@ -38,6 +40,8 @@ class Base:
         thorough: bool = False,
         ids: Mapping[Key, str] | None = None,
         now: datetime | None = None,
+        parting: bool = False,
+        closed: frozenset[str] = frozenset(),
     ) -> None:
         self.aws = aws
         self.owner = owner
@@ -46,6 +50,8 @@ class Base:
         self.thorough = thorough
         self.ids = ids or {}
         self.now = now
+        self.parting = parting
+        self.closed = closed
         self._pool = pool
         self._memo: dict[object, Future[Any]] = {}
         self._lock = threading.Lock()

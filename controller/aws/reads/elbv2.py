@@ -14,6 +14,15 @@ ELB_TAGS_MAX = 20
 ELB_NAMES_MAX = 20
 
 
+def label_of(balancer: str) -> str:
+    """What metrics call the load balancer of that arn.
+
+    >>> label_of("arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/app/shop/1a2b")
+    'app/shop/1a2b'
+    """
+    return balancer.partition(":loadbalancer/")[2]
+
+
 class ElbReads(OwnedReads):
     """ELBv2."""
 
@@ -25,10 +34,10 @@ class ElbReads(OwnedReads):
         ask = self.aws.elbv2.describe_target_groups
         return self.once("target_groups", lambda: self._ours(ask, "TargetGroups", "TargetGroupArn", "target_group"))
 
-    def scheme_of(self, group: Item) -> str:
-        """The scheme of the load balancer that a target group is behind; "" when it is behind none of ours."""
+    def balancer_of(self, group: Item) -> Item | None:
+        """The load balancer of ours that a target group is behind."""
         arns = group.get("LoadBalancerArns") or ()
-        return next((str(one["Scheme"]) for one in self.load_balancers() if one["LoadBalancerArn"] in arns), "")
+        return next((one for one in self.load_balancers() if one["LoadBalancerArn"] in arns), None)
 
     def _ours(self, call: Callable[..., Any], result: str, ident: str, kind: str) -> list[Item]:
         """Those of the wanted names, and those that only carry our tag."""
