@@ -16,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
+from controller.aws.balancing import OWN_COOKIE, Balancing, Stickiness, parse_balancing, spread
 from controller.aws.forwarding import Forward, parse_forwards, release, staged, targets_of
 from controller.aws.places import WAITING, Route, Rule, answers, kept, lacking, moves, rules_of, waiting_place
 from controller.aws.reads import apart
@@ -29,28 +30,6 @@ if TYPE_CHECKING:
     from controller.aws.client import Aws
     from controller.aws.reads import Reads
     from controller.spec.types import Service, Stack
-
-ALGORITHM = "load_balancing.algorithm.type"
-SLOW_START = "slow_start.duration_seconds"
-STICKY = "stickiness"
-OWN_COOKIE = "AWSALB"
-
-
-@dataclass(frozen=True, slots=True)
-class Stickiness:
-    """Seconds, and whose cookie: `AWSALB` is the load balancer's own."""
-
-    cookie: str
-    duration: int
-
-
-@dataclass(frozen=True, slots=True)
-class Balancing:
-    """How a target is chosen. `slow_start`: seconds, 0 is off. `stickiness` None: off."""
-
-    algorithm: str = "round_robin"
-    slow_start: int = 0
-    stickiness: Stickiness | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +130,11 @@ class ListenerRuleKind:
         except Refused as refusal:
             if refusal.code != "InvalidLoadBalancerAction":
                 raise
-            _spread(aws, desired, desired.groups)  # a group is sticky from earlier days
+            spread(aws, desired.balancing, desired.groups)  # a group is sticky from earlier days
             made = _create(aws, desired, place)
         if desired.balancing != Balancing():  # groups are born with the defaults
             with suppress(Underway):  # the next pass finds what is left to do
-                _spread(aws, desired, desired.groups)
+                spread(aws, desired.balancing, desired.groups)
         return {"arn": made}
 
     def update(
@@ -184,11 +163,11 @@ class ListenerRuleKind:
             if set(now) != set(live) or differing:
                 request["Actions"] = _actions(now, desired.balancing)
         if desired.balancing.stickiness is None:  # before the rule may have several groups again
-            _spread(aws, desired, differing)
+            spread(aws, desired.balancing, differing)
         if request:
             aws.elbv2.modify_rule(RuleArn=arn, **request)
         if desired.balancing.stickiness is not None:  # once it has one group alone
-            _spread(aws, desired, differing)
+            spread(aws, desired.balancing, differing)
         if "priority" in fields:
             waits = _take_place(aws, arn, desired, rules) or waits
         if "tags" in fields:
@@ -278,16 +257,6 @@ def _where_it_serves(aws: Aws, desired: ListenerRule) -> ListenerRule:
     return replace(desired, forwards=led)
 
 
-def parse_balancing(attributes: Mapping[str, str]) -> Balancing:
-    """What AWS remembers of a stickiness that is off means nothing."""
-    sticky = None
-    if attributes.get(f"{STICKY}.enabled") == "true":
-        kind = attributes.get(f"{STICKY}.type", "lb_cookie")
-        cookie = attributes.get(f"{STICKY}.app_cookie.cookie_name", "") if kind == "app_cookie" else OWN_COOKIE
-        sticky = Stickiness(cookie, int(attributes.get(f"{STICKY}.{kind}.duration_seconds", 86400)))
-    return Balancing(attributes.get(ALGORITHM, "round_robin"), int(attributes.get(SLOW_START, 0)), sticky)
-
-
 def _at(
     item: Mapping[str, Any], live: Mapping[str, str], wanted: Mapping[Key, ListenerRule], reads: Reads
 ) -> Key | None:
@@ -310,10 +279,6 @@ def _balancing(service: Service) -> Balancing:
 
 def _groups(service: str) -> tuple[Key, ...]:
     return tuple(Key("target_group", f"{service}-{colour}") for colour in COLOURS)
-
-
-def _name(group: str | Ref) -> str:
-    return str(group).split("/")[-2]
 
 
 def _taken(key: Key, desired: ListenerRule, holder: str) -> str:
@@ -381,31 +346,6 @@ def _create(aws: Aws, desired: ListenerRule, place: int) -> str:
         Tags=tags.pascal(desired.tags),
     )["Rules"][0]
     return str(made["RuleArn"])
-
-
-def _spread(aws: Aws, desired: ListenerRule, groups: Iterable[str | Ref]) -> None:
-    """Write `balancing` to *groups*, in one call each: AWS judges what is sent with what is there."""
-    wanted = {ALGORITHM: desired.balancing.algorithm, SLOW_START: str(desired.balancing.slow_start)}
-    sticky = desired.balancing.stickiness
-    wanted[f"{STICKY}.enabled"] = str(sticky is not None).lower()
-    if sticky is not None and sticky.cookie == OWN_COOKIE:
-        wanted |= {f"{STICKY}.type": "lb_cookie", f"{STICKY}.lb_cookie.duration_seconds": str(sticky.duration)}
-    elif sticky is not None:
-        wanted |= {
-            f"{STICKY}.type": "app_cookie",
-            f"{STICKY}.app_cookie.cookie_name": sticky.cookie,
-            f"{STICKY}.app_cookie.duration_seconds": str(sticky.duration),
-        }
-    attributes: Any = [{"Key": key, "Value": value} for key, value in wanted.items()]
-    for group in groups:
-        try:
-            aws.elbv2.modify_target_group_attributes(TargetGroupArn=str(group), Attributes=attributes)
-        except Refused as refusal:
-            if sticky is None or refusal.code != "InvalidConfigurationRequest":
-                raise
-            raise Underway(
-                f"sticky when no other rule forwards to {_name(group)} and to others: {refusal}"
-            ) from refusal
 
 
 def _values(condition: Mapping[str, Any] | None, config: str) -> tuple[str, ...]:

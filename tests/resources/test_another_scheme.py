@@ -154,3 +154,14 @@ def test_what_cannot_be_behind_two_is_refused(base: Any, own: tuple[str, ...], t
     problems = world.tick(scope=LEAVE).plan.problems
 
     assert [one for one in problems if one.startswith(f"load_balancer/main: {told}")]
+
+
+def test_a_service_becomes_sticky_while_the_old_one_rests() -> None:
+    """Its groups there are behind a rule of their own, which stays as it is."""
+    world = built(DEMO)
+    world.stack = stack_of(DEMO, INTERNAL, "services.web.stickiness={duration: 1h}")
+
+    settled(world, LEAVE)
+
+    assert served(world) == {"internet-facing": 4, "internal": 4}
+    assert world.tick().plan.pending == ()

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from controller.aws.balancing import Balancing
 from controller.base.keys import Key
 from controller.engine.scope import Scope
-from controller.resources.listener_rule import Balancing
 from controller.tick import Options, tick
 from tests.resources.stacks import SPECS, World, built, certify, converge, stack_of
 

@@ -174,6 +174,19 @@ def test_hosts_reach_aws_whatever_their_way_becomes(spec: Path, before: str, aft
     assert world.tick(scope=Scope(prune=True)).plan.pending == ()
 
 
+def test_an_endpoint_does_not_wait_for_hosts_that_shall_have_no_way_out(spec: Path) -> None:
+    """The spec says so, and is warned: nobody would ever come to have one."""
+    shut = BARE.replace("hosts:", "  nat: none\nhosts:")
+    change(world := begin(spec), spec, shut.replace("hosts:", "  endpoints: [s3, logs]\nhosts:"))
+    applied(world)
+
+    change(world, spec, shut)
+    applied(world, prune=True)
+
+    assert "vpc_endpoint" not in world.left()
+    assert world.tick(scope=Scope(prune=True)).plan.pending == ()
+
+
 def test_hosts_leave_a_subnet_that_their_group_gives_up() -> None:
     """By our hand, drained: where somebody switched off AZRebalance nobody else moves them. The plan tells."""
     three = "network.public_subnets=[10.20.1.0/24, 10.20.2.0/24, 10.20.3.0/24]"
