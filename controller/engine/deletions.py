@@ -40,14 +40,15 @@ def leave(
     """What becomes of the *replaced*, and of what no step is about; of several of one key that stand *aside* nobody
     knows yet."""
     links = live_edges(observed) if replaced or ask.scope.prune else {}
-    resting = at_rest(replaced, links, ask.scope)
-    gone_over = {key: have for key, have in replaced.items() if key not in resting}
     heads = {id(step.observed) for step in steps}
-    orphans = tuple(
-        key
-        for key in sorted(observed.keys() - gone_over.keys() - aside)
-        if observed[key].owner == ask.owner and id(observed[key]) not in heads
-    )
+    left = {
+        key: have
+        for key, have in sorted(observed.items())
+        if have.owner == ask.owner and id(have) not in heads and key not in aside
+    }
+    resting = at_rest({**left, **replaced}, links, ask.scope)
+    gone_over = {key: have for key, have in replaced.items() if key not in resting}
+    orphans = tuple(key for key in left if key not in gone_over)
     stay = tuple(f"{key}: replaced; {why}" for key in sorted(resting) if (why := observed[key].rests))
     needed = beneath(resting, links)
     pruned = [key for key in orphans if ask.scope.prune and ask.scope.names(key) and key not in needed]

@@ -84,14 +84,14 @@ def settled_names(key: Key, observed: Live, kin: Family) -> tuple[Live, Family]:
     )
 
 
-def at_rest(replaced: Live, links: Mapping[Key, Collection[Key]], scope: Scope) -> frozenset[Key]:
-    """Those of *replaced* that stay, because people or programs outside may still count on one of them: it, what serves
-    behind it, and what that stands on. They go with `--prune`, a word of its own, after that replacement."""
-    found = {key for key, have in replaced.items() if have.rests and (have.asked or not scope.parts(born_as(key)))}
+def at_rest(left: Live, links: Mapping[Key, Collection[Key]], scope: Scope) -> frozenset[Key]:
+    """Those of what is *left* that stay, because people or programs outside may still count on one of them: it, what
+    serves behind it, and what that stands on. They go with `--prune`, a word of its own, after that replacement."""
+    found = {key for key, have in left.items() if have.rests and (have.asked or not scope.parts(born_as(key)))}
     frontier = found
     while frontier:
-        near = {one for key in frontier for one in links[key]} | {one for one in replaced if frontier & {*links[one]}}
-        frontier = (near & replaced.keys()) - found
+        near = {one for key in frontier for one in links[key]} | {one for one in left if frontier & {*links[one]}}
+        frontier = (near & left.keys()) - found
         found = found | frontier
     return frozenset(found)
 

@@ -15,7 +15,18 @@ from tests.aws.test_operations import called
 
 ROOT = Path(__file__).parents[2] / "controller"
 # modules of `aws/` that make calls for several kinds
-SHARED = {"balancing", "forwarding", "groups", "places", "providers", "role_users", "running", "target_zones", "tasks", "ways_out"}
+SHARED = {
+    "balancing",
+    "forwarding",
+    "groups",
+    "places",
+    "providers",
+    "role_users",
+    "running",
+    "target_zones",
+    "tasks",
+    "ways_out",
+}
 Pairs = set[tuple[str, str]]
 
 

@@ -148,10 +148,10 @@ def rendered(world: World, document: Json) -> Stack:
 
 
 def called(document: Json) -> Json:
-    """*document* with a name of its own for all that can have one."""
+    """*document* with a name of its own for all that can have one: IAM's are found again by how they begin."""
     stack = loaded(document)
     assert stack is not None
-    return {**document, "names": {str(key): f"own-{key.name}" for key in named(stack)}}
+    return {**document, "names": {str(key): f"prop-own-{key.name}" for key in named(stack)}}
 
 
 def settle(world: World, scope: Scope) -> None:

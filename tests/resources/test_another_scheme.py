@@ -111,9 +111,11 @@ def test_the_old_one_serves_until_its_clients_have_gone(own: tuple[str, ...]) ->
     assert len(service["loadBalancers"]) == 1
 
 
-def test_leave_and_prune_in_one_command_take_nothing_from_clients() -> None:
-    """Nobody can have told them the new name yet."""
-    world = built(DEMO)
+@pytest.mark.parametrize("listener", ["http", "admin"])
+def test_leave_and_prune_in_one_command_take_nothing_from_clients(listener: str) -> None:
+    """Nobody can have told them the new name yet; nor is a listener taken that the new one has no more."""
+    first = f"load_balancer.listeners={{{listener}: {{port: 81}}, other: {{port: 82}}}}"
+    world = built(DEMO, first, f"services.web.route.listener={listener}")
     world.stack = stack_of(DEMO, INTERNAL)
 
     settled(world, Scope(replace=LEAVE.replace, prune=True))
