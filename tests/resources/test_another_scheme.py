@@ -118,7 +118,7 @@ def test_leave_and_prune_in_one_command_take_nothing_from_clients(listener: str)
     world = built(DEMO, first, f"services.web.route.listener={listener}")
     world.stack = stack_of(DEMO, INTERNAL)
 
-    settled(world, Scope(replace=LEAVE.replace, prune=True))
+    settled(world, Scope(replace=LEAVE.replace | {"listener_rule/web"}, prune=True))
 
     assert served(world) == {"internet-facing": 4, "internal": 4}
 
