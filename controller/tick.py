@@ -18,7 +18,7 @@ from typing import Literal
 
 from controller.aws.client import Aws
 from controller.base.clock import Clock
-from controller.base.errors import ControllerError, Interrupted, Locked, Missing, NotYet, Refused, Stale
+from controller.base.errors import ControllerError, Interrupted, Locked, Missing, NotYet, Refused, Stale, Stuck
 from controller.base.keys import Key
 from controller.engine.drift import Drift
 from controller.engine.execute import execute
@@ -295,7 +295,8 @@ def _quiet(stack: Stack, seen: Tick, moves: list[tuple[str, Move]], failed: Mapp
 def _behind_stuck(todo: Plan, failed: Mapping[Key, ControllerError]) -> set[Key]:
     """What AWS refused or only a person can supply, and everything behind it."""
     behind = {key for key, error in failed.items() if isinstance(error, Missing | Refused)}
+    going_on = {key for key, error in failed.items() if isinstance(error, Stuck)}
     for step in todo.steps:  # parents come first
-        if behind & todo.before.get(step.key, frozenset()):
+        if (behind - going_on) & todo.before.get(step.key, frozenset()):
             behind.add(step.key)
     return behind

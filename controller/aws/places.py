@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from controller.aws import tags
 from controller.aws.client import Aws, pages
 from controller.aws.tasks import behind, failed
-from controller.base.errors import Refused
+from controller.base.errors import Stuck
 from controller.base.keys import NAME_TAG, OWNER_TAG
 
 LAST = 50_000  # the highest priority there is (aws.md 2.4)
+CLOSED = "nobody.invalid"  # the host of a rule that nobody is led to yet (RFC 2606)
 WAITING = 49_000  # from here on rules wait for their targets
 TAGS_MAX = 20  # resources of one DescribeTags
 VALUES_MAX = 5  # of all conditions of a rule
@@ -79,12 +81,12 @@ def rules_of(aws: Aws, listener: str, owner: str) -> list[Rule]:
 def lacking(aws: Aws, cluster: str, groups: Collection[str]) -> str:
     """What *groups* lack to answer: as many healthy targets as the services behind them shall have; "" for nothing.
 
-    Raises Refused where a deployment has failed: they will not come.
+    Raises Stuck where a deployment has failed: they will not come.
     """
     healthy = sum(_healthy(aws, group) for group in groups)
     served = behind(aws, cluster, groups) if cluster else {}
     if lost := [str(one["serviceName"]) for one in served.values() if failed(one)]:
-        raise Refused(f"requests go where they went before: the deployment of {', '.join(lost)} has failed")
+        raise Stuck(f"requests go where they went before: the deployment of {', '.join(lost)} has failed")
     shall = sum(
         max(int(one["desiredCount"]), int(one.get("schedulingStrategy") == "DAEMON")) for one in served.values()
     )
@@ -98,6 +100,19 @@ def answers(aws: Aws, rules: Iterable[Rule]) -> bool:
     return any(_healthy(aws, group) for rule in rules for group in rule.groups)
 
 
+def default_answers(aws: Aws, listener: str) -> bool:
+    """Whether what no rule of *listener* matches is answered, by a redirect or by targets."""
+    found: Any = aws.elbv2.describe_listeners(ListenerArns=[listener])["Listeners"][0]
+    groups = [
+        str(group["TargetGroupArn"])
+        for action in found.get("DefaultActions", ())
+        for group in (action.get("ForwardConfig") or {}).get("TargetGroups") or [action]
+        if group.get("TargetGroupArn")
+    ]
+    redirects = any(action["Type"] == "redirect" for action in found.get("DefaultActions", ()))
+    return redirects or any(_healthy(aws, group) for group in groups)
+
+
 def waiting_place(rules: Collection[Rule], routes: Collection[Route]) -> int:
     """The last priority that nobody has, behind all who answer; 0 where somebody stands so far back for good. Pure."""
     strangers = [rule.priority for rule in rules if not rule.name]
@@ -107,22 +122,88 @@ def waiting_place(rules: Collection[Rule], routes: Collection[Route]) -> int:
     return next((place for place in range(LAST, WAITING - 1, -1) if place not in taken), 0)
 
 
-def kept(rule: Rule, wish: Route, rules: Iterable[Rule], routes: Iterable[Route], ready: Collection[str]) -> set[str]:
-    """The paths that *rule* gives up, and which others of *rules* are to answer but do not yet. Pure.
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What a rule is to match now; `waits`: for whom it matches more than the spec says, or what it did before."""
 
-    *ready*: the addresses of rules that could answer if they matched.
+    paths: frozenset[str]
+    hosts: frozenset[str]
+    waits: tuple[str, ...] = ()
+
+
+def conditions(
+    rule: Rule, wish: Route, rules: Iterable[Rule], routes: Iterable[Route], ready: Collection[str]
+) -> Conditions:
+    """The next conditions of *rule* on the way to its *wish*. Pure.
+
+    A request that it answers today, and that another of *routes* is to answer, is answered here until that one can:
+    its rule is there, in its place, and among those that are *ready*. Then both match what goes over for a moment;
+    where five values do not hold both, or paths and hosts change together, the rule stays as it is.
     """
-    if rule.hosts != frozenset(wish.hosts):
-        return set()
+    wanted = Conditions(frozenset(wish.paths), frozenset(wish.hosts))
     there = {one.name: one for one in rules}
-    left = set()
-    for path in rule.paths - set(wish.paths):
-        heirs = [one for one in routes if one.rule != wish.rule and path in one.paths and {*one.hosts} == rule.hosts]
-        late = [
-            one for one in heirs if one.rule not in there or path not in there[one.rule].paths or one.rule not in ready
-        ]
-        left |= {path} if late else set()
-    return left if len(left | set(wish.paths)) + len(wish.hosts) <= VALUES_MAX else set()
+    late, settled = [], True
+    for heir in routes:
+        if heir.rule == wish.rule or not _takes_over(rule, wanted, heir):
+            continue
+        live = there.get(heir.rule)
+        if live is None or live.priority >= WAITING > heir.priority or heir.rule not in ready:
+            late.append(heir.rule)
+            settled = False
+        elif not (_holds(live.paths, heir.paths) and _holds(live.hosts, heir.hosts)):
+            late.append(heir.rule)
+    if not late:
+        return wanted
+    alike = [wanted.hosts == rule.hosts, wanted.paths == rule.paths]
+    paths = wanted.paths | rule.paths if wanted.paths and rule.paths else frozenset[str]()  # none is any
+    hosts = wanted.hosts | rule.hosts if wanted.hosts and rule.hosts else frozenset[str]()
+    both = Conditions(paths, hosts, tuple(sorted(late)))
+    if any(alike) and len(both.paths) + len(both.hosts) <= VALUES_MAX:
+        return both
+    # one that is there and answers may wait for this one: neither would move
+    return wanted if settled else Conditions(rule.paths, rule.hosts, both.waits)
+
+
+def _holds(live: Collection[str], asked: Collection[str]) -> bool:
+    """Whether a condition lets through all that it shall; none lets everything through."""
+    return not live or (bool(asked) and {*asked} <= {*live})
+
+
+def _takes_over(rule: Rule, wanted: Conditions, heir: Route) -> bool:
+    """Whether *heir* is to answer something that *rule* matches, and no more when it is as *wanted*."""
+    paths = [one for one in rule.paths or {"*"} if wanted.paths and one not in wanted.paths]
+    hosts = [one for one in rule.hosts or {"*"} if wanted.hosts and one not in wanted.hosts]
+    if not paths and not hosts:
+        return False
+    meets = any(overlap(one, other) for one in rule.paths or {"*"} for other in heir.paths or ("*",))
+    at = any(overlap(one.lower(), other.lower()) for one in rule.hosts or {"*"} for other in heir.hosts or ("*",))
+    lost = any(overlap(one, other) for one in paths for other in heir.paths or ("*",)) and at
+    return lost or (meets and any(overlap(o.lower(), h.lower()) for o in hosts for h in heir.hosts or ("*",)))
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether some text matches both patterns (``*`` any, ``?`` one character).
+
+    >>> overlap("/*", "/api/*"), overlap("/web/*", "/api/*"), overlap("/a?c", "/ab*")
+    (True, False, True)
+    """
+    reached = {(0, 0)}
+    seen: set[tuple[int, int]] = set()
+    while reached:
+        i, j = reached.pop()
+        if (i, j) in seen:
+            continue
+        seen.add((i, j))
+        if i == len(one) and j == len(other):
+            return True
+        a, b = one[i : i + 1], other[j : j + 1]
+        if a == "*":
+            reached |= {(i + 1, j)} | ({(i, j + 1)} if b else set())
+        if b == "*":
+            reached |= {(i, j + 1)} | ({(i + 1, j)} if a else set())
+        if a and b and "*" not in {a, b} and (a == b or "?" in {a, b}):
+            reached.add((i + 1, j + 1))
+    return False
 
 
 def moves(rules: Collection[Rule], routes: Iterable[Route], mine: str) -> dict[str, int]:
@@ -132,7 +213,9 @@ def moves(rules: Collection[Rule], routes: Iterable[Route], mine: str) -> dict[s
     found = {
         rule.arn: wanted[rule.name]
         for rule in rules
-        if rule.name in wanted and rule.priority != wanted[rule.name] and (rule.name == mine or rule.priority < WAITING)
+        if rule.name in wanted
+        and rule.priority != wanted[rule.name]
+        and (rule.name == mine or not rule.priority >= WAITING > wanted[rule.name])
     }
     own = next((rule for rule in rules if rule.name == mine), None)
     holder = next((rule for rule in rules if rule.priority == wanted.get(mine) and rule.arn not in found), None)

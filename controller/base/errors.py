@@ -63,6 +63,10 @@ class Refused(ControllerError):  # noqa: N818
         self.fresh = fresh
 
 
+class Stuck(Refused):
+    """No for good as things stand; what depends on the step goes on, and may be what cures it."""
+
+
 class Missing(ControllerError):  # noqa: N818
     """Something only a person can supply is not there yet; what depends on it waits, everything else goes on."""
 

@@ -11,7 +11,7 @@ from controller.engine.graph import live_edges, ordered
 from controller.engine.reconciler import Lasting, Reconciler, born_as
 from controller.engine.scope import Scope, held
 from controller.engine.steps import Kinds, Live, Step
-from controller.engine.succession import at_rest, beneath
+from controller.engine.succession import at_rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ def leave(
     gone_over = {key: have for key, have in replaced.items() if key not in resting}
     orphans = tuple(key for key in left if key not in gone_over)
     stay = tuple(f"{key}: replaced; {why}" for key in sorted(resting) if (why := observed[key].rests))
-    needed = beneath(resting, links)
-    pruned = [key for key in orphans if ask.scope.prune and ask.scope.names(key) and key not in needed]
+    pruning = ask.scope.prune and not resting  # who rests may need more than ids tell: the role of its tasks, its log
+    pruned = [key for key in orphans if pruning and ask.scope.names(key)]
     going = {**{key: observed[key] for key in pruned}, **gone_over}
     if not going:
         return Leaving(tuple(steps), graph, orphans, stay)

@@ -10,7 +10,7 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from controller.aws.client import Aws
-from controller.base.errors import ControllerError, Gone, NotYet, Refused, Underway
+from controller.base.errors import ControllerError, Gone, NotYet, Refused, Stuck, Underway
 from controller.base.keys import Key, refs
 from controller.engine.compare import compare
 from controller.engine.graph import resolve
@@ -48,7 +48,7 @@ def execute(plan: Plan, kinds: Kinds, aws: Aws, held: Mapping[Key, str], now: da
             raise NotYet(held[key])
         try:
             outputs[key] = _perform(step, kinds[key.kind], aws, outputs)
-        except Underway as waits:  # its outputs are as they were: those that depend on it may be what it waits for
+        except (Underway, Stuck) as waits:  # its outputs are as they were: what depends on it may be what it waits for
             underway[key] = waits
             return
         except Refused as refusal:

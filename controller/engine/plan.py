@@ -76,8 +76,8 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
             if str(key) not in scope.replace and not _inherits(step, desired[key], heirs):
                 problems.append(_needs_leave(step))
         kind = kinds[key.kind]
-        if step.action in {"update", "replace"} and isinstance(kind, Refusing):
-            problems += [f"{key}: {why}"] if (why := kind.refuses(step.desired, step.changes)) else []
+        if have is not None and step.action in {"update", "replace"} and isinstance(kind, Refusing):
+            problems += [f"{key}: {why}"] if (why := kind.refuses(step.desired, step.changes, have)) else []
         if step.action not in {"none", "read"}:
             problems += _cut_off(step, allowed, observed)
         known[key] = _outputs_after(step, kinds[key.kind].volatile)

@@ -160,8 +160,8 @@ class Inheriting(Protocol):
 class Refusing(Protocol):
     """A kind of which some changes are impossible for some resources only."""
 
-    def refuses(self, desired: Any, changes: tuple[Change, ...]) -> str:
-        """Why *changes* cannot be made, and what to do; "" when they can. Pure."""
+    def refuses(self, desired: Any, changes: tuple[Change, ...], observed: Observed[Any]) -> str:
+        """Why *changes* to *observed* cannot be made, and what to do; "" when they can. Pure."""
         ...
 
 

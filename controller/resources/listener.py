@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from controller.aws import tags
 from controller.aws.client import pages
 from controller.aws.forwarding import parse_forwards
-from controller.aws.places import rules_of
+from controller.aws.places import CLOSED, rules_of
 from controller.aws.reads import apart
 from controller.base.errors import ControllerError, Refused, Stale, Underway
 from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, key_of, lasting_tags
@@ -204,7 +204,7 @@ def _taken(aws: Aws, arn: str, live: Listener, desired: Listener) -> bool:
     made may, or redirected: until then, an answer in its place would be a gap."""
     if isinstance(live.default, Redirect) and not isinstance(desired.default, Redirect):
         owner = dict(desired.tags).get(OWNER_TAG, "")
-        return {*desired.routed} <= {rule.name for rule in rules_of(aws, arn, owner)}
+        return {*desired.routed} <= {rule.name for rule in rules_of(aws, arn, owner) if CLOSED not in rule.hosts}
     if live.default != FORWARD:
         return True
     there = pages(aws.elbv2.describe_rules, "Rules", "Marker", ListenerArn=arn)

@@ -18,7 +18,19 @@ from typing import TYPE_CHECKING, Any
 from controller.aws import tags
 from controller.aws.balancing import OWN_COOKIE, Balancing, Stickiness, parse_balancing, spread
 from controller.aws.forwarding import Forward, parse_forwards, release, staged, targets_of
-from controller.aws.places import WAITING, Route, Rule, answers, kept, lacking, moves, rules_of, waiting_place
+from controller.aws.places import (
+    CLOSED,
+    WAITING,
+    Route,
+    Rule,
+    answers,
+    conditions,
+    default_answers,
+    lacking,
+    moves,
+    rules_of,
+    waiting_place,
+)  # fmt: skip
 from controller.aws.reads import apart
 from controller.aws.tasks import behind, deploying, groups_of, unsettled
 from controller.base.errors import Refused, Underway
@@ -46,6 +58,7 @@ class ListenerRule:
     cluster: str | Ref = spec(compare=False, default="")  # where the services run that it leads to
     shifted: str = spec(compare=False, default="")  # the service that CodeDeploy moves from one group to the other
     routes: tuple[Route, ...] = spec(compare=False, default=())  # of its listener, its own among them
+    front: str = spec(compare=False, default="")  # the scheme of the load balancer
     routed: tuple[str, ...] = spec(compare=False, default=())  # the rules of all listeners: who holds a place leaves it
 
 
@@ -84,6 +97,7 @@ class ListenerRuleKind:
                     Ref(Key("cluster", "main"), "name"),
                     live_name(stack, Key("service", service.name)) if service.by_codedeploy else "",
                     tuple(routes[service.route.listener]),
+                    stack.load_balancer.scheme if stack.load_balancer is not None else "",
                     routed,
                 ),
             )
@@ -98,6 +112,8 @@ class ListenerRuleKind:
             arns.setdefault(key_of(live, "target_group"), []).append(group["TargetGroupArn"])
             fronts[group["TargetGroupArn"]] = tuple(group.get("LoadBalancerArns") or ())
         balancers = {one["ListenerArn"]: one["LoadBalancerArn"] for one in reads.listeners()}
+        schemes = {one["LoadBalancerArn"]: str(one["Scheme"]) for one in reads.load_balancers()}
+        places = {one["ListenerArn"]: (int(one["Port"]), schemes[one["LoadBalancerArn"]]) for one in reads.listeners()}
         groups = {key: [arn for one in _groups(key.name) for arn in arns.get(one, ())] for key in wanted}
         every = [arn for several in groups.values() for arn in several]
         reads.spread([partial(reads.target_group_attributes, arn) for arn in every])  # side by side, then from memory
@@ -105,7 +121,8 @@ class ListenerRuleKind:
         for item in reads.rules():
             live = reads.elb_tags().get(item["RuleArn"], {})
             if not item["IsDefault"] and (key := key_of(live, self.kind) or _at(item, live, wanted, reads)):
-                mine = balancers[item["ListenerArn"]]  # a group that is behind another one has another rule
+                arn = item["ListenerArn"]
+                mine = balancers[arn]  # a group that is behind another one has another rule
                 spread = {
                     arn: parse_balancing(reads.target_group_attributes(arn))
                     for arn in groups.get(key, ())
@@ -115,7 +132,10 @@ class ListenerRuleKind:
                 rule = parse_rule(item, live, asked, {arn: one for arn, one in spread.items() if one != asked})
                 if key in wanted and wanted[key].shifted:
                     rule = _led_by_codedeploy(rule, groups[key], wanted[key].shifted, reads)
-                rule = replace(rule, outputs={**rule.outputs, "cluster": reads.cluster() or "", "service": key.name})
+                moved = key in wanted and (wanted[key].port, wanted[key].front) != places[arn]
+                coming = [str(one) for one, wish in wanted.items() if moved and (wish.port, wish.front) == places[arn]]
+                more = {"cluster": reads.cluster() or "", "service": key.name, "coming": " ".join(sorted(coming))}
+                rule = replace(rule, outputs={**rule.outputs, **more})
                 found.append((key, item["RuleArn"], rule))
         return apart(found)
 
@@ -125,6 +145,8 @@ class ListenerRuleKind:
         if made := next((rule.arn for rule in rules if rule.name == str(key)), ""):
             return {"arn": made}  # by an earlier try, whose answer was lost
         place = _place(aws, key, desired, rules)
+        if default_answers(aws, str(desired.listener)) and _lacks(aws, desired, _led(desired)):
+            desired = replace(desired, hosts=(CLOSED,))  # no place is behind that of the default action
         try:
             made = _create(aws, desired, place)
         except Refused as refusal:
@@ -144,11 +166,12 @@ class ListenerRuleKind:
         fields = {change.field for change in changes}
         request: dict[str, Any] = {}
         waits = ""
-        rules = rules_of(aws, str(desired.listener), str(observed.owner)) if fields & {"paths", "priority"} else []
+        rules = (
+            rules_of(aws, str(desired.listener), str(observed.owner)) if fields & {"paths", "hosts", "priority"} else []
+        )
         if fields & {"paths", "hosts"}:
-            paths, waits = _given_up(aws, arn, desired, rules) if "hosts" not in fields else (set[str](), "")
-            whole = replace(desired, paths=tuple(sorted({*desired.paths, *paths})))
-            if whole.paths != observed.as_desired.paths or "hosts" in fields:
+            whole, waits = _conditions_now(aws, arn, desired, rules)
+            if (whole.paths, whole.hosts) != (observed.as_desired.paths, observed.as_desired.hosts):
                 request["Conditions"] = _conditions(whole)
         differing = observed.as_desired.groups if "balancing" in fields else ()
         if "forwards" in fields and desired.shifted:
@@ -182,7 +205,9 @@ class ListenerRuleKind:
         cluster = observed.outputs["cluster"]
         if not cluster:
             return ""
-        return _registered(aws, cluster, observed) if heir else unsettled(aws, cluster, str(observed.owner), "")
+        if not heir:
+            return unsettled(aws, cluster, str(observed.owner), "")
+        return _alone(aws, observed) or _registered(aws, cluster, observed)
 
     def delete(self, aws: Aws, observed: Observed[ListenerRule]) -> None:
         aws.elbv2.delete_rule(RuleArn=observed.outputs["arn"])
@@ -212,6 +237,13 @@ def parse_rule(
         tuple(sorted(others)),
     )
     return Observed(as_desired, {"arn": item["RuleArn"]}, live.get(OWNER_TAG))
+
+
+def _alone(aws: Aws, observed: Observed[ListenerRule]) -> str:
+    """Which rules shall be on its listener and are not yet: the one in its place answers elsewhere."""
+    there = {rule.name for rule in rules_of(aws, str(observed.as_desired.listener), str(observed.owner))}
+    missing = [one for one in observed.outputs["coming"].split() if one not in there]
+    return f"{', '.join(missing)} is not there yet" if missing else ""
 
 
 def _registered(aws: Aws, cluster: str, observed: Observed[ListenerRule]) -> str:
@@ -325,16 +357,19 @@ def _take_place(aws: Aws, arn: str, desired: ListenerRule, rules: Sequence[Rule]
     return ""
 
 
-def _given_up(aws: Aws, arn: str, desired: ListenerRule, rules: Sequence[Rule]) -> tuple[set[str], str]:
-    """The paths that it still has to answer although the spec gives them to another, and what for."""
+def _conditions_now(aws: Aws, arn: str, desired: ListenerRule, rules: Sequence[Rule]) -> tuple[ListenerRule, str]:
+    """*desired* with the conditions it may have now, and what the others wait for."""
     own = next((rule for rule in rules if rule.arn == arn), None)
     wish = next((one for one in desired.routes if own is not None and one.rule == own.name), None)
     if own is None or wish is None:
-        return set(), ""
-    heirs = {one.rule for one in desired.routes if own.paths & {*one.paths} and one.rule != own.name}
-    ready = {one.name for one in rules if one.name in heirs and not _lacks(aws, desired, one.groups)}
-    paths = kept(own, wish, rules, desired.routes, ready)
-    return paths, f"{', '.join(sorted(paths))}: answered here until the other rule does" if paths else ""
+        return desired, ""
+    if CLOSED in own.hosts and (why := _lacks(aws, desired, _led(desired))):
+        return replace(desired, paths=tuple(sorted(own.paths)), hosts=(CLOSED,)), f"nobody is led to it yet: {why}"
+    wish = replace(wish, paths=desired.paths, hosts=desired.hosts)
+    ready = {one.name for one in rules if one.name and not _lacks(aws, desired, one.groups)}
+    now = conditions(own, wish, rules, desired.routes, ready)
+    waits = f"answers as before until {', '.join(now.waits)} can" if now.waits else ""
+    return replace(desired, paths=tuple(sorted(now.paths)), hosts=tuple(sorted(now.hosts))), waits
 
 
 def _create(aws: Aws, desired: ListenerRule, place: int) -> str:

@@ -133,10 +133,14 @@ class LoadBalancerKind:
             raise Underway(waits)
         return {}
 
-    def refuses(self, desired: LoadBalancer, changes: tuple[Change, ...]) -> str:
-        if not any(change.replaces for change in changes):
-            return ""
-        return "; ".join(desired.bound)
+    def refuses(self, desired: LoadBalancer, changes: tuple[Change, ...], observed: Observed[LoadBalancer]) -> str:
+        """Hosts stand behind both while there are two: neither may leave a zone, nor get one that the other lacks."""
+        moving = {change.field for change in changes}
+        if "subnets" in moving and "scheme" in moving:
+            return "another scheme and other subnets: one after the other, with apply --prune in between"
+        if "subnets" in moving and observed.outputs.get("beside"):
+            return f"other subnets while clients may still ask {observed.outputs['beside']}: apply --prune first"
+        return "; ".join(desired.bound) if "scheme" in moving else ""
 
     def delete(self, aws: Aws, observed: Observed[LoadBalancer]) -> None:
         aws.elbv2.delete_load_balancer(LoadBalancerArn=observed.outputs["arn"])
@@ -224,7 +228,12 @@ def _known_by_name(
             words = f"clients may still ask {one.outputs['dns_name']}{lately}: lead them to {heir}, then apply --prune"
             one = replace(one, rests=words, asked=count > 0)
         told[key] = one
-    return told
+    stays = [one for one in told.values() if one.rests and (one.asked or not reads.parting)]
+    resting = stays[0].outputs["dns_name"] if stays else ""
+    return {
+        key: replace(one, outputs={**one.outputs, "beside": resting}) if resting and not one.rests else one
+        for key, one in told.items()
+    }
 
 
 def parse_logs(attributes: Mapping[str, str]) -> AccessLogs:

@@ -226,7 +226,13 @@ class ServiceKind:
             aws.ecs.tag_resource(resourceArn=observed.outputs["arn"], tags=tags.camel(desired.tags))
         return {}
 
-    def refuses(self, desired: Service, changes: tuple[Change, ...]) -> str:
+    def refuses(self, desired: Service, changes: tuple[Change, ...], observed: Observed[Service]) -> str:
+        both = observed.as_desired.beside and observed.as_desired.target_group
+        if both and any(change.replaces for change in changes):
+            return (
+                "another service would have to take its place behind two load balancers: first let the old one go "
+                "(apply --prune), or leave the scheme as it is"
+            )
         fields = sorted({change.field for change in changes} & NEEDS_DEPLOYMENT)
         if desired.controller != CONTROLLER or not fields:
             return ""

@@ -105,7 +105,13 @@ class TargetGroupKind:
                 reads.elb_tags().get(item["TargetGroupArn"], {}),
                 schemes[key] or ("" if there else front),  # behind none: behind any, where another is not already
             )
-            found[key] = replace(one, outputs={**one.outputs, "cluster": reads.cluster() or "", "key": str(own)})
+            beside = [
+                str(present[other]["TargetGroupArn"])
+                for other, scheme in sorted(schemes.items())
+                if born_as(other) == own and other != key and scheme and scheme != front and schemes[key] != scheme
+            ]
+            more = {"cluster": reads.cluster() or "", "key": str(own), "beside": " ".join(beside)}
+            found[key] = replace(one, outputs={**one.outputs, **more})
         return found
 
     def create(self, aws: Aws, key: Key, desired: TargetGroup) -> Mapping[str, str]:
@@ -125,12 +131,15 @@ class TargetGroupKind:
         self, aws: Aws, observed: Observed[TargetGroup], desired: TargetGroup, changes: tuple[Change, ...]
     ) -> Mapping[str, str]:
         arn = observed.outputs["arn"]
+        beside = observed.outputs.get("beside", "").split()  # the same tasks are registered there, and judged
         for change in changes:
             match change.field:
                 case "health":
-                    aws.elbv2.modify_target_group(TargetGroupArn=arn, **_health(desired.health))
+                    for group in (arn, *beside):
+                        aws.elbv2.modify_target_group(TargetGroupArn=group, **_health(desired.health))
                 case "deregistration_delay":
-                    _set_delay(aws, arn, desired)
+                    for group in (arn, *beside):
+                        _set_delay(aws, group, desired)
                 case "tags":
                     aws.elbv2.add_tags(ResourceArns=[arn], Tags=tags.pascal(desired.tags))
         return {}

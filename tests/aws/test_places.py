@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.aws.places import LAST, Route, Rule, kept, moves, waiting_place
+from controller.aws.places import LAST, Conditions, Route, Rule, conditions, moves, overlap, waiting_place
 
 
 def rule(name: str, priority: int, *paths: str, hosts: tuple[str, ...] = ()) -> Rule:
@@ -58,22 +58,54 @@ def test_where_a_rule_waits(rules: list[Rule], routes: tuple[Route, ...], expect
     assert waiting_place(rules, routes) == expected
 
 
+def both(*paths: str, hosts: tuple[str, ...] = (), waits: tuple[str, ...] = ("b",)) -> Conditions:
+    return Conditions(frozenset(paths), frozenset(hosts), waits)
+
+
+ALL = rule("a", 1, "/*")
+FIVE = rule("a", 1, "/1", "/2", "/3", "/4", "/a")
+
+
 @pytest.mark.parametrize(
     ("rules", "routes", "ready", "expected"),
     [
-        pytest.param([A, B], (route("a", 1, "/b"), route("b", 2, "/a")), {"b"}, {"/a"}, id="exchanged: b lacks it yet"),
-        pytest.param([A, rule("b", 2, "/b", "/a")], (route("a", 1, "/b"), route("b", 2, "/a")), {"b"}, set(),
+        pytest.param([A, B], (route("a", 1, "/b"), route("b", 2, "/a")), "b", both("/a", "/b"),
+                     id="exchanged: b lacks it yet"),
+        pytest.param([A, rule("b", 2, "/a")], (route("a", 1, "/b"), route("b", 2, "/a")), "b", both("/b", waits=()),
                      id="b has it, and answers"),
-        pytest.param([A, rule("b", 2, "/a")], (route("a", 1, "/x"), route("b", 2, "/a")), set(), {"/a"},
+        pytest.param([A, rule("b", 2, "/a")], (route("a", 1, "/x"), route("b", 2, "/a")), "", both("/a", "/x"),
                      id="b has it, and cannot answer"),
-        pytest.param([A], (route("a", 1, "/x"), route("b", 2, "/a")), set(), {"/a"}, id="b is not there yet"),
-        pytest.param([A], (route("a", 1, "/x"),), set(), set(), id="nobody wants it"),
-        pytest.param([A], (route("a", 1, "/x"), route("b", 2, "/a", hosts=("h",))), set(), set(), id="of another host"),
-        pytest.param([A], (route("a", 1, "/1", "/2", "/3", "/4", "/5"), route("b", 2, "/a")), set(), set(),
-                     id="a rule has five values at most"),
+        pytest.param([A], (route("a", 1, "/x"), route("b", 2, "/a")), "", both("/a", "/x"), id="b is not there yet"),
+        pytest.param([A, rule("b", LAST, "/a")], (route("a", 1, "/x"), route("b", 2, "/a")), "b", both("/a", "/x"),
+                     id="b has not taken its place yet"),
+        pytest.param([A], (route("a", 1, "/x"),), "", both("/x", waits=()), id="nobody wants it"),
+        pytest.param([ALL], (route("a", 1, "/web/*"), route("b", 2, "/api/*")), "", both("/*", "/web/*"),
+                     id="a part of it goes over"),
+        pytest.param([ALL], (route("a", 1, "/*", hosts=("a.x",)), route("b", 2, "/*", hosts=("b.x",))), "",
+                     both("/*"), id="a host goes over"),
+        pytest.param([A], (route("a", 1, "/x"), route("b", 2, "/b")), "", both("/x", waits=()), id="another path"),
+        pytest.param([rule("a", 1, "/a", hosts=("a.x",))],
+                     (route("a", 1, "/x", hosts=("a.x",)), route("b", 2, "/a", hosts=("b.x",))), "",
+                     both("/x", hosts=("a.x",), waits=()), id="the path at another host"),
+        pytest.param([FIVE], (route("a", 1, "/1", "/2", "/3", "/4", "/x"), route("b", 2, "/a")), "",
+                     both(*FIVE.paths), id="five values hold no sixth: as it was"),
+        pytest.param([FIVE, B], (route("a", 1, "/1", "/2", "/3", "/4", "/b"), route("b", 2, "/a")), "b",
+                     both("/1", "/2", "/3", "/4", "/b", waits=()), id="neither would move if both waited"),
     ],
 )  # fmt: skip
-def test_a_path_is_answered_until_the_other_rule_does(
-    rules: list[Rule], routes: tuple[Route, ...], ready: set[str], expected: set[str]
+def test_what_is_answered_is_answered_until_the_other_rule_can(
+    rules: list[Rule], routes: tuple[Route, ...], ready: str, expected: Conditions
 ) -> None:
-    assert kept(rules[0], routes[0], rules, routes, ready) == expected
+    assert conditions(rules[0], routes[0], rules, routes, ready.split()) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("/a", "/a", True), ("/a", "/b", False), ("/*", "/api/*", True), ("/web/*", "/api/*", False),
+        ("/a?c", "/ab*", True), ("*", "", True), ("/a*", "*z", True), ("/a?", "/a", False), ("*.x", "b.x", True),
+        ("/*/x", "/y/*", True), ("", "a", False),
+    ],
+)  # fmt: skip
+def test_patterns_that_some_text_matches_both(one: str, other: str, expected: bool) -> None:
+    assert (overlap(one, other), overlap(other, one)) == (expected, expected)

@@ -44,7 +44,11 @@ def stacks(draw: Draw, kept: Json) -> Json:
     hosts = {name: draw(pools_of()) for name in sorted(pools)}
     listeners = draw(st.sampled_from([[], ["http"], ["admin"], ["admin", "http"]]))
     names = draw(st.permutations(["web", "api", "job"]))[: draw(st.sampled_from([0, 1, 1, 1, 2, 2, 3]))]
-    network = draw(networks()) if not kept["theirs"] else {"vpc": THEIR_VPC, "public_subnets": draw(their_subnets())}
+    network = (
+        draw(networks(stays=kept["scheme"] is None))
+        if not kept["theirs"]
+        else {"vpc": THEIR_VPC, "public_subnets": draw(their_subnets(stays=kept["scheme"] is None))}
+    )
     where = {
         "private": "private_subnets" in network,
         "pools": sorted(pools),
@@ -75,19 +79,22 @@ def stacks(draw: Draw, kept: Json) -> Json:
 
 
 @st.composite
-def networks(draw: Draw) -> Json:
+def networks(draw: Draw, *, stays: bool) -> Json:
+    """*stays*: the public subnets do, where the scheme changes; both at once is refused."""
     private = [draw(st.sampled_from(one)) for one in PRIVATE[: draw(st.sampled_from([0, 1, 2]))]]
     return given_only(
         cidr="10.20.0.0/16",
-        public_subnets=[draw(st.sampled_from(one)) for one in SUBNETS[: draw(st.integers(2, 3))]],
+        public_subnets=[one[0] for one in SUBNETS[:2]]
+        if stays
+        else [draw(st.sampled_from(one)) for one in SUBNETS[: draw(st.integers(2, 3))]],
         private_subnets=private or None,
         nat=maybe(draw, st.sampled_from(["single", "per_zone", "none"])) if private else None,
         endpoints=maybe(draw, st.lists(st.sampled_from(ENDPOINTS), min_size=1, max_size=2, unique=True)),
     )
 
 
-def their_subnets() -> st.SearchStrategy[list[str]]:
-    return st.integers(2, 3).map(lambda count: THEIR_SUBNETS[:count])
+def their_subnets(*, stays: bool) -> st.SearchStrategy[list[str]]:
+    return st.integers(2, 2 if stays else 3).map(lambda count: THEIR_SUBNETS[:count])
 
 
 def clusters() -> st.SearchStrategy[Json]:
