@@ -7,6 +7,7 @@
       Stale        the world changed since we looked; plan again
         Gone       it no longer exists; for a delete this is success
       Refused      AWS (or we) said no for good: IAM, quota, bad value, not ours; exit 1
+        Stuck      no as things stand; what depends on the step goes on, and may be what cures it
       Missing      only a person can supply it (an image nobody pushed): all else goes on; exit 4, unproven
       Halted       a gate or a deadline needs a human; exit 4
       Locked       another holder has the lease; exit 6

@@ -18,7 +18,7 @@ TAG = re.compile(r"[\w\s.:/=+@-]*")
 
 def check_names(stack: Stack, one: Check) -> None:
     for prefix in RESERVED:
-        if stack.name.startswith(prefix):
+        if f"{stack.name}-".startswith(prefix):  # all derived names begin so
             one.fail(("stack",), f"names beginning with {prefix} belong to AWS", "begin with another word")
     _hyphens(stack, one)
     _tags(stack, one)

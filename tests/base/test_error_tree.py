@@ -22,7 +22,7 @@ def test_the_docstring_draws_every_class() -> None:
 @pytest.mark.parametrize(("indent", "name"), DRAWN)
 def test_the_docstring_draws_who_is_whose_child(indent: str, name: str) -> None:
     """Whoever catches `Stale` catches what is gone too; nothing else is caught by accident."""
-    parent = {"Gone": Stale, "Underway": NotYet}.get(name, ControllerError)
+    parent = {"Gone": Stale, "Stuck": Refused, "Underway": NotYet}.get(name, ControllerError)
     assert (len(indent) == 8) == (parent is not ControllerError)
 
     assert getattr(errors, name).__bases__ == (parent,)

@@ -47,9 +47,10 @@ def settled(world: World, scope: Scope) -> tuple[Tick, dict[str, int]]:
     for _ in range(200):
         seen = world.tick(act=True, scope=scope)
         assert seen.plan.problems == ()
+        look()
         if seen.quiet:
             return seen, fewest
-        world.sim.sleep(timedelta(seconds=1))
+        world.sim.sleep(timedelta(seconds=0.5))
     raise AssertionError({str(key): str(error) for key, error in seen.failed.items()})
 
 
@@ -167,3 +168,50 @@ def test_a_service_becomes_sticky_while_the_old_one_rests() -> None:
 
     assert served(world) == {"internet-facing": 4, "internal": 4}
     assert world.tick().plan.pending == ()
+
+
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        pytest.param(("services.web.network_mode=awsvpc", "services.web.memory=256"),
+                     "service/web: another service would have to take its place behind two", id="another service"),
+        pytest.param(("network.public_subnets=[10.20.11.0/24, 10.20.12.0/24]",),
+                     "load_balancer/main: other subnets while clients may still ask", id="other subnets"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_done_behind_two_is_refused_until_the_old_one_goes(own: tuple[str, ...], told: str) -> None:
+    world = built(DEMO)
+    world.stack = stack_of(DEMO, INTERNAL)
+    settled(world, LEAVE)
+    world.stack = stack_of(DEMO, INTERNAL, *own)
+    everything = frozenset(map(str, world.desired())) - LEAVE.replace
+
+    assert [one for one in world.tick(scope=Scope(replace=everything)).plan.problems if one.startswith(told)]
+    world.stack = stack_of(DEMO, INTERNAL)
+    settled(world, Scope(prune=True))
+    world.stack = stack_of(DEMO, INTERNAL, *own)
+    assert world.tick(scope=Scope(replace=everything)).plan.problems == ()
+
+
+def test_scheme_and_subnets_go_one_after_the_other() -> None:
+    world = built(DEMO)
+    world.stack = stack_of(DEMO, INTERNAL, "network.public_subnets=[10.20.11.0/24, 10.20.12.0/24]")
+
+    problems = world.tick(scope=Scope(replace=frozenset(map(str, world.desired())))).plan.problems
+
+    assert problems == (
+        "load_balancer/main: another scheme and other subnets: one after the other, with apply --prune in between",
+    )
+
+
+def test_health_checks_are_the_same_behind_both() -> None:
+    """A task must be healthy behind each, whichever clients ask."""
+    world = built(DEMO)
+    world.stack = stack_of(DEMO, INTERNAL)
+    settled(world, LEAVE)
+    world.stack = stack_of(DEMO, INTERNAL, "services.web.health.path=/ready")
+
+    settled(world, Scope())
+
+    found: Any = world.aws.elbv2.describe_target_groups()["TargetGroups"]
+    assert {one["HealthCheckPath"] for one in found if "blue" in one["TargetGroupName"]} == {"/ready"}

@@ -3,6 +3,7 @@ by who shall have it."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -12,11 +13,12 @@ import pytest
 
 from controller.engine.scope import Scope
 from controller.report.seen import Tick
-from tests.resources.stacks import SPECS, World, built, stack_of
+from tests.resources.stacks import SPECS, Killed, World, built, mortal, stack_of
 
 DUO = SPECS / "two-services.yaml"
 TWO = "load_balancer.listeners={http: {port: 80}, admin: {port: 81}}"
 EVERYTHING = 200  # ticks
+Place = tuple[int, str]  # port and path
 
 
 def answered_by(world: World, port: int, path: str) -> str:
@@ -28,8 +30,10 @@ def answered_by(world: World, port: int, path: str) -> str:
     listener = next(one for one in listeners if one["Port"] == port)
     rules = elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
     for rule in sorted(rules, key=lambda one: (one["IsDefault"], int(one["Priority"]) if not one["IsDefault"] else 0)):
-        paths = [value for one in rule["Conditions"] for value in one["PathPatternConfig"]["Values"]]
-        if not rule["IsDefault"] and not any(fnmatchcase(path, pattern) for pattern in paths):
+        values = {one["Field"]: one.get("PathPatternConfig", one.get("HostHeaderConfig", {}))["Values"]
+                  for one in rule["Conditions"]}  # fmt: skip
+        asked = {"path-pattern": path, "host-header": "a.x"}
+        if not all(any(fnmatchcase(asked[name], one) for one in some) for name, some in values.items()):
             continue
         action = rule["Actions"][0]
         if action["Type"] != "forward":
@@ -130,15 +134,74 @@ def test_a_new_service_that_never_answers_gets_no_request(tmp_path: Path) -> Non
 
     assert found == {(80, "/api"): {"web"}}
     assert {one.service: one.state for one in seen.verdicts}["api"] == "failed"
+    world.sim.machine.crash = lambda _task, _definition: None
+    world.stack = stack_of(DUO, "services.api.environment={FIX: '1'}")
+    seen, found = seen_by_clients(world, Scope(), (80, "/api"))
+    assert {one.service: one.state for one in seen.verdicts}["api"] == "succeeded"
+    assert (answered_by(world, 80, "/api"), found[80, "/api"]) == ("api", {"web", "api"})
 
 
-def test_services_exchange_their_listeners() -> None:
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param("{path: /*, priority: 200}", ("{path: /web/*, priority: 200}", "{path: /api/*, priority: 100}"),
+                     id="a part of a pattern"),
+        pytest.param("{path: '/api/*', priority: 200}",
+                     ("{path: '/api/*', host: b.x, priority: 200}", "{path: '/api/*', priority: 100}"),
+                     id="other hosts"),
+        pytest.param("{path: [/a, /b, /c, /d, /api/1], priority: 200}",
+                     ("{path: [/a, /b, /c, /d, /f], priority: 200}", "{path: /api/1, priority: 100}"),
+                     id="of five values"),
+    ],
+)  # fmt: skip
+def test_what_one_gives_up_is_answered_until_the_other_can(tmp_path: Path, before: str, after: tuple[str, str]) -> None:
+    alone = tmp_path / "alone.yaml"
+    alone.write_text(DUO.read_text().partition("  api:\n")[0].replace("demo.yaml", str(SPECS / "demo.yaml")))
+    world = built(alone, f"services.web.route={before}")
+    world.stack = stack_of(DUO, f"services.web.route={after[0]}", f"services.api.route={after[1]}")
+
+    _, found = seen_by_clients(world, everything(world), (80, "/api/1"))
+
+    assert found == {(80, "/api/1"): {"web", "api"}}
+    assert world.tick().plan.pending == ()
+
+
+def test_a_redirect_answers_until_a_new_service_can(tmp_path: Path) -> None:
+    """No rule stands behind a default action: the new one is for nobody, until it has targets."""
+    alone = tmp_path / "alone.yaml"
+    alone.write_text(DUO.read_text().partition("  api:\n")[0].replace("demo.yaml", str(SPECS / "demo.yaml")))
+    led = "load_balancer.listeners={http: {port: 80, redirect: admin}, admin: {port: 81}}"
+    world = built(alone, led, "services.web.route.listener=admin")
+    world.stack = stack_of(
+        DUO, TWO, "services.web.route.listener=admin", "services.api.route={listener: http, path: /*, priority: 9}"
+    )
+
+    _, found = seen_by_clients(world, everything(world), (80, "/x"))
+
+    assert found == {(80, "/x"): {"redirect", "api"}}
+    assert world.tick().plan.pending == ()
+
+
+@pytest.mark.parametrize("calls", [0, 1, 2])
+def test_services_exchange_their_listeners(calls: int) -> None:
+    """Whether or not the controller dies again and again meanwhile, before its next but so many calls."""
     world = built(DUO, TWO, "services.web.route={listener: http, path: /*, priority: 100}",
                   "services.api.route={listener: admin, path: /*, priority: 100}")  # fmt: skip
     world.stack = stack_of(DUO, TWO, "services.web.route={listener: admin, path: /*, priority: 100}",
                            "services.api.route={listener: http, path: /*, priority: 100}")  # fmt: skip
 
-    _, found = seen_by_clients(world, everything(world), (80, "/"), (81, "/"))
+    if calls:
+        found: dict[Place, set[str]] = {(80, "/"): set(), (81, "/"): set()}
+        for _ in range(60):
+            world.aws.guard = mortal(calls)
+            with suppress(Killed):
+                world.tick(act=True, scope=everything(world))
+            world.restart()
+            for port, path in found:
+                found[port, path].add(answered_by(world, port, path))
+            world.sim.sleep(timedelta(seconds=0.5))
+    else:
+        _, found = seen_by_clients(world, everything(world), (80, "/"), (81, "/"))
 
     assert found == {(80, "/"): {"web", "api"}, (81, "/"): {"web", "api"}}
     assert (answered_by(world, 80, "/"), answered_by(world, 81, "/")) == ("api", "web")

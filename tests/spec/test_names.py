@@ -29,7 +29,9 @@ from controller.spec.types import (
 MINIMAL = load(str(Path(__file__).parent.parent.parent / "specs" / "minimal.yaml")).stack
 WORD = st.from_regex(r"[a-z][a-z0-9]{0,7}(-[a-z0-9]{1,7}){0,2}", fullmatch=True)
 LOGICAL = WORD.filter(lambda word: len(word) <= 24)
-SHORT = WORD.filter(lambda word: len(word) <= 16 and not word.startswith(("aws", "ecs", "fargate", "internal-", "sg-")))
+SHORT = WORD.filter(
+    lambda word: len(word) <= 16 and not f"{word}-".startswith(("aws", "ecs", "fargate", "internal-", "sg-"))
+)
 ROUTE = Route("http", 1, ("/*",))
 
 
