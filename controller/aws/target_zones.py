@@ -7,6 +7,7 @@ from typing import Any
 
 from controller.aws.client import Aws, pages
 from controller.base.errors import Gone
+from controller.base.keys import OWNER_TAG
 
 
 def zones_of_targets(aws: Aws, balancer: str, vpc: str) -> set[str]:
@@ -22,6 +23,17 @@ def zones_of_targets(aws: Aws, balancer: str, vpc: str) -> set[str]:
     ]
     hosts = sorted({ident for ident in found if ident.startswith("i-")})
     return _zones_of_hosts(aws, hosts) | _zones_of_addresses(aws, vpc, set(found) - set(hosts))
+
+
+def places_of_hosts(aws: Aws, owner: str) -> dict[str, str]:
+    """The zones in which hosts of the stack *owner* run, where tasks may still come, and a subnet of theirs in each."""
+    asked: Any = [
+        {"Name": f"tag:{OWNER_TAG}", "Values": [owner]},
+        {"Name": "instance-state-name", "Values": ["pending", "running"]},
+    ]
+    answer = pages(aws.ec2.describe_instances, "Reservations", Filters=asked)
+    hosts = [host for one in answer for host in one["Instances"]]
+    return {str(host["Placement"]["AvailabilityZone"]): str(host["SubnetId"]) for host in hosts}
 
 
 def _zones_of_hosts(aws: Aws, hosts: list[str]) -> set[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.aws.reads import LATELY, keyed, label_of
-from controller.aws.target_zones import zones_of_targets
+from controller.aws.target_zones import places_of_hosts, zones_of_targets
 from controller.base.errors import Underway
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, born_as, spec
@@ -52,6 +52,7 @@ class LoadBalancer:
     name: str = spec(compare=False)
     tags: Tags = spec(subset=True, risk="cosmetic")
     after: tuple[str | Ref, ...] = spec(compare=False, default=())  # the way in: clients reach it over it
+    hosts: tuple[str | Ref, ...] = spec(compare=False, default=())  # the subnets in which hosts shall stand
     bound: tuple[str, ...] = spec(compare=False, default=())  # why what is behind it cannot be behind another one
 
 
@@ -80,6 +81,7 @@ class LoadBalancerKind:
                 name,
                 born_tags(stack, key),
                 after=network.way_in(stack),
+                hosts=network.host_subnets(stack) if stack.pools else (),
                 bound=_bound(stack),
             ),
         )
@@ -103,7 +105,7 @@ class LoadBalancerKind:
     def create(self, aws: Aws, key: Key, desired: LoadBalancer) -> Mapping[str, str]:
         made = aws.elbv2.create_load_balancer(  # repeated with the same settings it returns the same one (aws.md 5.2)
             Name=desired.name,
-            Subnets=[str(subnet) for subnet in desired.subnets],
+            Subnets=[*map(str, desired.subnets), *_also(aws, desired)],
             SecurityGroups=[str(group) for group in desired.security_groups],
             Scheme=desired.scheme,  # type: ignore[arg-type]
             Type="application",
@@ -121,7 +123,7 @@ class LoadBalancerKind:
         for change in changes:
             match change.field:
                 case "subnets":
-                    subnets, waits = _bearable(aws, arn, [str(one) for one in desired.subnets])
+                    subnets, waits = _bearable(aws, arn, desired, str(observed.owner))
                     if set(subnets) != set(observed.as_desired.subnets):
                         aws.elbv2.set_subnets(LoadBalancerArn=arn, Subnets=subnets)
                 case "security_groups":
@@ -146,15 +148,48 @@ class LoadBalancerKind:
         aws.elbv2.delete_load_balancer(LoadBalancerArn=observed.outputs["arn"])
 
 
-def _bearable(aws: Aws, arn: str, wanted: list[str]) -> tuple[list[str], str]:
-    """The subnets it can have now, and what the others wait for: in a zone that it gives up it sends to no target."""
+def _bearable(aws: Aws, arn: str, desired: LoadBalancer, owner: str) -> tuple[list[str], str]:
+    """The subnets it can have now, and what the others wait for: in a zone that it gives up it sends to no target, and
+    where hosts are that are to leave, tasks may still begin."""
+    wanted = [str(one) for one in desired.subnets]
     item = aws.elbv2.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]
     now = {str(zone["ZoneName"]): str(zone["SubnetId"]) for zone in item["AvailabilityZones"]}
     coming = {str(one["AvailabilityZone"]) for one in aws.ec2.describe_subnets(SubnetIds=wanted)["Subnets"]}
     left = now.keys() - coming
-    busy = sorted(left & zones_of_targets(aws, arn, item["VpcId"])) if left else []
-    waits = f"{item['LoadBalancerName']} gives up {', '.join(busy)} when no target is left there" if busy else ""
+    busy = sorted(left & _in_use(aws, arn, desired, item["VpcId"], owner)) if left else []
+    waits = (
+        f"{item['LoadBalancerName']} gives up {', '.join(busy)} when no host or target is left there" if busy else ""
+    )
     return [*wanted, *(now[zone] for zone in busy)], waits
+
+
+def _also(aws: Aws, desired: LoadBalancer) -> list[str]:
+    """A subnet in each zone where hosts are that are to leave: one that is born has its targets there, too. Where those
+    stand in private ones, it is a public one of ours."""
+    owner = dict(desired.tags)[OWNER_TAG]
+    leaving = _leaving(aws, desired, owner)
+    if leaving and not {*desired.hosts} <= {*desired.subnets}:
+        asked: Any = [{"Name": f"tag:{OWNER_TAG}", "Values": [owner]}]
+        ours = [one for one in aws.ec2.describe_subnets(Filters=asked)["Subnets"] if one["MapPublicIpOnLaunch"]]
+        public = {str(one["AvailabilityZone"]): str(one["SubnetId"]) for one in ours}
+        leaving = {zone: public[zone] for zone in leaving if zone in public}
+    held = {str(one["AvailabilityZone"]) for one in _subnets(aws, desired.subnets)} if leaving else set()
+    return [subnet for zone, subnet in sorted(leaving.items()) if zone not in held]
+
+
+def _leaving(aws: Aws, desired: LoadBalancer, owner: str) -> dict[str, str]:
+    """The zones in which hosts are and shall be no more, with a subnet of theirs."""
+    there = {str(one["AvailabilityZone"]) for one in _subnets(aws, desired.hosts)}
+    return {zone: subnet for zone, subnet in places_of_hosts(aws, owner).items() if zone not in there}
+
+
+def _subnets(aws: Aws, ids: Iterable[str | Ref]) -> Any:
+    asked = [str(one) for one in ids]
+    return aws.ec2.describe_subnets(SubnetIds=asked)["Subnets"] if asked else []
+
+
+def _in_use(aws: Aws, arn: str, desired: LoadBalancer, vpc: str, owner: str) -> set[str]:
+    return zones_of_targets(aws, arn, vpc) | _leaving(aws, desired, owner).keys()
 
 
 def parse_balancer(

@@ -74,7 +74,7 @@ def stacks(draw: Draw, kept: Json) -> Json:
         hosts=hosts or None,
         services=services or None,
         gates=maybe(draw, gates()),
-        drift=maybe(draw, st.sampled_from([{"role/*.tags": "correct"}, {"subnet/*.tags": "correct"}]), 0.1),
+        drift=maybe(draw, st.sampled_from([{"cluster/main.tags": "correct"}, {"cluster/*.tags": "correct"}]), 0.1),
     )
 
 
