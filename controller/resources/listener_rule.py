@@ -142,18 +142,21 @@ class ListenerRuleKind:
     def create(self, aws: Aws, key: Key, desired: ListenerRule) -> Mapping[str, str]:
         desired = _where_it_serves(aws, desired)
         rules = rules_of(aws, str(desired.listener), dict(desired.tags)[OWNER_TAG])
-        if made := next((rule.arn for rule in rules if rule.name == str(key)), ""):
-            return {"arn": made}  # by an earlier try, whose answer was lost
+        if made := _made(rules, key):
+            return {"arn": made}
         place = _place(aws, key, desired, rules)
         if default_answers(aws, str(desired.listener)) and _lacks(aws, desired, _led(desired)):
             desired = replace(desired, hosts=(CLOSED,))  # no place is behind that of the default action
         try:
             made = _create(aws, desired, place)
         except Refused as refusal:
-            if refusal.code != "InvalidLoadBalancerAction":
+            if refusal.code == "InvalidLoadBalancerAction":  # a group is sticky from earlier days
+                spread(aws, desired.balancing, desired.groups)
+                made = _create(aws, desired, place)
+            elif refusal.code == "PriorityInUse":
+                made = _made(rules_of(aws, str(desired.listener), dict(desired.tags)[OWNER_TAG]), key)
+            if not made:
                 raise
-            spread(aws, desired.balancing, desired.groups)  # a group is sticky from earlier days
-            made = _create(aws, desired, place)
         if desired.balancing != Balancing():  # groups are born with the defaults
             with suppress(Underway):  # the next pass finds what is left to do
                 spread(aws, desired.balancing, desired.groups)
@@ -318,6 +321,11 @@ def _taken(key: Key, desired: ListenerRule, holder: str) -> str:
         f"{key}: priority {desired.priority} is that of {holder}, which serves until {key} does: "
         f"give {key.name} a later priority, apply, and take the other one out then (apply --prune)"
     )
+
+
+def _made(rules: Iterable[Rule], key: Key) -> str:
+    """The arn of the rule that an earlier try made, whose answer was lost; "" when there is none."""
+    return next((rule.arn for rule in rules if rule.name == str(key)), "")
 
 
 def _led(desired: ListenerRule) -> list[str]:
