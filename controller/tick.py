@@ -18,7 +18,17 @@ from typing import Literal
 
 from controller.aws.client import Aws
 from controller.base.clock import Clock
-from controller.base.errors import ControllerError, Interrupted, Locked, Missing, NotYet, Refused, Stale, Stuck
+from controller.base.errors import (
+    ControllerError,
+    Interrupted,
+    Locked,
+    Missing,
+    NotYet,
+    Refused,
+    Stale,
+    Stuck,
+    Underway,
+)
 from controller.base.keys import Key
 from controller.engine.drift import Drift
 from controller.engine.execute import execute
@@ -279,10 +289,14 @@ def _moves(stack: Stack, fleet: Fleet, seen: Tick, options: Options) -> tuple[Mo
 
 def _quiet(stack: Stack, seen: Tick, moves: list[tuple[str, Move]], failed: Mapping[Key, ControllerError]) -> bool:
     """Nothing is left to do, wait for or prove; what waits for a person, or was refused, does not count as left."""
-    waiting = [error for error in failed.values() if isinstance(error, NotYet | Stale)]
     halted = {pool for pool, move in moves if isinstance(move, Halt)}
+    going = {step.key for step in seen.plan.steps if step.action == "delete"}
+    # what waits for hosts to leave waits for whoever ends the halt
+    kept = {key for key, error in failed.items() if halted and (key in going or isinstance(error, Underway))}
+    waiting = [error for key, error in failed.items() if isinstance(error, NotYet | Stale) and key not in kept]
     behind = {key for one in stack.services if halted & {*one.pools} for key in _deploying(one.name)}
-    stuck = {key for key, one in seen.held.items() if one.outcome or key in behind} | _behind_stuck(seen.plan, failed)
+    held = {key for key, one in seen.held.items() if one.outcome or key in behind}
+    stuck = held | kept | _behind_stuck(seen.plan, failed)
     left = [s.key for s in seen.plan.steps if s.action != "none" and s.key not in stuck]
     proved = all(
         verdict.state != "in_progress" or not stuck.isdisjoint(_deploying(verdict.service)) for verdict in seen.verdicts

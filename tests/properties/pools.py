@@ -28,6 +28,9 @@ def pools_of(draw: Draw) -> Json:
     moved = draw(st.sampled_from(["", "", "scaling", "scaling_policies"]))
     # managed scaling never has to want more than that: it would ask for it while a roll has raised the most
     size = {"min": low, "desired": low + more, "max": low + more + (5 if moved == "scaling" else 2)}
+    rollout = draw(rollouts())
+    if moved:  # its size is what others made of it, which may be the most: a roll that must not exceed that halts
+        rollout.pop("allow_raise_max", None)
     return given_only(
         instance_type=None if mixed else draw(st.sampled_from(types)),
         instance_types=draw(st.permutations(types)) if mixed else None,
@@ -36,7 +39,7 @@ def pools_of(draw: Draw) -> Json:
         os="bottlerocket" if bottlerocket else maybe(draw, st.just("al2023")),
         image=None if bottlerocket else maybe(draw, images(types), 0.2),
         size=size,
-        rollout=draw(rollouts()),
+        rollout=rollout,
         user_data=maybe(draw, st.sampled_from(TOML if bottlerocket else SHELL)),
         managed_draining=maybe(draw, st.sampled_from([True, {"enabled": False, "acknowledge": True}]), 0.3),
         block_devices=maybe(draw, st.sampled_from([VOLUMES, VOLUMES[:1]]), 0.2),

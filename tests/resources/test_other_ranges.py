@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from controller.engine.scope import Scope
+from controller.report.seen import outcome
 from tests.resources.stacks import SPECS, World, built, in_short_lives, stack_of
 from tests.resources.test_taking_over import least
 
@@ -75,3 +77,20 @@ def test_a_controller_that_dies_again_and_again_makes_each_once() -> None:
 
     assert len(subnets(world)) == 4
     assert [len(world.left()[kind]) for kind in ("nat_gateway", "elastic_ip")] == [1, 1]
+
+
+def test_a_roll_that_halts_ends_the_apply_although_a_subnet_waits_for_its_hosts() -> None:
+    """Of an elastic pool that is at its most, which must not be raised: the halt is the end, and says why."""
+    world = built(DEMO, "hosts.main.scaling={}", "hosts.main.size={min: 1, desired: 3, max: 5}")
+    own = ("hosts.main.scaling={}", "hosts.main.size={min: 1, desired: 1, max: 3}")
+    world.stack = stack_of(DEMO, *own, "hosts.main.rollout.allow_raise_max=false", SHIFTED)
+
+    for _ in range(60):
+        seen = world.tick(act=True, scope=leave(world))
+        if seen.quiet:
+            break
+        world.sim.sleep(timedelta(seconds=10))
+
+    assert seen.quiet
+    assert outcome(seen) == "halted"
+    assert {key.kind for key, error in seen.failed.items()} == {"subnet"}
