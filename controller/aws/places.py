@@ -12,6 +12,7 @@ from typing import Any
 
 from controller.aws import tags
 from controller.aws.client import Aws, pages
+from controller.aws.task_sets import deployments
 from controller.aws.tasks import behind, failed
 from controller.base.errors import Stuck
 from controller.base.keys import NAME_TAG, OWNER_TAG
@@ -31,6 +32,7 @@ class Route:
     priority: int
     paths: tuple[str, ...]
     hosts: tuple[str, ...]
+    tasks: int = 0  # how many its service shall have at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +80,26 @@ def rules_of(aws: Aws, listener: str, owner: str) -> list[Rule]:
     return sorted(rules, key=lambda rule: rule.priority)
 
 
-def lacking(aws: Aws, cluster: str, groups: Collection[str]) -> str:
-    """What *groups* lack to answer: as many healthy targets as the services behind them shall have; "" for nothing.
+def lacking(aws: Aws, cluster: str, groups: Collection[str], least: int) -> str:
+    """What *groups* lack to answer: as many healthy targets as the services behind them have to have; one at least
+    where they shall have *least* of them, and none yet; "" for nothing.
 
     Raises Stuck where a deployment has failed: they will not come.
     """
     healthy = sum(_healthy(aws, group) for group in groups)
     served = behind(aws, cluster, groups) if cluster else {}
     if lost := [str(one["serviceName"]) for one in served.values() if failed(one)]:
+        if healthy:
+            return ""  # those of the version before
         raise Stuck(f"requests go where they went before: the deployment of {', '.join(lost)} has failed")
     shall = sum(
         max(int(one["desiredCount"]), int(one.get("schedulingStrategy") == "DAEMON")) for one in served.values()
     )
+    shall = max(shall, min(1, least))
     if not served:
         return "" if healthy else "no service is behind it yet"
+    if healthy and all([d.get("rolloutState") for d in deployments(one)] == ["COMPLETED"] for one in served.values()):
+        return ""  # it has come as far as it will for now
     return f"{healthy} of {shall} targets healthy" if healthy < shall else ""
 
 
@@ -150,7 +158,7 @@ def conditions(
         if live is None or live.priority >= WAITING > heir.priority or heir.rule not in ready:
             late.append(heir.rule)
             settled = False
-        elif not (_holds(live.paths, heir.paths) and _holds(live.hosts, heir.hosts)):
+        elif not (holds(live.paths, heir.paths) and holds(live.hosts, heir.hosts)):
             late.append(heir.rule)
     if not late:
         return wanted
@@ -164,7 +172,7 @@ def conditions(
     return wanted if settled else Conditions(rule.paths, rule.hosts, both.waits)
 
 
-def _holds(live: Collection[str], asked: Collection[str]) -> bool:
+def holds(live: Collection[str], asked: Collection[str]) -> bool:
     """Whether a condition lets through all that it shall; none lets everything through."""
     return not live or (bool(asked) and {*asked} <= {*live})
 

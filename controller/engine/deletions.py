@@ -58,8 +58,8 @@ def leave(
     users = reversed_(links)
     going = held(going, observed, users, ask.allowed)
     switching = {step.key for step in steps if step.action == "replace"}  # in this pass; who is replaced lives on
-    made = [step.key for step in steps if step.action in {"create", "replace"}]
-    coming = {key for key in made if isinstance(ask.kinds[key.kind], Lasting)}
+    made = [step for step in steps if step.action in {"create", "replace"} or _leads(step)]
+    coming = {step.key for step in made if isinstance(ask.kinds[step.key.kind], Lasting)}
     last = [
         _due(_careful(step, steps, gone_over), users[step.key] & switching, coming, ask.kinds[step.key.kind])
         for step in deletions(going, {})
@@ -89,6 +89,11 @@ def _careful(step: Step, steps: Iterable[Step], replaced: Collection[Key]) -> St
     heir = next((one.observed for one in steps if one.key == born and one.observed is not None), None)
     name = str(getattr(heir.as_desired, "name", "") or born) if heir is not None else str(born)
     return replace(step, risk="replace", heir=name, reason=f"replaced: nothing refers to it once {born} has taken over")
+
+
+def _leads(step: Step) -> bool:
+    """Whether requests go elsewhere by it: where to is a `forwards` of its kind."""
+    return step.action == "update" and step.risk != "cosmetic" and hasattr(step.desired, "forwards")
 
 
 def _due(step: Step, switching: Collection[Key], coming: Collection[Key], kind: Reconciler[Any]) -> Step:

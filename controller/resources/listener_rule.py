@@ -26,6 +26,7 @@ from controller.aws.places import (
     answers,
     conditions,
     default_answers,
+    holds,
     lacking,
     moves,
     rules_of,
@@ -33,8 +34,8 @@ from controller.aws.places import (
 )  # fmt: skip
 from controller.aws.reads import apart
 from controller.aws.tasks import behind, deploying, groups_of, unsettled
-from controller.base.errors import Refused, Underway
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, key_of, lasting_tags
+from controller.base.errors import Refused, Stuck, Underway
+from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, key_of, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import COLOURS, born_tags, live_name
 
@@ -61,6 +62,16 @@ class ListenerRule:
     front: str = spec(compare=False, default="")  # the scheme of the load balancer
     routed: tuple[str, ...] = spec(compare=False, default=())  # the rules of all listeners: who holds a place leaves it
 
+    @property
+    def own(self) -> Route | None:
+        """The route that it is to be."""
+        mine = dict(self.tags).get(NAME_TAG, "")
+        return next((one for one in self.routes if one.rule == mine), None)
+
+    @property
+    def least(self) -> int:
+        return self.own.tasks if self.own is not None else 0
+
 
 class ListenerRuleKind:
     kind = "listener_rule"
@@ -73,7 +84,8 @@ class ListenerRuleKind:
         routes: dict[str, list[Route]] = {}
         for service in stack.services:
             if (one := service.route) is not None:
-                route = Route(f"{self.kind}/{service.name}", one.priority, one.path, one.host)
+                tasks = 1 if service.daemon else service.desired if service.scaling is None else service.scaling.min
+                route = Route(f"{self.kind}/{service.name}", one.priority, one.path, one.host, tasks)
                 routes.setdefault(one.listener, []).append(route)
         routed = tuple(sorted(route.rule for several in routes.values() for route in several))
         for service in stack.services:
@@ -133,8 +145,11 @@ class ListenerRuleKind:
                 if key in wanted and wanted[key].shifted:
                     rule = _led_by_codedeploy(rule, groups[key], wanted[key].shifted, reads)
                 moved = key in wanted and (wanted[key].port, wanted[key].front) != places[arn]
-                coming = [str(one) for one, wish in wanted.items() if moved and (wish.port, wish.front) == places[arn]]
+                aside = "yes" if key in wanted and wanted[key].front != places[arn][1] else ""
+                shall = {one: wish for one, wish in wanted.items() if moved and (wish.port, wish.front) == places[arn]}
+                coming = [f"{one}={wish.least}" for one, wish in shall.items()]
                 more = {"cluster": reads.cluster() or "", "service": key.name, "coming": " ".join(sorted(coming))}
+                more["aside"] = aside
                 rule = replace(rule, outputs={**rule.outputs, **more})
                 found.append((key, item["RuleArn"], rule))
         return apart(found)
@@ -145,7 +160,7 @@ class ListenerRuleKind:
         if made := _made(rules, key):
             return {"arn": made}
         place = _place(aws, key, desired, rules)
-        if default_answers(aws, str(desired.listener)) and _lacks(aws, desired, _led(desired)):
+        if default_answers(aws, str(desired.listener)) and _lacks(aws, desired, _led(desired), desired.least):
             desired = replace(desired, hosts=(CLOSED,))  # no place is behind that of the default action
         try:
             made = _create(aws, desired, place)
@@ -168,12 +183,11 @@ class ListenerRuleKind:
         arn = observed.outputs["arn"]
         fields = {change.field for change in changes}
         request: dict[str, Any] = {}
-        waits = ""
-        rules = (
-            rules_of(aws, str(desired.listener), str(observed.owner)) if fields & {"paths", "hosts", "priority"} else []
-        )
+        waits, stuck = "", False
+        together = fields & {"paths", "hosts", "priority"}
+        rules = rules_of(aws, str(desired.listener), str(observed.owner)) if together else []
         if fields & {"paths", "hosts"}:
-            whole, waits = _conditions_now(aws, arn, desired, rules)
+            whole, waits, stuck = _conditions_now(aws, arn, desired, rules)
             if (whole.paths, whole.hosts) != (observed.as_desired.paths, observed.as_desired.hosts):
                 request["Conditions"] = _conditions(whole)
         differing = observed.as_desired.groups if "balancing" in fields else ()
@@ -199,7 +213,7 @@ class ListenerRuleKind:
         if "tags" in fields:
             aws.elbv2.add_tags(ResourceArns=[arn], Tags=tags.pascal(desired.tags))
         if waits:
-            raise Underway(waits)
+            raise Stuck(waits) if stuck else Underway(waits)
         return {}
 
     def still_serves(self, aws: Aws, observed: Observed[ListenerRule], heir: str) -> str:
@@ -210,7 +224,9 @@ class ListenerRuleKind:
             return ""
         if not heir:
             return unsettled(aws, cluster, str(observed.owner), "")
-        return _alone(aws, observed) or _registered(aws, cluster, observed)
+        if observed.outputs["aside"]:
+            return _registered(aws, cluster, observed)
+        return _alone(aws, cluster, observed)
 
     def delete(self, aws: Aws, observed: Observed[ListenerRule]) -> None:
         aws.elbv2.delete_rule(RuleArn=observed.outputs["arn"])
@@ -242,11 +258,17 @@ def parse_rule(
     return Observed(as_desired, {"arn": item["RuleArn"]}, live.get(OWNER_TAG))
 
 
-def _alone(aws: Aws, observed: Observed[ListenerRule]) -> str:
-    """Which rules shall be on its listener and are not yet: the one in its place answers elsewhere."""
-    there = {rule.name for rule in rules_of(aws, str(observed.as_desired.listener), str(observed.owner))}
-    missing = [one for one in observed.outputs["coming"].split() if one not in there]
-    return f"{', '.join(missing)} is not there yet" if missing else ""
+def _alone(aws: Aws, cluster: str, observed: Observed[ListenerRule]) -> str:
+    """Which rules shall be on its listener and cannot answer there yet: the one in its place answers elsewhere."""
+    rules = rules_of(aws, str(observed.as_desired.listener), str(observed.owner))
+    there = {rule.name: rule for rule in rules}
+    for name, _, tasks in (one.partition("=") for one in observed.outputs["coming"].split()):
+        rule = there.get(name)
+        if rule is None:
+            return f"{name} is not there yet"
+        if why := lacking(aws, cluster, rule.groups, int(tasks)):
+            return f"{name} cannot answer yet: {why}"
+    return ""
 
 
 def _registered(aws: Aws, cluster: str, observed: Observed[ListenerRule]) -> str:
@@ -340,14 +362,14 @@ def _place(aws: Aws, key: Key, desired: ListenerRule, rules: Sequence[Rule]) -> 
             raise Refused(_taken(key, desired, holder.name), code="PriorityInUse")
         return waiting_place(rules, desired.routes) or desired.priority
     later = [rule for rule in rules if rule.priority > desired.priority]
-    if later and answers(aws, later) and _lacks(aws, desired, _led(desired)):
+    if later and answers(aws, later) and _lacks(aws, desired, _led(desired), desired.least):
         return waiting_place(rules, desired.routes) or desired.priority
     return desired.priority
 
 
-def _lacks(aws: Aws, desired: ListenerRule, groups: Sequence[str]) -> str:
+def _lacks(aws: Aws, desired: ListenerRule, groups: Sequence[str], least: int) -> str:
     try:
-        return lacking(aws, str(desired.cluster), groups)
+        return lacking(aws, str(desired.cluster), groups, least)
     except Refused as refusal:
         return str(refusal)
 
@@ -355,8 +377,11 @@ def _lacks(aws: Aws, desired: ListenerRule, groups: Sequence[str]) -> str:
 def _take_place(aws: Aws, arn: str, desired: ListenerRule, rules: Sequence[Rule]) -> str:
     """All that move on the listener, in one call; what is waited for instead."""
     own = next((rule for rule in rules if rule.arn == arn), None)
-    if own is not None and own.priority >= WAITING and (why := lacking(aws, str(desired.cluster), _led(desired))):
-        return f"its requests go where they went, until it can answer: {why}"
+    if own is not None:
+        passed = [one for one in rules if desired.priority <= one.priority < own.priority]
+        waiting = own.priority >= WAITING > desired.priority or (passed and answers(aws, passed))
+        if waiting and (why := lacking(aws, str(desired.cluster), own.groups, desired.least)):
+            return f"its requests go where they went, until it can answer: {why}"
     mine = own.name if own is not None else ""
     routes = [one if one.rule != mine else replace(one, priority=desired.priority) for one in desired.routes]
     if places := moves(rules, routes, mine):
@@ -365,19 +390,32 @@ def _take_place(aws: Aws, arn: str, desired: ListenerRule, rules: Sequence[Rule]
     return ""
 
 
-def _conditions_now(aws: Aws, arn: str, desired: ListenerRule, rules: Sequence[Rule]) -> tuple[ListenerRule, str]:
-    """*desired* with the conditions it may have now, and what the others wait for."""
+def _conditions_now(aws: Aws, arn: str, desired: ListenerRule, rules: Sequence[Rule]) -> tuple[ListenerRule, str, bool]:
+    """*desired* with the conditions it may have now, what the others wait for, and whether that will not come."""
     own = next((rule for rule in rules if rule.arn == arn), None)
     wish = next((one for one in desired.routes if own is not None and one.rule == own.name), None)
     if own is None or wish is None:
-        return desired, ""
-    if CLOSED in own.hosts and (why := _lacks(aws, desired, _led(desired))):
-        return replace(desired, paths=tuple(sorted(own.paths)), hosts=(CLOSED,)), f"nobody is led to it yet: {why}"
+        return desired, "", False
+    asleep = CLOSED in own.hosts
+    gains = asleep or not (holds(own.paths, desired.paths) and holds(own.hosts, desired.hosts))
+    others = [rule for rule in rules if rule.arn != arn]
+    counts = gains and (asleep or answers(aws, others))
+    if counts and (why := lacking(aws, str(desired.cluster), own.groups, desired.least)):
+        as_now = replace(desired, paths=tuple(sorted(own.paths)), hosts=tuple(sorted(own.hosts)))
+        return as_now, f"nobody more is led to it yet: {why}", False
     wish = replace(wish, paths=desired.paths, hosts=desired.hosts)
-    ready = {one.name for one in rules if one.name and not _lacks(aws, desired, one.groups)}
+    tasks = {one.rule: one.tasks for one in desired.routes}
+    ready, lost = set[str](), set[str]()
+    for rule in rules:
+        try:
+            if rule.name and not lacking(aws, str(desired.cluster), rule.groups, tasks.get(rule.name, 0)):
+                ready.add(rule.name)
+        except Stuck:
+            lost.add(rule.name)
     now = conditions(own, wish, rules, desired.routes, ready)
     waits = f"answers as before until {', '.join(now.waits)} can" if now.waits else ""
-    return replace(desired, paths=tuple(sorted(now.paths)), hosts=tuple(sorted(now.hosts))), waits
+    whole = replace(desired, paths=tuple(sorted(now.paths)), hosts=tuple(sorted(now.hosts)))
+    return whole, waits, not lost.isdisjoint(now.waits)
 
 
 def _create(aws: Aws, desired: ListenerRule, place: int) -> str:

@@ -265,10 +265,14 @@ def _known_by_name(
         told[key] = one
     stays = [one for one in told.values() if one.rests and (one.asked or not reads.parting)]
     resting = stays[0].outputs["dns_name"] if stays else ""
-    return {
-        key: replace(one, outputs={**one.outputs, "beside": resting}) if resting and not one.rests else one
-        for key, one in told.items()
-    }
+    if not resting:
+        return told
+    for key, one in told.items():
+        if not one.rests:
+            wish = wanted.get(born_as(key))
+            outputs = {**one.outputs, "beside": resting}
+            told[key] = replace(one, outputs=outputs, problems=wish.bound if wish is not None else ())
+    return told
 
 
 def parse_logs(attributes: Mapping[str, str]) -> AccessLogs:

@@ -57,6 +57,7 @@ class Role:
     tags: Tags = spec(subset=True, risk="cosmetic")
     exclusive: bool = spec(compare=False, default=False)
     family: str = spec(compare=False, default="")  # of the task definitions whose tasks run with it
+    kept: tuple[Grant, ...] = spec(compare=False, default=())  # what tasks of before may still need
 
 
 class RoleKind:
@@ -140,9 +141,10 @@ class RoleKind:
                     for arn in sorted(surplus):
                         aws.iam.detach_role_policy(RoleName=desired.name, PolicyArn=arn)
                 case "grants":
-                    if not desired.grants:
+                    whole = replace(desired, grants=_joined(desired.grants, observed.as_desired.kept))
+                    if not whole.grants:
                         aws.iam.delete_role_policy(RoleName=desired.name, PolicyName=INLINE)
-                    _put_inline(aws, desired)
+                    _put_inline(aws, whole)
                 case "tags":
                     aws.iam.tag_role(RoleName=desired.name, Tags=tags.pascal(desired.tags))
         return {}
@@ -211,6 +213,7 @@ def _as_far_as_nobody_needs_it(have: Observed[Role], desired: Role, reads: Reads
         have.as_desired,
         policies=tuple(arn for arn in have.as_desired.policies if arn not in policies),
         grants=tuple(grant for grant in left if grant.resources),
+        kept=grants,
     )
     words = f"allows what {plural(old, 'task')} of an older revision may need, until they are gone"
     return replace(have, as_desired=as_desired, notes=(*have.notes, words))

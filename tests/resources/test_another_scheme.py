@@ -215,3 +215,26 @@ def test_health_checks_are_the_same_behind_both() -> None:
 
     found: Any = world.aws.elbv2.describe_target_groups()["TargetGroups"]
     assert {one["HealthCheckPath"] for one in found if "blue" in one["TargetGroupName"]} == {"/ready"}
+
+
+def test_a_rule_of_the_new_one_moves_to_another_listener_while_the_old_one_rests() -> None:
+    two = "load_balancer.listeners={http: {port: 80}, admin: {port: 81}}"
+    world = built(DEMO, two)
+    world.stack = stack_of(DEMO, two, INTERNAL)
+    settled(world, LEAVE)
+    world.stack = stack_of(DEMO, two, INTERNAL, "services.web.route.listener=admin")
+
+    seen, _ = settled(world, Scope(replace=frozenset({"listener_rule/web"})))
+
+    assert (seen.quiet, served(world)) == (True, {"internet-facing": 4, "internal": 4})
+
+
+def test_nobody_scales_by_requests_while_the_old_one_rests() -> None:
+    world = built(DEMO)
+    world.stack = stack_of(DEMO, INTERNAL)
+    settled(world, LEAVE)
+    world.stack = stack_of(DEMO, INTERNAL, "services.web.scaling={min: 1, max: 6, target_requests: 100}")
+
+    (problem,) = world.tick().plan.problems
+
+    assert problem.startswith("load_balancer/main: web would scale by the requests of a load balancer that nobody asks")

@@ -100,3 +100,18 @@ def test_a_version_that_was_rolled_back_keeps_what_the_one_before_needs() -> Non
     assert [had for _, had in looks if OLD not in had] == []
     (note,) = (one for one in world.tick().plan.notes if one.startswith("role/execution-web"))
     assert note.endswith("tasks of an older revision may need, until they are gone")
+
+
+def test_a_third_version_takes_nothing_from_the_first() -> None:
+    """While tasks of it run, whatever else changes."""
+    third = OLD.replace("/old", "/third")
+    world = built(DEMO, secret(OLD), policies("AmazonSQSFullAccess"))
+    for arn in (NEW, third):
+        world.stack = stack_of(DEMO, secret(arn), policies("AmazonSQSFullAccess"))
+        world.tick(act=True)
+        world.sim.sleep(timedelta(seconds=0.3))
+
+    assert "1" in revisions(world)
+    assert allowed(world) >= {OLD, third}
+    watched(world)
+    assert allowed(world) == {third, "AmazonSQSFullAccess"}

@@ -223,3 +223,63 @@ def test_a_listener_redirects_until_the_rules_are_there() -> None:
     assert found[80, "/x"] == {"redirect", "web"}
     assert found[80, "/api"] <= {"redirect", "api", "web"}
     assert answered_by(world, 81, "/x") == "web"
+
+
+def route(service: str, path: str, priority: int, listener: str = "http") -> str:
+    return f"services.{service}.route={{listener: {listener}, path: {path}, priority: {priority}}}"
+
+
+@pytest.mark.parametrize("priority", [100, 300])
+def test_a_service_that_goes_leaves_its_path_when_the_other_has_it(tmp_path: Path, priority: int) -> None:
+    """Pruned together with the change of the heir's rule: that one is made first."""
+    rest = tmp_path / "rest.yaml"
+    demo, duo = (SPECS / "demo.yaml").read_text(), DUO.read_text()
+    text = demo.partition("  web:\n")[0].replace("stack: demo", "stack: duo").replace("10.20", "10.40")
+    rest.write_text(text + duo[duo.index("  api:\n") :])
+    world = built(DUO)
+    world.stack = stack_of(rest, route("api", "/*", priority))
+
+    _, found = seen_by_clients(world, Scope(prune=True), (80, "/"))
+
+    assert found == {(80, "/"): {"web", "api"}}
+
+
+def test_a_service_that_moves_away_answers_until_the_one_in_its_place_can(tmp_path: Path) -> None:
+    """For ever, where that one fails: and the apply ends, and says so."""
+    alone = tmp_path / "alone.yaml"
+    alone.write_text(DUO.read_text().partition("  api:\n")[0].replace("demo.yaml", str(SPECS / "demo.yaml")))
+    world = built(alone, TWO, route("web", "/*", 100, "admin"))
+    world.sim.machine.crash = lambda task, _: 1 if task.group == "service:duo-api" else None
+    world.stack = stack_of(DUO, TWO, route("web", "/*", 100), route("api", "/*", 100, "admin"))
+
+    seen, found = seen_by_clients(world, everything(world), (81, "/"))
+
+    assert (seen.quiet, found) == (True, {(81, "/"): {"web"}})
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(route("api", "/z", 100), route("api", "/api/*", 100), id="another path"),
+        pytest.param(route("api", "/*", 300), route("api", "/*", 100), id="another place"),
+    ],
+)
+def test_a_service_without_a_task_takes_nothing_from_one_that_answers(before: str, after: str) -> None:
+    world = built(DUO, before, "services.api.desired=0")
+    world.stack = stack_of(DUO, after, "services.api.desired=2")
+
+    _, found = seen_by_clients(world, Scope(), (80, "/api/1"))
+
+    assert found == {(80, "/api/1"): {"web", "api"}}
+
+
+def test_an_apply_ends_when_what_a_rule_is_given_up_for_has_failed(tmp_path: Path) -> None:
+    alone = tmp_path / "alone.yaml"
+    alone.write_text(DUO.read_text().partition("  api:\n")[0].replace("demo.yaml", str(SPECS / "demo.yaml")))
+    world = built(alone)
+    world.sim.machine.crash = lambda task, _: 1 if task.group == "service:duo-api" else None
+    world.stack = stack_of(DUO, route("web", "/w/*", 200))
+
+    seen, found = seen_by_clients(world, Scope(), (80, "/api"))
+
+    assert (seen.quiet, found) == (True, {(80, "/api"): {"web"}})
