@@ -128,11 +128,5 @@ def led_to(aws: Aws, groups: Collection[str]) -> list[str]:
         for listener in pages(aws.elbv2.describe_listeners, "Listeners", "Marker", LoadBalancerArn=arn)
     ]
     rules = [rule for arn in listeners for rule in pages(aws.elbv2.describe_rules, "Rules", "Marker", ListenerArn=arn)]
-    weighed = {
-        one["TargetGroupArn"]
-        for rule in rules
-        for action in rule.get("Actions", [])
-        for one in action.get("ForwardConfig", {}).get("TargetGroups") or [action]
-        if one.get("TargetGroupArn") and int(one.get("Weight", 1))
-    }
+    weighed = {str(to.group) for rule in rules for to in parse_forwards(list(rule.get("Actions", []))) if to.weight}
     return sorted(weighed & set(groups))

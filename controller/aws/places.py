@@ -7,11 +7,12 @@ before one that answers the same requests today: it waits behind all others, whe
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from controller.aws import tags
 from controller.aws.client import Aws, pages
+from controller.aws.forwarding import parse_forwards
 from controller.aws.task_sets import deployments
 from controller.aws.tasks import behind, failed
 from controller.base.errors import Stuck
@@ -44,7 +45,7 @@ class Rule:
     name: str
     paths: frozenset[str] = frozenset()
     hosts: frozenset[str] = frozenset()
-    groups: tuple[str, ...] = field(default=())
+    groups: tuple[str, ...] = ()
 
 
 def rules_of(aws: Aws, listener: str, owner: str) -> list[Rule]:
@@ -65,17 +66,9 @@ def rules_of(aws: Aws, listener: str, owner: str) -> list[Rule]:
             )
             for condition in one.get("Conditions", ())
         }
-        groups = tuple(
-            str(group["TargetGroupArn"])
-            for action in one.get("Actions", ())
-            for group in (action.get("ForwardConfig") or {}).get("TargetGroups") or [action]
-            if group.get("TargetGroupArn") and int(group.get("Weight", 1))
-        )
-        arn, paths, hosts = (
-            str(one["RuleArn"]),
-            values.get("path-pattern", frozenset()),
-            values.get("host-header", frozenset()),
-        )
+        paths, hosts = (values.get(field, frozenset()) for field in ("path-pattern", "host-header"))
+        groups = tuple(str(to.group) for to in parse_forwards(list(one.get("Actions", ()))) if to.weight)
+        arn = str(one["RuleArn"])
         rules.append(Rule(arn, int(one["Priority"]), names.get(arn, ""), paths, hosts, groups))
     return sorted(rules, key=lambda rule: rule.priority)
 
@@ -111,14 +104,9 @@ def answers(aws: Aws, rules: Iterable[Rule]) -> bool:
 def default_answers(aws: Aws, listener: str) -> bool:
     """Whether what no rule of *listener* matches is answered, by a redirect or by targets."""
     found: Any = aws.elbv2.describe_listeners(ListenerArns=[listener])["Listeners"][0]
-    groups = [
-        str(group["TargetGroupArn"])
-        for action in found.get("DefaultActions", ())
-        for group in (action.get("ForwardConfig") or {}).get("TargetGroups") or [action]
-        if group.get("TargetGroupArn")
-    ]
-    redirects = any(action["Type"] == "redirect" for action in found.get("DefaultActions", ()))
-    return redirects or any(_healthy(aws, group) for group in groups)
+    actions = found.get("DefaultActions", [])
+    redirects = any(action["Type"] == "redirect" for action in actions)
+    return redirects or any(_healthy(aws, str(to.group)) for to in parse_forwards(actions))
 
 
 def waiting_place(rules: Collection[Rule], routes: Collection[Route]) -> int:
