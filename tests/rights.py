@@ -14,7 +14,7 @@ from typing import Any
 
 from controller.aws.client import Aws
 from controller.aws.operations import OPERATIONS
-from controller.aws.operations_by_kind import BY_KIND, LEASE, RECORD, ROLL, SESSION, SWEEP, WATCH, Calls
+from controller.aws.operations_by_kind import BY_KIND, COSTS, LEASE, RECORD, ROLL, SESSION, SWEEP, WATCH, Calls
 from controller.modes.permissions import action, policy
 from controller.spec.types import Stack
 
@@ -38,7 +38,9 @@ ELSEWHERE = {  # rights of a policy that the simulated tests make no use of, and
     ),
     "sts:GetCallerIdentity": "whose credentials these are: modes/test_cli.py and the drills, before the first pass",
 }  # fmt: skip
-GRANTED = {one for table in (*BY_KIND.values(), WATCH, ROLL, RECORD, SESSION, SWEEP, LEASE) for one in rights_of(table)}
+GRANTED = {
+    one for table in (*BY_KIND.values(), WATCH, ROLL, RECORD, SESSION, SWEEP, LEASE, COSTS) for one in rights_of(table)
+}
 
 
 def watched(tick: Callable[..., Any]) -> Callable[..., Any]:

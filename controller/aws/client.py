@@ -27,6 +27,7 @@ from controller.base.errors import ControllerError, Gone, NotYet, Refused, Stale
 if TYPE_CHECKING:
     from mypy_boto3_application_autoscaling.client import ApplicationAutoScalingClient
     from mypy_boto3_autoscaling.client import AutoScalingClient
+    from mypy_boto3_ce.client import CostExplorerClient
     from mypy_boto3_cloudwatch.client import CloudWatchClient
     from mypy_boto3_codedeploy.client import CodeDeployClient
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -78,7 +79,8 @@ ONCE = {
 }  # fmt: skip
 # The lease is all that is kept in DynamoDB: a renewal that hangs must fail while there is time left for another one
 # before its holder has to stop (`lease.LIFETIME`).
-PATIENCE = {"dynamodb": {"attempts": 2, "read_timeout": 5}}
+# Nobody waits long for a note about billing: hosts without a way out cannot reach it at all.
+PATIENCE = {"dynamodb": {"attempts": 2, "read_timeout": 5}, "ce": {"attempts": 2, "read_timeout": 5}}
 # Codes that also mean "IAM (or a target group's listener) has not propagated yet"; message parts tell them apart
 # because AWS gives them no code of their own (aws.md 5.3).
 FRESH = (
@@ -112,6 +114,7 @@ class Aws:
     logs: CloudWatchLogsClient
     ssm: SSMClient
     sts: STSClient
+    ce: CostExplorerClient
     cloudwatch: CloudWatchClient
     codedeploy: CodeDeployClient
     dynamodb: DynamoDBClient
@@ -120,7 +123,7 @@ class Aws:
 
     SERVICES = (
         "ec2", "autoscaling", "ecs", "elbv2", "iam", "ecr", "logs", "ssm", "sts", "cloudwatch", "dynamodb",
-        "resourcegroupstaggingapi", "applicationautoscaling", "codedeploy",
+        "resourcegroupstaggingapi", "applicationautoscaling", "codedeploy", "ce",
     )  # fmt: skip
 
     def __init__(self, session: botocore.session.Session, region: str) -> None:

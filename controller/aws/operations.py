@@ -228,6 +228,11 @@ OPERATIONS: dict[str, frozenset[str]] = {
             "get_caller_identity",
         }
     ),
+    "ce": frozenset(
+        {
+            "list_cost_allocation_tags",
+        }
+    ),
     "cloudwatch": frozenset(
         {
             "describe_alarms",

@@ -275,6 +275,7 @@ ROLL: Calls = {  # what replaces hosts (`rollout/fleet.py`)
     "elbv2": "deregister_targets",
 }
 SESSION: Calls = {"ssm": "get_parameters", "sts": "get_caller_identity"}  # whose account it is, what `${ssm:}` says
+COSTS: Calls = {"ce": "list_cost_allocation_tags"}  # where a spec names tags that costs are told apart by
 RECORD: Calls = {"ecs": "tag_resource"}  # which spec was applied last (`aws/record.py`)
 LEASE: Calls = {"dynamodb": "create_table delete_item delete_table get_item put_item scan update_item"}
 SWEEP: Calls = {  # whatever the spec wants: there may be some left of a kind that it has no more

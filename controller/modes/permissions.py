@@ -12,7 +12,7 @@ from typing import Any, Literal
 from controller.aws.client import READ_PREFIXES
 from controller.aws.lease import TABLE
 from controller.aws.operations import SPELLED
-from controller.aws.operations_by_kind import BY_KIND, LEASE, RECORD, ROLL, SESSION, SWEEP, WATCH, Calls
+from controller.aws.operations_by_kind import BY_KIND, COSTS, LEASE, RECORD, ROLL, SESSION, SWEEP, WATCH, Calls
 from controller.engine.observe import declare
 from controller.resources import RECONCILERS
 from controller.resources.instance_profile import InstanceProfile
@@ -63,7 +63,8 @@ def policy(stack: Stack, mode: Mode) -> dict[str, Any]:
     """
     desired = declare(stack, RECONCILERS)
     made = {key.kind for key, one in desired.items() if not getattr(one, "existing", "")}
-    called = _methods([*(BY_KIND[kind] for kind in made), WATCH, ROLL, RECORD, SESSION, SWEEP])
+    costs = [COSTS] if stack.cost_allocation_tags else []
+    called = _methods([*(BY_KIND[kind] for kind in made), WATCH, ROLL, RECORD, SESSION, SWEEP, *costs])
     used = {key.kind for key in desired} - made  # somebody else's
     left = (LEFT if "vpc" in made else set()) | DEPLOYED
     called |= {one for one in _methods(BY_KIND[kind] for kind in used | left) if one[1].startswith(READ_PREFIXES)}

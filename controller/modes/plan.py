@@ -12,7 +12,16 @@ from typing import Any
 
 from controller.base.errors import Refused
 from controller.engine.reconciler import RISKS, Risk
-from controller.modes.session import again, check_account, colored, first_look, open_session, scope_of, stoppable
+from controller.modes.session import (
+    again,
+    check_account,
+    colored,
+    first_look,
+    open_session,
+    scope_of,
+    stoppable,
+    with_costs,
+)
 from controller.report.moves import acting
 from controller.report.seen import Tick
 from controller.spec.load import load
@@ -55,6 +64,7 @@ def plan(options: argparse.Namespace) -> int:
         check_account(session.aws, session.stack)
         chosen = Options(scope=scope_of(options), by_person=True, started=session.clock.now())
         seen = first_look(session, lambda: tick(session.stack, session.aws, session.clock, options=chosen))
+        seen = with_costs(session, seen)
     _print(options, seen, session.stack, dict(session.aws.calls))
     if options.out:
         save(options.out, options, seen, session.stack)

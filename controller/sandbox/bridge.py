@@ -22,6 +22,7 @@ from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.elbv2.responses import ELBV2Response
 
 from controller.sandbox import (
+    billing,
     lookups,
     strict_ec2,
     strict_elb,
@@ -103,6 +104,7 @@ def install() -> None:
     strict_ec2.install(current)
     strict_elb.install(current)
     strict_iam.install(current)
+    billing.install()
     strict_ssm.install()
     tagging.install(current)
     strict_scaling.install(current)

@@ -64,6 +64,7 @@ def build(data: Json, source: str, digest: str) -> Stack:
         ),
         gates=_gates(data.get("gates") or {}),
         tags=pairs(data.get("tags")),
+        cost_allocation_tags=tuple(data.get("cost_allocation_tags", ())),
         account=data.get("account"),
         names=pairs(data.get("names")),
         drift=pairs(data.get("drift")),

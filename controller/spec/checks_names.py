@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from controller.base.keys import Key
+from controller.base.keys import OWNER_TAG, Key
 from controller.spec import network
 from controller.spec.check import Check
 from controller.spec.names import IDS, LIMITS, live_ids, live_name, named, why_not
@@ -51,6 +51,14 @@ def _tags(stack: Stack, one: Check) -> None:
             if not TAG.fullmatch(text):
                 wrong = "".join(sorted({letter for letter in text if not TAG.fullmatch(letter)}))
                 one.fail(path, f'the {what} holds "{wrong}"; AWS takes letters, digits, spaces and _.:/=+-@')
+    known = [OWNER_TAG, *(key for key, _ in stack.tags)]
+    for place, key in enumerate(stack.cost_allocation_tags):
+        path = ("cost_allocation_tags", place)
+        if key not in known:
+            hint = near(key, known) or f"one of {', '.join(known)}"
+            one.fail(path, f'no resource has the tag "{key}"', hint, reads=(("tags",),))
+        elif key in stack.cost_allocation_tags[:place]:
+            one.fail(path, f"{key} is given twice")
 
 
 def _overrides(stack: Stack, one: Check) -> None:

@@ -394,6 +394,7 @@ class Stack:
     repositories: tuple[Repository, ...] = ()
     gates: Gates = Gates()
     tags: Tags = ()
+    cost_allocation_tags: tuple[str, ...] = ()  # keys; checked, never changed
     account: str | None = None
     names: Tags = ()  # "kind/logical" -> live name, written by import
     drift: Tags = ()  # "kind/logical.field" -> correct, warn, ignore; "*" for every name or field
