@@ -293,10 +293,10 @@ def _quiet(stack: Stack, seen: Tick, moves: list[tuple[str, Move]], failed: Mapp
     going = {step.key for step in seen.plan.steps if step.action == "delete"}
     # what waits for hosts to leave waits for whoever ends the halt
     kept = {key for key, error in failed.items() if halted and (key in going or isinstance(error, Underway))}
-    waiting = [error for key, error in failed.items() if isinstance(error, NotYet | Stale) and key not in kept]
     behind = {key for one in stack.services if halted & {*one.pools} for key in _deploying(one.name)}
     held = {key for key, one in seen.held.items() if one.outcome or key in behind}
-    stuck = held | kept | _behind_stuck(seen.plan, failed)
+    stuck = held | kept | _behind_stuck(seen.plan, failed, held)
+    waiting = [error for key, error in failed.items() if isinstance(error, NotYet | Stale) and key not in stuck]
     left = [s.key for s in seen.plan.steps if s.action != "none" and s.key not in stuck]
     proved = all(
         verdict.state != "in_progress" or not stuck.isdisjoint(_deploying(verdict.service)) for verdict in seen.verdicts
@@ -306,11 +306,17 @@ def _quiet(stack: Stack, seen: Tick, moves: list[tuple[str, Move]], failed: Mapp
     return not waiting and not left and not seen.plan.busy and proved and still
 
 
-def _behind_stuck(todo: Plan, failed: Mapping[Key, ControllerError]) -> set[Key]:
-    """What AWS refused or only a person can supply, and everything behind it."""
+def _behind_stuck(todo: Plan, failed: Mapping[Key, ControllerError], held: Collection[Key]) -> set[Key]:
+    """What AWS refused or only a person can supply, everything behind it, and what waits for something of that or for
+    what is out of scope."""
     behind = {key for key, error in failed.items() if isinstance(error, Missing | Refused)}
-    going_on = {key for key, error in failed.items() if isinstance(error, Stuck)}
-    for step in todo.steps:  # parents come first
-        if (behind - going_on) & todo.before.get(step.key, frozenset()):
-            behind.add(step.key)
+    going_on = {key for key, error in failed.items() if isinstance(error, Stuck | Underway)}
+    before = -1
+    while before != len(behind):
+        before = len(behind)
+        for step in todo.steps:  # parents come first
+            if (behind - going_on) & todo.before.get(step.key, frozenset()):
+                behind.add(step.key)
+        lost = {str(key) for key in (*behind, *held, *todo.left_out)}
+        behind |= {key for key, error in failed.items() if isinstance(error, Underway) and lost & error.awaits}
     return behind

@@ -1,4 +1,5 @@
-"""The rules of one listener together: which of them answers a request, and how they change places without a gap.
+"""The rules of one listener together: which of them answers a request, and how they change places without a gap. Pure;
+what is asked of AWS for it is in `rules.py`.
 
 AWS asks the rules by priority and takes the first that matches. A rule whose targets are not healthy yet must not stand
 before one that answers the same requests today: it waits behind all others, where nobody asks it first.
@@ -6,22 +7,12 @@ before one that answers the same requests today: it waits behind all others, whe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from controller.aws import tags
-from controller.aws.client import Aws, pages
-from controller.aws.forwarding import parse_forwards
-from controller.aws.task_sets import deployments
-from controller.aws.tasks import behind, failed
-from controller.base.errors import Stuck
-from controller.base.keys import NAME_TAG, OWNER_TAG
 
 LAST = 50_000  # the highest priority there is (aws.md 2.4)
 CLOSED = "nobody.invalid"  # the host of a rule that nobody is led to yet (RFC 2606)
 WAITING = 49_000  # from here on rules wait for their targets
-TAGS_MAX = 20  # resources of one DescribeTags
 VALUES_MAX = 5  # of all conditions of a rule
 
 
@@ -46,67 +37,6 @@ class Rule:
     paths: frozenset[str] = frozenset()
     hosts: frozenset[str] = frozenset()
     groups: tuple[str, ...] = ()
-
-
-def rules_of(aws: Aws, listener: str, owner: str) -> list[Rule]:
-    """The rules of *listener* but for the default one, first asked first."""
-    found = [one for one in pages(aws.elbv2.describe_rules, "Rules", "Marker", ListenerArn=listener)
-             if not one["IsDefault"]]  # fmt: skip
-    names: dict[str, str] = {}
-    for start in range(0, len(found), TAGS_MAX):
-        part = [str(one["RuleArn"]) for one in found[start : start + TAGS_MAX]]
-        for item in aws.elbv2.describe_tags(ResourceArns=part)["TagDescriptions"]:
-            live = tags.read(item.get("Tags"))
-            names[item["ResourceArn"]] = live.get(NAME_TAG, "") if live.get(OWNER_TAG) == owner else ""
-    rules = []
-    for one in found:
-        values = {
-            condition["Field"]: frozenset(
-                (condition.get("PathPatternConfig") or condition.get("HostHeaderConfig") or condition).get("Values", ())
-            )
-            for condition in one.get("Conditions", ())
-        }
-        paths, hosts = (values.get(field, frozenset()) for field in ("path-pattern", "host-header"))
-        groups = tuple(str(to.group) for to in parse_forwards(list(one.get("Actions", ()))) if to.weight)
-        arn = str(one["RuleArn"])
-        rules.append(Rule(arn, int(one["Priority"]), names.get(arn, ""), paths, hosts, groups))
-    return sorted(rules, key=lambda rule: rule.priority)
-
-
-def lacking(aws: Aws, cluster: str, groups: Collection[str], least: int) -> str:
-    """What *groups* lack to answer: as many healthy targets as the services behind them have to have; one at least
-    where they shall have *least* of them, and none yet; "" for nothing.
-
-    Raises Stuck where a deployment has failed: they will not come.
-    """
-    healthy = sum(_healthy(aws, group) for group in groups)
-    served = behind(aws, cluster, groups) if cluster else {}
-    if lost := [str(one["serviceName"]) for one in served.values() if failed(one)]:
-        if healthy:
-            return ""  # those of the version before
-        raise Stuck(f"requests go where they went before: the deployment of {', '.join(lost)} has failed")
-    shall = sum(
-        max(int(one["desiredCount"]), int(one.get("schedulingStrategy") == "DAEMON")) for one in served.values()
-    )
-    shall = max(shall, min(1, least))
-    if not served:
-        return "" if healthy else "no service is behind it yet"
-    if healthy and all([d.get("rolloutState") for d in deployments(one)] == ["COMPLETED"] for one in served.values()):
-        return ""  # it has come as far as it will for now
-    return f"{healthy} of {shall} targets healthy" if healthy < shall else ""
-
-
-def answers(aws: Aws, rules: Iterable[Rule]) -> bool:
-    """Whether one of *rules* has a target that answers."""
-    return any(_healthy(aws, group) for rule in rules for group in rule.groups)
-
-
-def default_answers(aws: Aws, listener: str) -> bool:
-    """Whether what no rule of *listener* matches is answered, by a redirect or by targets."""
-    found: Any = aws.elbv2.describe_listeners(ListenerArns=[listener])["Listeners"][0]
-    actions = found.get("DefaultActions", [])
-    redirects = any(action["Type"] == "redirect" for action in actions)
-    return redirects or any(_healthy(aws, str(to.group)) for to in parse_forwards(actions))
 
 
 def waiting_place(rules: Collection[Rule], routes: Collection[Route]) -> int:
@@ -202,24 +132,74 @@ def overlap(one: str, other: str) -> bool:
     return False
 
 
-def moves(rules: Collection[Rule], routes: Iterable[Route], mine: str) -> dict[str, int]:
-    """The place of every rule of ours that stands elsewhere than it should, by arn: *mine*, and with it all others but
-    those that wait for their targets; who holds a place without one in the spec gets that of *mine*. Pure."""
-    wanted = {one.rule: one.priority for one in routes}
-    found = {
-        rule.arn: wanted[rule.name]
-        for rule in rules
-        if rule.name in wanted
-        and rule.priority != wanted[rule.name]
-        and (rule.name == mine or not rule.priority >= WAITING > wanted[rule.name])
-    }
-    own = next((rule for rule in rules if rule.name == mine), None)
-    holder = next((rule for rule in rules if rule.priority == wanted.get(mine) and rule.arn not in found), None)
-    if own is not None and holder is not None and holder.name and own.arn in found:
-        found[holder.arn] = own.priority
-    return found
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """The place of every rule that moves now, by arn; and for whom each of the others waits, by arn."""
+
+    places: Mapping[str, int]
+    held: Mapping[str, str]
 
 
-def _healthy(aws: Aws, group: str) -> int:
-    found = aws.elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
-    return sum(one["TargetHealth"]["State"] == "healthy" for one in found)
+def moves(
+    rules: Collection[Rule],
+    wanted: Mapping[str, int],
+    leaving: Collection[str],
+    late: Collection[str],
+    answering: Collection[str],
+) -> Moves:
+    """Which rules of a listener go to their *wanted* places (by address) now, all at once. Pure.
+
+    Whoever is *late*, having no targets yet, comes before none of those *answering* (arns) whose requests it would
+    take, by no move of either; nobody takes the place of one that stays. One that is *leaving* makes room: it stays
+    before all that it was before, or else goes behind who takes its place.
+    """
+    going = {rule.arn: wanted[rule.name] for rule in rules if wanted.get(rule.name, rule.priority) != rule.priority}
+    held: dict[str, str] = {}
+    while found := _held(rules, going, wanted, late, answering):
+        arn, name = found
+        held[arn] = name
+        del going[arn]
+    taken = {going.get(rule.arn, rule.priority) for rule in rules}
+    for rule in rules:
+        if rule.name in leaving and rule.arn not in going and rule.priority in going.values():
+            going[rule.arn] = _aside(rule.priority, taken)
+            taken.add(going[rule.arn])
+    return Moves(going, held)
+
+
+def _held(
+    rules: Collection[Rule],
+    going: Mapping[str, int],
+    wanted: Mapping[str, int],
+    late: Collection[str],
+    answering: Collection[str],
+) -> tuple[str, str] | None:
+    """One of those *going* (by arn) that must not yet, and for whom it waits; None when all may."""
+    after = {rule.arn: going.get(rule.arn, rule.priority) for rule in rules}
+    for one in rules:
+        if one.name not in late:
+            continue
+        for first in rules:
+            passed = first.priority < one.priority and after[first.arn] > after[one.arn]
+            if passed and first.arn in answering and meet(first, one):
+                return (one.arn if one.arn in going else first.arn), one.name
+    places = {place: arn for arn, place in going.items()}
+    for one in rules:
+        if one.arn not in going and one.name in wanted and one.priority in places:
+            return places[one.priority], one.name
+    return None
+
+
+def meet(one: Rule, other: Rule) -> bool:
+    """Whether some request matches both. A rule that nobody is led to yet meets none."""
+    if CLOSED in one.hosts | other.hosts:
+        return False
+    paths = any(overlap(a, b) for a in one.paths or {"*"} for b in other.paths or {"*"})
+    return paths and any(overlap(a.lower(), b.lower()) for a in one.hosts or {"*"} for b in other.hosts or {"*"})
+
+
+def _aside(place: int, taken: Collection[int]) -> int:
+    """A free place: just before *place*, else the next one behind it, else before it."""
+    ways = [place - 1, *range(place + 1, WAITING), *range(place - 2, 0, -1)]
+    free: int = next(one for one in ways if one > 0 and one not in taken)
+    return free

@@ -18,6 +18,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
 
@@ -42,7 +43,14 @@ class NotYet(ControllerError):  # noqa: N818 - named by what happens next
 
 
 class Underway(NotYet):
-    """As far as it can be for now, and the rest waits for others: what depends on the step may go on."""
+    """As far as it can be for now, and the rest waits for others: what depends on the step may go on.
+
+    `awaits`: the addresses of those it waits for, where they are resources; what will not come is not waited for.
+    """
+
+    def __init__(self, message: str, after: timedelta = timedelta(seconds=2), awaits: Collection[str] = ()) -> None:
+        super().__init__(message, after)
+        self.awaits = frozenset(awaits)
 
 
 class Stale(ControllerError):  # noqa: N818

@@ -21,6 +21,7 @@ from controller.engine.drift import Drift, unreached
 from controller.engine.graph import edges, live_edges, ordered, resolve
 from controller.engine.reconciler import (
     RISKS,
+    Joint,
     Observed,
     Refusing,
     Widening,
@@ -89,8 +90,10 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
     notes = tuple(f"{key}: {note}" for key in sorted(observed) for note in observed[key].notes)
     notes += leaving.stay + _left(differs)
     problems += protected(leaving.steps)
+    together, why_not = _together(leaving.steps, observed, kinds)
+    problems += why_not
     left_out = frozenset(leaving.graph) - allowed
-    return Plan(leaving.steps, _frozen(leaving.graph), leaving.orphans, tuple(problems), notes, left_out, leaving.stay)
+    return Plan(together, _frozen(leaving.graph), leaving.orphans, tuple(problems), notes, left_out, leaving.stay)
 
 
 def plan_destroy(desired: Desired, observed: Live, owner: str) -> Plan:
@@ -139,6 +142,22 @@ def _early(steps: list[Step], graph: Mapping[Key, set[Key]], kinds: Kinds) -> li
         else s
         for s in steps
     ]
+
+
+def _together(steps: tuple[Step, ...], observed: Live, kinds: Kinds) -> tuple[tuple[Step, ...], list[str]]:
+    """*steps*, those of kinds whose resources change places told of each other; and why they cannot be."""
+    told: dict[Key, Any] = {}
+    problems: list[str] = []
+    going = frozenset(step.key for step in steps if step.action in {"delete", "replace"})
+    for name in {step.key.kind for step in steps if step.action not in {"none", "read"}}:
+        kind = kinds[name]
+        if isinstance(kind, Joint):
+            acting = [s for s in steps if s.key.kind == name and s.action in {"create", "update"}]
+            wanted = {s.key: (s.desired, s.action == "update") for s in acting}
+            more, why_not = kind.joint(wanted, going, observed)
+            told |= more
+            problems += why_not
+    return tuple(replace(s, desired=told[s.key]) if s.key in told else s for s in steps), problems
 
 
 def _outputs_after(step: Step, volatile: tuple[str, ...]) -> Mapping[str, str]:

@@ -17,7 +17,7 @@ Field metadata the engine understands (`spec` below writes them):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
@@ -162,6 +162,21 @@ class Refusing(Protocol):
 
     def refuses(self, desired: Any, changes: tuple[Change, ...], observed: Observed[Any]) -> str:
         """Why *changes* to *observed* cannot be made, and what to do; "" when they can. Pure."""
+        ...
+
+
+@runtime_checkable
+class Joint(Protocol):
+    """A kind whose steps have to know of others: resources that change places, or that something else leads to."""
+
+    def joint(
+        self, wanted: Mapping[Key, tuple[Any, bool]], going: Collection[Key], observed: Mapping[Key, Observed[Any]]
+    ) -> tuple[Mapping[Key, Any], list[str]]:
+        """What the steps of one plan are to know of each other, and why they cannot be carried out together. Pure.
+
+        wanted   the desired value of all that is made or changed, and whether it is there already
+        going    what is deleted, or makes room for a successor, of any kind
+        """
         ...
 
 

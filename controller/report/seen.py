@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from controller.base.errors import ControllerError, Missing, Refused
+from controller.base.errors import ControllerError, Missing, Refused, Underway
 from controller.base.keys import Key
 from controller.engine.steps import Plan
 from controller.rollout.forecast import Forecast
@@ -60,4 +60,7 @@ def outcome(seen: Tick) -> Outcome:
             return state
     if seen.plan.problems or any(isinstance(error, Refused) for error in seen.failed.values()):
         return "failed"
-    return "unproven" if any(isinstance(error, Missing) for error in seen.failed.values()) else "succeeded"
+    left = any(
+        isinstance(error, Missing | Underway) for error in seen.failed.values()
+    )  # what waits for what will not come
+    return "unproven" if left else "succeeded"

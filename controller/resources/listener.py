@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from controller.aws import tags
 from controller.aws.client import pages
 from controller.aws.forwarding import parse_forwards
-from controller.aws.places import CLOSED, rules_of
+from controller.aws.places import CLOSED
 from controller.aws.reads import apart
+from controller.aws.rules import answers, rules_of
 from controller.base.errors import ControllerError, Refused, Stale, Underway
 from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, key_of, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
@@ -21,7 +22,7 @@ from controller.spec.names import COLOURS, born_tags, live_name
 if TYPE_CHECKING:
     from controller.aws.client import Aws
     from controller.aws.reads import Reads
-    from controller.spec.types import Stack
+    from controller.spec.types import Service, Stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Listener:
     after: tuple[str | Ref, ...] = spec(compare=False, default=())  # the listener it redirects to is there first
     takes: tuple[tuple[int, str], ...] = spec(compare=False, default=())  # (priority, group) of routes for everything
     routed: tuple[str, ...] = spec(compare=False, default=())  # the rules that shall be on it
+    beyond: tuple[str, ...] = spec(compare=False, default=())  # and that shall answer on the one it redirects to
 
 
 class ListenerKind:
@@ -90,11 +92,8 @@ class ListenerKind:
                     born_tags(stack, key),
                     (Ref(Key(self.kind, listener.redirect), "arn"),) if listener.redirect is not None else (),
                     _takes(stack, listener.name),
-                    tuple(
-                        f"listener_rule/{one.name}"
-                        for one in stack.services
-                        if one.route is not None and one.route.listener == listener.name
-                    ),
+                    tuple(f"listener_rule/{one.name}" for one in _routed(stack, listener.name)),
+                    tuple(f"listener_rule/{one.name}" for one in _routed(stack, listener.redirect) if one.least),
                 ),
             )
 
@@ -140,7 +139,7 @@ class ListenerKind:
             request |= {"Port": desired.port, "Protocol": desired.protocol}
         if fields & {"protocol", "certificate", "policy"}:
             request |= _secured(desired)
-        missing = "default" in fields and not _taken(aws, arn, observed.as_desired, desired)
+        missing = _missing(aws, arn, observed.as_desired, desired) if "default" in fields else frozenset[str]()
         if "default" in fields and not missing:
             request["DefaultActions"] = _actions(desired)
         try:
@@ -153,7 +152,9 @@ class ListenerKind:
         if "tags" in fields:
             aws.elbv2.add_tags(ResourceArns=[arn], Tags=tags.pascal(desired.tags))
         if missing:
-            raise Underway("it serves what no rule matches as before, until the rules are there that take its place")
+            services = {name.replace("listener_rule/", "service/", 1) for name in missing}
+            words = f"it serves what no rule matches as before, until {', '.join(sorted(missing))} can answer"
+            raise Underway(words, awaits=missing | services)
         return {}
 
     def delete(self, aws: Aws, observed: Observed[Listener]) -> None:
@@ -173,6 +174,10 @@ def _held(aws: Aws, key: Key | None, desired: Listener, there: Stale) -> Control
         f"{key}: port {desired.port} is that of {name}: keep the name, or give one of them another port first",
         code="DuplicateListener",
     )
+
+
+def _routed(stack: Stack, listener: str | None) -> Iterable[Service]:
+    return (one for one in stack.services if one.route is not None and one.route.listener == listener)
 
 
 def _takes(stack: Stack, listener: str) -> tuple[tuple[int, str], ...]:
@@ -199,17 +204,25 @@ def _of_others(one: Observed[Listener], item: Mapping[str, Any], wanted: Listene
     return replace(one, as_desired=replace(one.as_desired, default=wanted.default), notes=(*one.notes, words))
 
 
-def _taken(aws: Aws, arn: str, live: Listener, desired: Listener) -> bool:
-    """Whether a rule of ours is there for what a listener served with its default action so far, as one that others
-    made may, or redirected: until then, an answer in its place would be a gap."""
-    if isinstance(live.default, Redirect) and not isinstance(desired.default, Redirect):
-        owner = dict(desired.tags).get(OWNER_TAG, "")
-        return {*desired.routed} <= {rule.name for rule in rules_of(aws, arn, owner) if CLOSED not in rule.hosts}
+def _missing(aws: Aws, arn: str, live: Listener, desired: Listener) -> frozenset[str]:
+    """Which rules of ours do not answer yet what a listener served with its default action so far, as one that others
+    made may, or redirected: until then, another action in its place would be a gap."""
+    owner = dict(desired.tags).get(OWNER_TAG, "")
+    if isinstance(live.default, Redirect):
+        if not isinstance(desired.default, Redirect):
+            return frozenset(desired.routed) - {
+                one.name for one in rules_of(aws, arn, owner) if CLOSED not in one.hosts
+            }
+        there = rules_of(aws, str(desired.after[0]), owner)
+        return frozenset(desired.beyond) - {
+            one.name for one in there if CLOSED not in one.hosts and answers(aws, [one])
+        }
     if live.default != FORWARD:
-        return True
-    there = pages(aws.elbv2.describe_rules, "Rules", "Marker", ListenerArn=arn)
-    serving = {str(one["Priority"]): _forwarded(one.get("Actions", [])) for one in there if not one["IsDefault"]}
-    return any(name in serving.get(str(priority), set()) for priority, name in desired.takes)
+        return frozenset()
+    found = pages(aws.elbv2.describe_rules, "Rules", "Marker", ListenerArn=arn)
+    serving = {str(one["Priority"]): _forwarded(one.get("Actions", [])) for one in found if not one["IsDefault"]}
+    taken = any(name in serving.get(str(priority), set()) for priority, name in desired.takes)
+    return frozenset() if taken else frozenset(desired.routed)
 
 
 def foreign_rules(reads: Reads, listener: str) -> tuple[str, ...]:

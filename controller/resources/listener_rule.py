@@ -9,7 +9,7 @@ belong together are written here, where their order with the rule can be kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,23 +20,19 @@ from controller.aws.balancing import OWN_COOKIE, Balancing, Stickiness, parse_ba
 from controller.aws.forwarding import Forward, parse_forwards, release, staged, targets_of
 from controller.aws.places import (
     CLOSED,
-    WAITING,
     Route,
     Rule,
-    answers,
     conditions,
-    default_answers,
     holds,
-    lacking,
     moves,
-    rules_of,
     waiting_place,
 )  # fmt: skip
 from controller.aws.reads import apart
+from controller.aws.rules import Readiness, answers, default_answers, lacking, readiness, rules_of
 from controller.aws.tasks import behind, deploying, groups_of, unsettled
-from controller.base.errors import Refused, Stuck, Underway
+from controller.base.errors import Refused, Stale, Stuck, Underway
 from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, key_of, lasting_tags
-from controller.engine.reconciler import Change, Observed, spec
+from controller.engine.reconciler import Change, Observed, born_as, spec
 from controller.spec.names import COLOURS, born_tags, live_name
 
 if TYPE_CHECKING:
@@ -60,7 +56,9 @@ class ListenerRule:
     shifted: str = spec(compare=False, default="")  # the service that CodeDeploy moves from one group to the other
     routes: tuple[Route, ...] = spec(compare=False, default=())  # of its listener, its own among them
     front: str = spec(compare=False, default="")  # the scheme of the load balancer
-    routed: tuple[str, ...] = spec(compare=False, default=())  # the rules of all listeners: who holds a place leaves it
+    routed: tuple[str, ...] = spec(compare=False, default=())  # the rules of all listeners
+    moving: tuple[tuple[str, int], ...] = spec(compare=False, default=())  # those that change places by a plan, and to
+    leaving: tuple[str, ...] = spec(compare=False, default=())  # those that a plan deletes
 
     @property
     def own(self) -> Route | None:
@@ -84,8 +82,7 @@ class ListenerRuleKind:
         routes: dict[str, list[Route]] = {}
         for service in stack.services:
             if (one := service.route) is not None:
-                tasks = 1 if service.daemon else service.desired if service.scaling is None else service.scaling.min
-                route = Route(f"{self.kind}/{service.name}", one.priority, one.path, one.host, tasks)
+                route = Route(f"{self.kind}/{service.name}", one.priority, one.path, one.host, service.least)
                 routes.setdefault(one.listener, []).append(route)
         routed = tuple(sorted(route.rule for several in routes.values() for route in several))
         for service in stack.services:
@@ -183,11 +180,12 @@ class ListenerRuleKind:
         arn = observed.outputs["arn"]
         fields = {change.field for change in changes}
         request: dict[str, Any] = {}
-        waits, stuck = "", False
+        waits = Waits()
         together = fields & {"paths", "hosts", "priority"}
         rules = rules_of(aws, str(desired.listener), str(observed.owner)) if together else []
+        ready = readiness(aws, str(desired.cluster), rules, desired.routes)
         if fields & {"paths", "hosts"}:
-            whole, waits, stuck = _conditions_now(aws, arn, desired, rules)
+            whole, waits = _conditions_now(arn, desired, rules, ready)
             if (whole.paths, whole.hosts) != (observed.as_desired.paths, observed.as_desired.hosts):
                 request["Conditions"] = _conditions(whole)
         differing = observed.as_desired.groups if "balancing" in fields else ()
@@ -196,7 +194,7 @@ class ListenerRuleKind:
         elif "forwards" in fields:
             live = observed.as_desired.forwards
             now, late = staged(live, desired.forwards, *targets_of(aws, live, desired.forwards, str(desired.cluster)))
-            waits = late or waits
+            waits = Waits(late) if late else waits
             asked = {str(one.group) for one in desired.forwards}
             out = {str(one.group) for one in live if not one.weight} - asked
             release(aws, out, str(desired.cluster), str(observed.owner))
@@ -209,12 +207,40 @@ class ListenerRuleKind:
         if desired.balancing.stickiness is not None:  # once it has one group alone
             spread(aws, desired.balancing, differing)
         if "priority" in fields:
-            waits = _take_place(aws, arn, desired, rules) or waits
+            waits = _take_place(aws, arn, desired, rules, ready) or waits
         if "tags" in fields:
             aws.elbv2.add_tags(ResourceArns=[arn], Tags=tags.pascal(desired.tags))
         if waits:
-            raise Stuck(waits) if stuck else Underway(waits)
+            services = {name.replace(f"{self.kind}/", "service/", 1) for name in waits.names}
+            stuck = ready.lost & waits.names
+            raise Stuck(waits.why) if stuck else Underway(waits.why, awaits=waits.names | services)
         return {}
+
+    def joint(
+        self,
+        wanted: Mapping[Key, tuple[ListenerRule, bool]],
+        going: Collection[Key],
+        observed: Mapping[Key, Observed[Any]],
+    ) -> tuple[Mapping[Key, ListenerRule], list[str]]:
+        """They change places in one call, and only those whose steps say so; one that stays keeps its place."""
+        live = {key: have for key, have in observed.items() if key.kind == self.kind and key not in going}
+        moving = {
+            key: one.priority
+            for key, (one, there) in wanted.items()
+            if there and key in live and live[key].as_desired.priority != one.priority
+        }
+        routed = {name for one, _ in wanted.values() for name in one.routed}
+        leaving = tuple(sorted({str(born_as(key)) for key in going if key.kind == self.kind} - routed))
+        told = tuple(sorted((str(key), place) for key, place in moving.items()))
+        problems = []
+        for key, (one, _) in wanted.items():
+            ref = one.listener
+            at = observed[ref.key].outputs.get(ref.output) if isinstance(ref, Ref) and ref.key in observed else ref
+            for holder, have in live.items():
+                place = (have.as_desired.listener, have.as_desired.priority)
+                if holder not in {key, *moving} and place == (at, one.priority) and have.owner and not have.gone:
+                    problems.append(_held(key, one, holder, there=str(holder) in routed))
+        return {key: replace(one, moving=told, leaving=leaving) for key, (one, _) in wanted.items()}, problems
 
     def still_serves(self, aws: Aws, observed: Observed[ListenerRule], heir: str) -> str:
         """What a route of the spec has no more is for another from now on, once that serves. One that was replaced goes
@@ -338,11 +364,11 @@ def _groups(service: str) -> tuple[Key, ...]:
     return tuple(Key("target_group", f"{service}-{colour}") for colour in COLOURS)
 
 
-def _taken(key: Key, desired: ListenerRule, holder: str) -> str:
-    return (
-        f"{key}: priority {desired.priority} is that of {holder}, which serves until {key} does: "
-        f"give {key.name} a later priority, apply, and take the other one out then (apply --prune)"
-    )
+def _held(key: Key, desired: ListenerRule, holder: Key | str, *, there: bool) -> str:
+    """Why a rule cannot have its place, which *holder* keeps: one that the spec has, too, or none."""
+    what = "take that in as well" if there else f"take it out (apply --prune), or give {key.name} a later priority"
+    stays = "stays where it is" if there else "the spec has no more and which stays"
+    return f"{key}: priority {desired.priority} is that of {holder}, which {stays}: {what}"
 
 
 def _made(rules: Iterable[Rule], key: Key) -> str:
@@ -358,9 +384,10 @@ def _place(aws: Aws, key: Key, desired: ListenerRule, rules: Sequence[Rule]) -> 
     """Where it is born: not before a rule that answers the same requests now, as long as its own targets do not."""
     holder = next((rule for rule in rules if rule.priority == desired.priority), None)
     if holder is not None and holder.name:
-        if holder.name not in desired.routed:
-            raise Refused(_taken(key, desired, holder.name), code="PriorityInUse")
-        return waiting_place(rules, desired.routes) or desired.priority
+        place = waiting_place(rules, desired.routes)
+        if holder.name not in {*desired.routed, *desired.leaving} or not place:
+            raise Refused(_held(key, desired, holder.name, there=holder.name in desired.routed), code="PriorityInUse")
+        return place
     later = [rule for rule in rules if rule.priority > desired.priority]
     if later and answers(aws, later) and _lacks(aws, desired, _led(desired), desired.least):
         return waiting_place(rules, desired.routes) or desired.priority
@@ -374,48 +401,55 @@ def _lacks(aws: Aws, desired: ListenerRule, groups: Sequence[str], least: int) -
         return str(refusal)
 
 
-def _take_place(aws: Aws, arn: str, desired: ListenerRule, rules: Sequence[Rule]) -> str:
-    """All that move on the listener, in one call; what is waited for instead."""
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Why a rule is not as it shall be yet, and for which rules; false when it is."""
+
+    why: str = ""
+    names: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.why)
+
+
+def _take_place(aws: Aws, arn: str, desired: ListenerRule, rules: Sequence[Rule], ready: Readiness) -> Waits:
+    """All that may move on the listener do, in one call; what is waited for where this one may not."""
     own = next((rule for rule in rules if rule.arn == arn), None)
-    if own is not None:
-        passed = [one for one in rules if desired.priority <= one.priority < own.priority]
-        waiting = own.priority >= WAITING > desired.priority or (passed and answers(aws, passed))
-        if waiting and (why := lacking(aws, str(desired.cluster), own.groups, desired.least)):
-            return f"its requests go where they went, until it can answer: {why}"
-    mine = own.name if own is not None else ""
-    routes = [one if one.rule != mine else replace(one, priority=desired.priority) for one in desired.routes]
-    if places := moves(rules, routes, mine):
-        wanted: Any = [{"RuleArn": rule, "Priority": place} for rule, place in sorted(places.items())]
-        aws.elbv2.set_rule_priorities(RulePriorities=wanted)
-    return ""
+    if own is None:
+        raise Stale(f"rule {arn} is gone")
+    leaving = {*desired.leaving, *desired.routed} - {route.rule for route in desired.routes}
+    wanted = dict(desired.moving) or {own.name: desired.priority}
+    found = moves(rules, wanted, leaving, ready.late, ready.answering)
+    if name := found.held.get(arn):
+        lacks = f": {ready.late[name]}" if name in ready.late else ""
+        who = "it can answer" if name == own.name else f"{name} {'can answer' if lacks else 'makes room'}"
+        return Waits(f"requests go where they went, until {who}{lacks}", frozenset({name}))
+    if arn in found.places:
+        places: Any = [{"RuleArn": rule, "Priority": place} for rule, place in sorted(found.places.items())]
+        aws.elbv2.set_rule_priorities(RulePriorities=places)
+    return Waits()
 
 
-def _conditions_now(aws: Aws, arn: str, desired: ListenerRule, rules: Sequence[Rule]) -> tuple[ListenerRule, str, bool]:
-    """*desired* with the conditions it may have now, what the others wait for, and whether that will not come."""
+def _conditions_now(
+    arn: str, desired: ListenerRule, rules: Sequence[Rule], ready: Readiness
+) -> tuple[ListenerRule, Waits]:
+    """*desired* with the conditions it may have now, and what the others wait for."""
     own = next((rule for rule in rules if rule.arn == arn), None)
     wish = next((one for one in desired.routes if own is not None and one.rule == own.name), None)
     if own is None or wish is None:
-        return desired, "", False
+        return desired, Waits()
     asleep = CLOSED in own.hosts
     gains = asleep or not (holds(own.paths, desired.paths) and holds(own.hosts, desired.hosts))
-    others = [rule for rule in rules if rule.arn != arn]
-    counts = gains and (asleep or answers(aws, others))
-    if counts and (why := lacking(aws, str(desired.cluster), own.groups, desired.least)):
+    counts = gains and (asleep or bool(ready.answering - {arn}))
+    if counts and own.name in ready.late:
         as_now = replace(desired, paths=tuple(sorted(own.paths)), hosts=tuple(sorted(own.hosts)))
-        return as_now, f"nobody more is led to it yet: {why}", False
+        return as_now, Waits(f"nobody more is led to it yet: {ready.late[own.name]}", frozenset({own.name}))
     wish = replace(wish, paths=desired.paths, hosts=desired.hosts)
-    tasks = {one.rule: one.tasks for one in desired.routes}
-    ready, lost = set[str](), set[str]()
-    for rule in rules:
-        try:
-            if rule.name and not lacking(aws, str(desired.cluster), rule.groups, tasks.get(rule.name, 0)):
-                ready.add(rule.name)
-        except Stuck:
-            lost.add(rule.name)
-    now = conditions(own, wish, rules, desired.routes, ready)
+    able = {rule.name for rule in rules if rule.name} - ready.late.keys()
+    now = conditions(own, wish, rules, desired.routes, able)
     waits = f"answers as before until {', '.join(now.waits)} can" if now.waits else ""
     whole = replace(desired, paths=tuple(sorted(now.paths)), hosts=tuple(sorted(now.hosts)))
-    return whole, waits, not lost.isdisjoint(now.waits)
+    return whole, Waits(waits, frozenset(now.waits))
 
 
 def _create(aws: Aws, desired: ListenerRule, place: int) -> str:

@@ -7,7 +7,7 @@ What happens to a deployment is judged elsewhere (`rollout/verdict.py`), by its 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -237,6 +237,26 @@ class ServiceKind:
         if desired.controller != CONTROLLER or not fields:
             return ""
         return f"{', '.join(fields)}: of a service that CodeDeploy deploys ECS changes no such thing; {ANEW}"
+
+    def joint(
+        self, wanted: Mapping[Key, tuple[Service, bool]], going: Collection[Key], observed: Mapping[Key, Observed[Any]]
+    ) -> tuple[Mapping[Key, Service], list[str]]:
+        """None gives up its targets while a rule that stays leads requests to them."""
+        rules = {key: one for key, one in observed.items() if key.kind == "listener_rule" and key not in going}
+        problems = []
+        for key, (one, there) in wanted.items():
+            groups = set((observed[key].as_desired.target_group or "").split(",")) - {""} if there else set()
+            if one.target_group != "" or not groups:
+                continue
+            led = [
+                str(rule) for rule, have in rules.items() if groups & {str(to.group) for to in have.as_desired.forwards}
+            ]
+            if led:
+                problems.append(
+                    f"{key}: it has no route any more, and {', '.join(led)} stays and would lead to nobody: "
+                    "take that out in the same command (apply --prune)"
+                )
+        return {}, problems
 
     def inherit(self, aws: Aws, desired: Service, observed: Observed[Service]) -> Service:
         """As many tasks as scaling has made of them by now."""

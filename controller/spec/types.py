@@ -335,6 +335,13 @@ class Service:
         return self.network_mode == "awsvpc"
 
     @property
+    def least(self) -> int:
+        """How many tasks it shall have at least; one of a daemon's is enough."""
+        if self.daemon:
+            return 1
+        return self.desired if self.scaling is None else self.scaling.min
+
+    @property
     def by_codedeploy(self) -> bool:
         return self.deployment.strategy == "codedeploy"
 

@@ -19,7 +19,7 @@ SHARED = {
     "balancing",
     "forwarding",
     "groups",
-    "places",
+    "rules",
     "providers",
     "role_users",
     "running",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.aws.places import LAST, Conditions, Route, Rule, conditions, moves, overlap, waiting_place
+from controller.aws.places import CLOSED, LAST, Conditions, Route, Rule, conditions, moves, overlap, waiting_place
 
 
 def rule(name: str, priority: int, *paths: str, hosts: tuple[str, ...] = ()) -> Rule:
@@ -18,31 +18,67 @@ def route(name: str, priority: int, *paths: str, hosts: tuple[str, ...] = ()) ->
 A, B, C = rule("a", 1, "/a"), rule("b", 2, "/b"), rule("c", 3, "/c")
 
 
+ALL = {"arn-a", "arn-b", "arn-c"}
+
+
 @pytest.mark.parametrize(
-    ("wanted", "expected"),
+    ("wanted", "leaving", "expected"),
     [
-        pytest.param((route("a", 2), route("b", 3), route("c", 1)), {"arn-a": 2, "arn-b": 3, "arn-c": 1}, id="rotated"),
-        pytest.param((route("a", 2), route("b", 1), route("c", 3)), {"arn-a": 2, "arn-b": 1}, id="exchanged"),
-        pytest.param((route("a", 9), route("b", 2), route("c", 3)), {"arn-a": 9}, id="one moves"),
-        pytest.param((route("a", 2), route("c", 3)), {"arn-a": 2, "arn-b": 1}, id="a leftover goes where it came from"),
-        pytest.param((route("a", 1), route("b", 2), route("c", 3)), {}, id="none"),
+        pytest.param({"a": 2, "b": 3, "c": 1}, (), {"arn-a": 2, "arn-b": 3, "arn-c": 1}, id="rotated"),
+        pytest.param({"a": 2, "b": 1}, (), {"arn-a": 2, "arn-b": 1}, id="exchanged"),
+        pytest.param({"a": 9}, (), {"arn-a": 9}, id="one moves"),
+        pytest.param(
+            {"c": 2}, ("b",), {"arn-c": 2, "arn-b": 3}, id="who leaves goes behind, the place before is taken"
+        ),
+        pytest.param({"c": 4}, ("b",), {"arn-c": 4}, id="who leaves and is in nobody's way stays"),
+        pytest.param({"a": 1, "b": 2, "c": 3}, (), {}, id="none"),
     ],
 )
-def test_all_that_move_move_at_once(wanted: tuple[Route, ...], expected: dict[str, int]) -> None:
-    assert moves([A, B, C], wanted, "a") == expected
+def test_all_that_move_move_at_once(wanted: dict[str, int], leaving: tuple[str, ...], expected: dict[str, int]) -> None:
+    assert moves([A, B, C], wanted, leaving, (), ALL).places == expected
 
 
-def test_who_waits_for_its_targets_is_not_taken_along() -> None:
-    waiting = rule("new", LAST, "/n")
-    wanted = (route("a", 5), route("new", 1))
+def test_who_leaves_stays_before_all_that_it_was_before() -> None:
+    old, web = rule("old", 100, "/o"), rule("web", 200, "/*")
 
-    assert moves([A, waiting], wanted, "a") == {"arn-a": 5}
-    assert moves([A, waiting], wanted, "new") == {"arn-a": 5, "arn-new": 1}
+    assert moves([old, web], {"web": 100}, ("old",), (), ()).places == {"arn-web": 100, "arn-old": 99}
+
+
+WEB, API = rule("web", 100, "/*"), rule("api", 200, "/api")
+
+
+@pytest.mark.parametrize(
+    ("rules", "wanted", "places", "held"),
+    [
+        pytest.param([WEB, rule("api", LAST, "/api")], {"web": 200, "api": 100}, {"arn-web": 200}, {"arn-api": "api"},
+                     id="it would pass: it waits, the other moves"),
+        pytest.param([WEB, API], {"web": 300}, {}, {"arn-web": "api"}, id="the other would fall behind it: that waits"),
+        pytest.param([WEB, API], {"web": 150}, {"arn-web": 150}, {}, id="the order stays"),
+        pytest.param([rule("api", 100, "/api"), rule("web", 200, "/*")], {"api": 300}, {"arn-api": 300}, {},
+                     id="it goes back"),
+        pytest.param([rule("web", 100, "/w"), API], {"api": 50}, {"arn-api": 50}, {}, id="nobody's requests"),
+        pytest.param([WEB, API, rule("c", 300, "/c")], {"api": 50, "c": 200}, {}, {"arn-api": "api", "arn-c": "api"},
+                     id="its place is free when it leaves it"),
+        pytest.param([WEB, rule("api", 200, "/api", hosts=(CLOSED,))], {"api": 50}, {"arn-api": 50}, {},
+                     id="nobody is led to it yet"),
+    ],
+)  # fmt: skip
+def test_who_cannot_answer_yet_takes_no_requests(
+    rules: list[Rule], wanted: dict[str, int], places: dict[str, int], held: dict[str, str]
+) -> None:
+    answering = {one.arn for one in rules} - {"arn-api"}
+    found = moves(rules, wanted, (), {"api"}, answering)
+
+    assert (found.places, found.held) == (places, held)
+
+
+def test_nothing_waits_for_what_answers_nothing_itself() -> None:
+    assert moves([WEB, API], {"web": 300}, (), {"api"}, ()).places == {"arn-web": 300}
 
 
 def test_a_place_of_others_is_not_theirs_to_give() -> None:
     """AWS refuses it, and says so."""
-    assert moves([A, rule("", 2)], (route("a", 2),), "a") == {"arn-a": 2}
+    assert moves([A, rule("", 2)], {"a": 2}, (), (), ()).places == {"arn-a": 2}
 
 
 @pytest.mark.parametrize(

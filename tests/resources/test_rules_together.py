@@ -5,72 +5,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import timedelta
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from controller.engine.scope import Scope
-from controller.report.seen import Tick
-from tests.resources.stacks import SPECS, Killed, World, built, mortal, stack_of
-
-DUO = SPECS / "two-services.yaml"
-TWO = "load_balancer.listeners={http: {port: 80}, admin: {port: 81}}"
-EVERYTHING = 200  # ticks
-Place = tuple[int, str]  # port and path
-
-
-def answered_by(world: World, port: int, path: str) -> str:
-    """Who answers *path*: a service, ``redirect``, the status of a fixed answer, or ``503`` of a group without
-    targets."""
-    elb: Any = world.aws.elbv2
-    (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
-    listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
-    listener = next(one for one in listeners if one["Port"] == port)
-    rules = elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
-    for rule in sorted(rules, key=lambda one: (one["IsDefault"], int(one["Priority"]) if not one["IsDefault"] else 0)):
-        values = {one["Field"]: one.get("PathPatternConfig", one.get("HostHeaderConfig", {}))["Values"]
-                  for one in rule["Conditions"]}  # fmt: skip
-        asked = {"path-pattern": path, "host-header": "a.x"}
-        if not all(any(fnmatchcase(asked[name], one) for one in some) for name, some in values.items()):
-            continue
-        action = rule["Actions"][0]
-        if action["Type"] != "forward":
-            return "redirect" if action["Type"] == "redirect" else str(action["FixedResponseConfig"]["StatusCode"])
-        arns = [one["TargetGroupArn"] for one in action["ForwardConfig"]["TargetGroups"] if one["Weight"]]
-        states = [
-            one["TargetHealth"]["State"]
-            for arn in arns
-            for one in elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
-        ]
-        return arns[0].split("/")[-2].split("-")[1] if "healthy" in states else "503"
-    raise AssertionError("a listener has a default rule")
-
-
-def seen_by_clients(
-    world: World, scope: Scope, *paths: tuple[int, str]
-) -> tuple[Tick, dict[tuple[int, str], set[str]]]:
-    """Ticks until one is quiet, and all who answered each of *paths* meanwhile."""
-    found: dict[tuple[int, str], set[str]] = {one: set() for one in paths}
-
-    def look() -> None:
-        for port, path in paths:
-            found[port, path].add(answered_by(world, port, path))
-
-    world.aws.guard = look
-    for _ in range(EVERYTHING):
-        seen = world.tick(act=True, scope=scope)
-        assert seen.plan.problems == ()
-        look()
-        if seen.quiet:
-            return seen, found
-        world.sim.sleep(timedelta(seconds=0.5))
-    raise AssertionError({str(key): str(error) for key, error in seen.failed.items()})
-
-
-def everything(world: World) -> Scope:
-    return Scope(prune=True, replace=frozenset(map(str, world.desired())))
+from tests.resources.answers import DUO, TWO, Place, alone, answered_by, everything, route, seen_by_clients
+from tests.resources.stacks import SPECS, Killed, built, mortal, stack_of
 
 
 @pytest.mark.parametrize(
@@ -109,9 +50,9 @@ def test_rules_change_together(before: tuple[str, ...], after: tuple[str, ...], 
 @pytest.mark.parametrize("priority", [100, 300])
 def test_a_new_service_is_led_to_when_it_can_answer(tmp_path: Path, priority: int) -> None:
     """A path of the old one: it answers until the new one does, whichever is asked first."""
-    alone = tmp_path / "alone.yaml"
-    alone.write_text(DUO.read_text().partition("  api:\n")[0].replace("demo.yaml", str(SPECS / "demo.yaml")))
-    world = built(alone, "services.web.route.path=[/*, /api]" if priority > 200 else "services.web.route.path=/*")
+    world = built(
+        alone(tmp_path), "services.web.route.path=[/*, /api]" if priority > 200 else "services.web.route.path=/*"
+    )
     world.stack = stack_of(
         DUO, f"services.api.route={{path: /api, priority: {priority}}}", "services.web.route.path=[/x, /y]"
         if priority > 200 else "services.web.route.path=/*",
@@ -124,9 +65,7 @@ def test_a_new_service_is_led_to_when_it_can_answer(tmp_path: Path, priority: in
 
 
 def test_a_new_service_that_never_answers_gets_no_request(tmp_path: Path) -> None:
-    alone = tmp_path / "alone.yaml"
-    alone.write_text(DUO.read_text().partition("  api:\n")[0].replace("demo.yaml", str(SPECS / "demo.yaml")))
-    world = built(alone)
+    world = built(alone(tmp_path))
     world.stack = stack_of(DUO)
     world.sim.machine.crash = lambda task, _: 1 if task.group == "service:duo-api" else None
 
@@ -155,9 +94,7 @@ def test_a_new_service_that_never_answers_gets_no_request(tmp_path: Path) -> Non
     ],
 )  # fmt: skip
 def test_what_one_gives_up_is_answered_until_the_other_can(tmp_path: Path, before: str, after: tuple[str, str]) -> None:
-    alone = tmp_path / "alone.yaml"
-    alone.write_text(DUO.read_text().partition("  api:\n")[0].replace("demo.yaml", str(SPECS / "demo.yaml")))
-    world = built(alone, f"services.web.route={before}")
+    world = built(alone(tmp_path), f"services.web.route={before}")
     world.stack = stack_of(DUO, f"services.web.route={after[0]}", f"services.api.route={after[1]}")
 
     _, found = seen_by_clients(world, everything(world), (80, "/api/1"))
@@ -168,10 +105,8 @@ def test_what_one_gives_up_is_answered_until_the_other_can(tmp_path: Path, befor
 
 def test_a_redirect_answers_until_a_new_service_can(tmp_path: Path) -> None:
     """No rule stands behind a default action: the new one is for nobody, until it has targets."""
-    alone = tmp_path / "alone.yaml"
-    alone.write_text(DUO.read_text().partition("  api:\n")[0].replace("demo.yaml", str(SPECS / "demo.yaml")))
     led = "load_balancer.listeners={http: {port: 80, redirect: admin}, admin: {port: 81}}"
-    world = built(alone, led, "services.web.route.listener=admin")
+    world = built(alone(tmp_path), led, "services.web.route.listener=admin")
     world.stack = stack_of(
         DUO, TWO, "services.web.route.listener=admin", "services.api.route={listener: http, path: /*, priority: 9}"
     )
@@ -225,10 +160,6 @@ def test_a_listener_redirects_until_the_rules_are_there() -> None:
     assert answered_by(world, 81, "/x") == "web"
 
 
-def route(service: str, path: str, priority: int, listener: str = "http") -> str:
-    return f"services.{service}.route={{listener: {listener}, path: {path}, priority: {priority}}}"
-
-
 @pytest.mark.parametrize("priority", [100, 300])
 def test_a_service_that_goes_leaves_its_path_when_the_other_has_it(tmp_path: Path, priority: int) -> None:
     """Pruned together with the change of the heir's rule: that one is made first."""
@@ -246,9 +177,7 @@ def test_a_service_that_goes_leaves_its_path_when_the_other_has_it(tmp_path: Pat
 
 def test_a_service_that_moves_away_answers_until_the_one_in_its_place_can(tmp_path: Path) -> None:
     """For ever, where that one fails: and the apply ends, and says so."""
-    alone = tmp_path / "alone.yaml"
-    alone.write_text(DUO.read_text().partition("  api:\n")[0].replace("demo.yaml", str(SPECS / "demo.yaml")))
-    world = built(alone, TWO, route("web", "/*", 100, "admin"))
+    world = built(alone(tmp_path), TWO, route("web", "/*", 100, "admin"))
     world.sim.machine.crash = lambda task, _: 1 if task.group == "service:duo-api" else None
     world.stack = stack_of(DUO, TWO, route("web", "/*", 100), route("api", "/*", 100, "admin"))
 
@@ -274,9 +203,7 @@ def test_a_service_without_a_task_takes_nothing_from_one_that_answers(before: st
 
 
 def test_an_apply_ends_when_what_a_rule_is_given_up_for_has_failed(tmp_path: Path) -> None:
-    alone = tmp_path / "alone.yaml"
-    alone.write_text(DUO.read_text().partition("  api:\n")[0].replace("demo.yaml", str(SPECS / "demo.yaml")))
-    world = built(alone)
+    world = built(alone(tmp_path))
     world.sim.machine.crash = lambda task, _: 1 if task.group == "service:duo-api" else None
     world.stack = stack_of(DUO, route("web", "/w/*", 200))
 

@@ -1,0 +1,215 @@
+"""Rules beside what else a plan has: services that cannot answer yet or never will, redirects, leftovers, a scope."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from controller.base.errors import Missing
+from controller.engine.scope import Scope
+from controller.report.seen import outcome
+from tests.resources.answers import DUO, TWO, alone, answered_by, everything, route, seen_by_clients
+from tests.resources.stacks import SPECS, Killed, World, built, mortal, stack_of
+
+REDIRECTED = "load_balancer.listeners={http: {port: 80, redirect: admin}, admin: {port: 81}}"
+ELSEWHERE = "load_balancer.listeners={http: {port: 80, redirect: other}, admin: {port: 81}, other: {port: 82}}"
+NOT_PUSHED = "services.api.image={repository: shop, tag: v9}"
+
+
+def places(world: World) -> dict[str, int]:
+    """The priorities of the listener on port 80, by service."""
+    elb = world.aws.elbv2
+    (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
+    listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    listener = next(one for one in listeners if one["Port"] == 80)
+    rules = elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
+    return {
+        one["Actions"][0]["ForwardConfig"]["TargetGroups"][0]["TargetGroupArn"].split("-")[-2]: int(one["Priority"])
+        for one in rules
+        if not one["IsDefault"]
+    }
+
+
+@pytest.fixture
+def trio(tmp_path: Path) -> Path:
+    """A third service, on ``/o``, first of all."""
+    path = tmp_path / "trio.yaml"
+    text = DUO.read_text().replace("demo.yaml", str(SPECS / "demo.yaml"))
+    api = text[text.index("  api:\n") :].partition("  api:\n")[2]
+    path.write_text(f"{text}\n  old:\n{api}")
+    return path
+
+
+# ------------------------------------------------------------------------------------------------ not ready yet
+def test_one_that_moves_back_answers_until_those_it_passes_can() -> None:
+    world = built(DUO, route("web", "/*", 100), route("api", "/api", 200), "services.api.desired=0")
+    world.stack = stack_of(DUO, route("web", "/*", 300), route("api", "/api", 200), "services.api.desired=2")
+
+    _, found = seen_by_clients(world, Scope(), (80, "/api"), (80, "/x"))
+
+    assert found == {(80, "/api"): {"web", "api"}, (80, "/x"): {"web"}}
+    assert world.tick().plan.pending == ()
+
+
+def test_no_other_rule_takes_one_along_that_cannot_answer() -> None:
+    world = built(DUO, route("api", "/*", 300), "services.api.desired=0", route("web", "/*", 200))
+    world.stack = stack_of(DUO, route("api", "/*", 100), "services.api.desired=2", route("web", "/*", 250))
+
+    _, found = seen_by_clients(world, Scope(), (80, "/x"))
+
+    assert found == {(80, "/x"): {"web", "api"}}
+    assert world.tick().plan.pending == ()
+
+
+@pytest.mark.parametrize("calls", [1, 2, 3])
+def test_a_new_service_in_front_of_one_that_moves_back(tmp_path: Path, calls: int) -> None:
+    """The controller dies again and again, before its next but so many calls."""
+    world = built(alone(tmp_path), route("web", "/*", 100))
+    world.stack = stack_of(DUO, route("web", "/*", 300), route("api", "/api", 200))
+    found = set()
+
+    for _ in range(60):
+        world.aws.guard = mortal(calls)
+        with suppress(Killed):
+            world.tick(act=True)
+        world.restart()
+        found.add(answered_by(world, 80, "/api"))
+        world.sim.sleep(timedelta(seconds=0.5))
+
+    assert (found, answered_by(world, 80, "/api")) == ({"web", "api"}, "api")
+
+
+@pytest.mark.parametrize("priority", [100, 200])
+def test_an_apply_ends_unproven_where_an_image_is_not_there(tmp_path: Path, priority: int) -> None:
+    world = built(alone(tmp_path), route("web", "/*", 150))
+    world.stack = stack_of(DUO, route("web", "/*", 300), route("api", "/api", priority), NOT_PUSHED)
+
+    seen, found = seen_by_clients(world, Scope(), (80, "/api"))
+
+    assert (outcome(seen), found) == ("unproven", {(80, "/api"): {"web"}})
+    assert any(isinstance(error, Missing) for error in seen.failed.values())
+
+
+# ------------------------------------------------------------------------------------------------ redirects
+@pytest.mark.parametrize("calls", [1, 2, 3])
+def test_a_redirect_leads_to_who_answers(calls: int) -> None:
+    rules = ("web", "/*", 200), ("api", "/api", 100)
+    world = built(DUO, REDIRECTED, *(route(*one, "admin") for one in rules))
+    world.stack = stack_of(DUO, ELSEWHERE, *(route(*one, "other") for one in rules))
+    found = set()
+
+    for _ in range(40):
+        world.aws.guard = mortal(calls)
+        with suppress(Killed):
+            if world.tick(act=True, scope=everything(world)).quiet:
+                break
+        world.restart()
+        found.add(answered_by(world, redirected(world), "/x"))
+        world.sim.sleep(timedelta(seconds=0.5))
+
+    assert (found, redirected(world)) == ({"web"}, 82)
+
+
+def redirected(world: World) -> int:
+    """Where port 80 leads."""
+    elb = world.aws.elbv2
+    (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
+    listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    listener = next(one for one in listeners if one["Port"] == 80)
+    return int(listener["DefaultActions"][0]["RedirectConfig"]["Port"])
+
+
+def test_a_redirect_leads_to_a_new_service_when_it_answers(tmp_path: Path) -> None:
+    world = built(alone(tmp_path), REDIRECTED, route("web", "/*", 200, "admin"))
+    world.stack = stack_of(DUO, ELSEWHERE, route("web", "/*", 200, "admin"), route("api", "/*", 100, "other"))
+    found = set()
+
+    for _ in range(60):
+        quiet = world.tick(act=True, scope=everything(world)).quiet
+        found.add(answered_by(world, redirected(world), "/x"))
+        if quiet:
+            break
+        world.sim.sleep(timedelta(seconds=0.5))
+
+    assert (found, redirected(world)) == ({"web", "api"}, 82)
+
+
+def test_an_apply_ends_when_who_shall_answer_for_a_redirect_has_failed(tmp_path: Path) -> None:
+    world = built(alone(tmp_path), REDIRECTED, route("web", "/*", 200, "admin"))
+    world.sim.machine.crash = lambda task, _: 1 if task.group == "service:duo-api" else None
+    world.stack = stack_of(DUO, TWO, route("web", "/*", 200, "admin"), route("api", "/*", 9))
+
+    seen, found = seen_by_clients(world, Scope(), (80, "/x"))
+
+    assert (outcome(seen), found) == ("failed", {(80, "/x"): {"redirect"}})
+
+
+# ------------------------------------------------------------------------------------------------ who stays
+def test_a_leftover_keeps_its_place_and_that_is_said_before_anything_is_done(trio: Path) -> None:
+    world = built(trio, route("web", "/*", 200), route("api", "/api", 300), route("old", "/o", 100))
+    world.stack = stack_of(DUO, route("web", "/*", 200), route("api", "/api", 100))
+
+    (problem,) = world.tick().plan.problems
+    assert problem == (
+        "listener_rule/api: priority 100 is that of listener_rule/old, which the spec has no more and which stays: "
+        "take it out (apply --prune), or give api a later priority"
+    )
+    _, found = seen_by_clients(world, Scope(prune=True), (80, "/o"), (80, "/api"))
+    assert found[80, "/o"] == {"old", "web"}
+    assert world.tick().plan.pending == ()
+
+
+def test_a_chain_of_moves_ends_where_a_leftover_goes(trio: Path) -> None:
+    world = built(trio, route("web", "/*", 300), route("api", "/api", 200), route("old", "/o", 100))
+    world.stack = stack_of(DUO, route("web", "/*", 200), route("api", "/api", 100))
+
+    _, found = seen_by_clients(world, Scope(prune=True), (80, "/o"), (80, "/api"))
+
+    assert found == {(80, "/o"): {"old", "web"}, (80, "/api"): {"api", "web"} & found[80, "/api"]}
+    assert places(world) == {"api": 100, "web": 200}
+
+
+@pytest.mark.parametrize(
+    ("scope", "drift"),
+    [
+        pytest.param(Scope(exclude=frozenset({"listener_rule/api"})), "", id="out of scope"),
+        pytest.param(Scope(), "drift={listener_rule/api.priority: ignore}", id="left to others"),
+    ],
+)
+def test_who_is_left_as_it_is_does_not_move_with_the_others(scope: Scope, drift: str) -> None:
+    world = built(DUO, route("web", "/*", 200), route("api", "/api", 120))
+    world.stack = stack_of(DUO, route("web", "/*", 250), route("api", "/api", 150), *([drift] if drift else []))
+
+    seen_by_clients(world, scope)
+
+    assert places(world) == {"web": 250, "api": 120}
+
+
+def test_an_apply_ends_unproven_where_what_it_waits_for_is_out_of_scope(tmp_path: Path) -> None:
+    world = built(alone(tmp_path), route("web", "/*", 200))
+    world.stack = stack_of(DUO, route("web", "/w/*", 200), route("api", "/api", 100))
+
+    seen, found = seen_by_clients(world, Scope(only=frozenset({"service/web"})), (80, "/api"))
+
+    assert (outcome(seen), found) == ("unproven", {(80, "/api"): {"web"}})
+
+
+def test_a_service_gives_no_targets_up_while_a_rule_that_stays_leads_to_them(tmp_path: Path) -> None:
+    without = tmp_path / "without.yaml"
+    text = DUO.read_text().replace("demo.yaml", str(SPECS / "demo.yaml"))
+    head, api = text.partition("  api:\n")[::2]
+    kept = [line for line in api.splitlines() if not line.strip().startswith(("route:", "port:", "health:"))]
+    without.write_text("\n".join([f"{head}  api:", *kept]))
+    world = built(DUO)
+    world.stack = stack_of(without)
+
+    (problem,) = world.tick().plan.problems
+    assert problem == (
+        "service/api: it has no route any more, and listener_rule/api stays and would lead to nobody: "
+        "take that out in the same command (apply --prune)"
+    )
+    _, found = seen_by_clients(world, Scope(prune=True), (80, "/api"))
+    assert found == {(80, "/api"): {"api", "web"}}
