@@ -39,17 +39,19 @@ def leave(
 ) -> Leaving:
     """What becomes of the *replaced*, and of what no step is about; of several of one key that stand *aside* nobody
     knows yet."""
-    links = live_edges(observed) if replaced or ask.scope.prune else {}
+    links = live_edges(observed) if replaced or aside or ask.scope.prune else {}
     heads = {id(step.observed) for step in steps}
-    left = {
-        key: have
-        for key, have in sorted(observed.items())
-        if have.owner == ask.owner and id(have) not in heads and key not in aside
-    }
-    resting = at_rest({**left, **replaced}, links, ask.scope)
+    rest = {key: have for key, have in sorted(observed.items()) if have.owner == ask.owner and id(have) not in heads}
+    left = {key: have for key, have in rest.items() if key not in aside}
+    resting = at_rest({**rest, **replaced}, links, ask.scope)  # what is out of scope may rest as well
     gone_over = {key: have for key, have in replaced.items() if key not in resting}
     orphans = tuple(key for key in left if key not in gone_over)
-    stay = tuple(f"{key}: replaced; {why}" for key in sorted(resting) if (why := observed[key].rests))
+    how = (
+        " without --target and --exclude: it goes whole or not at all"
+        if ask.scope.prune and not ask.scope.whole
+        else ""
+    )
+    stay = tuple(f"{key}: replaced; {why}{how}" for key in sorted(resting) if (why := observed[key].rests))
     pruning = ask.scope.prune and not resting  # who rests may need more than ids tell: the role of its tasks, its log
     pruned = [key for key in orphans if pruning and ask.scope.names(key)]
     going = {**{key: observed[key] for key in pruned}, **gone_over}

@@ -34,8 +34,13 @@ class Scope:
         return self.takes(key) and not self.leaves(key)
 
     def parts(self, key: Key) -> bool:
-        """Whether what *key* took the place of may go although people may count on it: a word of its own says so."""
-        return self.prune and str(key) not in self.replace
+        """Whether what *key* took the place of may go although people may count on it: a word of its own says so. It
+        goes whole or not at all: without its rules, or without its targets, it would answer nobody."""
+        return self.prune and self.whole and str(key) not in self.replace
+
+    @property
+    def whole(self) -> bool:
+        return not self.only and not self.exclude
 
     def takes(self, key: Key) -> bool:
         return not self.only or not self.only.isdisjoint(_addresses(key))

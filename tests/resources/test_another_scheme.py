@@ -112,6 +112,29 @@ def test_the_old_one_serves_until_its_clients_have_gone(own: tuple[str, ...]) ->
     assert len(service["loadBalancers"]) == 1
 
 
+@pytest.mark.parametrize(
+    "scope",
+    [
+        pytest.param(Scope(prune=True, exclude=frozenset({"listener_rule/web"})), id="without its rule"),
+        pytest.param(Scope(prune=True, exclude=frozenset({"load_balancer/main"})), id="without itself"),
+        pytest.param(Scope(prune=True, exclude=frozenset({"service/web"})), id="without what it serves"),
+        pytest.param(Scope(prune=True, only=frozenset({"service/web"})), id="nothing else"),
+    ],
+)
+def test_the_old_one_goes_whole_or_not_at_all(scope: Scope) -> None:
+    """Its clients would be answered by nobody: neither its rules nor its targets go without it."""
+    world = built(DEMO)
+    world.stack = stack_of(DEMO, INTERNAL)
+    settled(world, LEAVE)
+
+    seen, fewest = settled(world, scope)
+
+    assert fewest == {"internet-facing": 4, "internal": 4}
+    assert [one for one in seen.plan.notes if "apply --prune without --target and --exclude" in one]
+    settled(world, Scope(prune=True))
+    assert served(world) == {"internal": 4}
+
+
 @pytest.mark.parametrize("listener", ["http", "admin"])
 def test_leave_and_prune_in_one_command_take_nothing_from_clients(listener: str) -> None:
     """Nobody can have told them the new name yet; nor is a listener taken that the new one has no more."""
