@@ -72,14 +72,16 @@ def deploying(aws: Aws, cluster: str, owner: str, name: str) -> str:
     return ""
 
 
-def unsettled(aws: Aws, cluster: str, owner: str, apart: str) -> str:
-    """Which other service of the stack *owner* may be about to take over what *apart* does; "" when all have settled.
+def unsettled(aws: Aws, cluster: str, owner: str, heirs: Collection[str], apart: str) -> str:
+    """Which service of the stack *owner* may be about to take over what *apart* does; "" when all have settled.
 
-    Raises Refused where one has failed to.
+    *heirs* are the keys of those that the spec has: what it has no more takes over nothing. Raises Refused where one
+    has failed to.
     """
     for item in services_of(aws, cluster):
-        name, theirs = item["serviceName"], tags.read(item.get("tags")).get(OWNER_TAG) != owner
-        if theirs or name == apart or item["status"] != "ACTIVE" or not (waits := _standing(aws, cluster, item)):
+        name, live = item["serviceName"], tags.read(item.get("tags"))
+        heir = live.get(OWNER_TAG) == owner and live.get(NAME_TAG) in heirs and name != apart
+        if not heir or item["status"] != "ACTIVE" or not (waits := _standing(aws, cluster, item)):
             continue
         if failed(item):
             raise Refused(f"not removed: the deployment of {name} has failed, which may be meant to take over")

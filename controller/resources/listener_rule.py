@@ -147,6 +147,7 @@ class ListenerRuleKind:
                 coming = [f"{one}={wish.least}" for one, wish in shall.items()]
                 more = {"cluster": reads.cluster() or "", "service": key.name, "coming": " ".join(sorted(coming))}
                 more["aside"] = aside
+                more["heirs"] = " ".join(f"service/{one.name}" for one in sorted(wanted))
                 rule = replace(rule, outputs={**rule.outputs, **more})
                 found.append((key, item["RuleArn"], rule))
         return apart(found)
@@ -249,7 +250,7 @@ class ListenerRuleKind:
         if not cluster:
             return ""
         if not heir:
-            return unsettled(aws, cluster, str(observed.owner), "")
+            return unsettled(aws, cluster, str(observed.owner), observed.outputs["heirs"].split(), "")
         if observed.outputs["aside"]:
             return _registered(aws, cluster, observed)
         return _alone(aws, cluster, observed)

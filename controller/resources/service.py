@@ -170,6 +170,8 @@ class ServiceKind:
                 key in wanted and wanted[key].desired is None
             ):  # somebody else moves it: what it is now says nothing about the service
                 one = replace(one, as_desired=replace(one.as_desired, desired=None))
+            if key not in wanted:
+                one = replace(one, outputs={**one.outputs, "heirs": " ".join(map(str, sorted(wanted)))})
             found[key] = one
         return found
 
@@ -271,7 +273,7 @@ class ServiceKind:
         no more serves until the others have settled: it may have got another name."""
         cluster, live = str(observed.as_desired.cluster), observed.as_desired
         if not heir:
-            return unsettled(aws, cluster, str(observed.owner), live.name)
+            return unsettled(aws, cluster, str(observed.owner), observed.outputs["heirs"].split(), live.name)
         if waits := settling(aws, cluster, heir):
             return waits
         shared = set(groups_of(aws, cluster, heir))  # it serves there beside this one

@@ -82,6 +82,30 @@ def test_what_tasks_use_goes_after_them(fields: dict[str, Any], pruned: list[str
     assert ("target_group" in world.left()) == ("target_group" not in pruned)
 
 
+@pytest.mark.parametrize("why", ["tasks crash", "nothing fits"])
+def test_services_that_never_came_up_do_not_wait_for_each_other(why: str) -> None:
+    """Nobody takes over from one that the spec has no more either: only those that it has are waited for."""
+    name = "{pool: main, image: {repository: shop, tag: v1}, cpu: 128, memory: 128, desired: 1, port: 8080, route: "
+    never = ', placement: {constraints: ["memberOf:attribute:rack == none"]}' if why == "nothing fits" else ""
+    bad = [
+        f"services.{one}={name}{{path: /{one}, priority: {place}}}{never}}}" for place, one in enumerate(("a", "b"), 1)
+    ]
+    world = built(SPECS / "demo.yaml", "services.web.route.priority=50")
+    before = counted(world)
+    if why == "tasks crash":
+        world.sim.machine.crash = lambda task, _: 1 if task.group in {"service:demo-a", "service:demo-b"} else None
+    world.stack = stack_of(SPECS / "demo.yaml", "services.web.route.priority=50", *bad)
+    for _ in range(30):
+        world.tick(act=True)
+        world.sim.sleep(timedelta(seconds=4))
+    assert len(world.left()["service"]) == 3
+    world.stack = stack_of(SPECS / "demo.yaml", "services.web.route.priority=50")
+
+    converge(world, scope=PRUNE)
+
+    assert counted(world) == before
+
+
 def test_destroy_removes_them_too() -> None:
     world = built(
         SPECS / "minimal.yaml", "services.job={image: public.ecr.aws/x/y:1, cpu: 128, memory: 64, desired: 1}"
