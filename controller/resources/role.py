@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
-from controller.aws.reads import keyed
+from controller.aws.reads import keyed, live_name_of
 from controller.aws.role_users import tasks_with
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.base.words import plural
@@ -58,6 +58,7 @@ class Role:
     exclusive: bool = spec(compare=False, default=False)
     family: str = spec(compare=False, default="")  # of the task definitions whose tasks run with it
     kept: tuple[Grant, ...] = spec(compare=False, default=())  # what tasks of before may still need
+    names: tuple[tuple[str, str], ...] = spec(compare=False, default=())  # live ones, by the keys its grants refer to
 
 
 class RoleKind:
@@ -83,8 +84,9 @@ class RoleKind:
                 yield key, replace(one, exclusive=True, family=family)
 
     def _role(self, stack: Stack, key: Key, trust: str, policies: tuple[str, ...], grants: tuple[Grant, ...]) -> Role:
-        name = live_name(stack, key)
-        return Role(trust, policies, grants, name, born_tags(stack, key))
+        keys = sorted({one.key for grant in grants for one in grant.resources if isinstance(one, Ref)})
+        names = tuple((str(one), live_name(stack, one)) for one in keys)
+        return Role(trust, policies, grants, live_name(stack, key), born_tags(stack, key), names=names)
 
     def observe(self, reads: Reads, wanted: Mapping[Key, Role], owner: str) -> Mapping[Key, Observed[Role]]:
         found = {}
@@ -174,17 +176,24 @@ class RoleKind:
 
 
 def surplus_of(desired: Role, live: Role) -> tuple[tuple[str, ...], tuple[Grant, ...]]:
-    """The policies and grants that *live* has beyond *desired*, which may hold refs: those are taken for what is there.
-    What somebody else wrote into our policy (Deny, a condition) is none."""
+    """The policies and grants that *live* has beyond *desired*, whose refs are told by the names in the arns. What
+    somebody else wrote into our policy (Deny, a condition) is none."""
     policies = sorted(set(live.policies) - set(desired.policies)) if desired.exclusive else []
     asked = {grant.actions: grant.resources for grant in desired.grants}
     grants = []
     for grant in live.grants:
         wanted = asked.get(grant.actions, ())
-        known = all(isinstance(one, str) for one in wanted) and all(":" in action for action in grant.actions)
-        if known and (more := tuple(one for one in grant.resources if one not in wanted)):
+        more = tuple(one for one in grant.resources if one not in wanted and not _referred(str(one), wanted, desired))
+        if more and all(":" in action for action in grant.actions):
             grants.append(Grant(grant.actions, more))
     return tuple(policies), tuple(grants)
+
+
+def _referred(arn: str, wanted: Iterable[str | Ref], desired: Role) -> bool:
+    """Whether a ref among *wanted* is to what has *arn*, which may be ``*``."""
+    names = dict(desired.names)
+    refs = [one for one in wanted if isinstance(one, Ref)] if arn.startswith("arn:") else []
+    return any(live_name_of(arn, one.key.kind) == names.get(str(one.key)) for one in refs)
 
 
 def _joined(one: tuple[Grant, ...], two: tuple[Grant, ...]) -> tuple[Grant, ...]:

@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote
 
+import pytest
+
 from controller.engine.scope import Scope
 from controller.report.seen import Tick
 from controller.tick import Options, tick
@@ -26,7 +28,7 @@ def policies(*names: str) -> str:
 
 
 def allowed(world: World) -> set[str]:
-    """The secrets that the agent may read for tasks of web, and the policies of the tasks themselves."""
+    """The secrets and repositories that the agent may read for tasks of web, and the policies of the tasks."""
     iam: Any = world.aws.iam
     document = iam.get_role_policy(RoleName="demo-execution-web", PolicyName="theseus")["PolicyDocument"]
     parsed = document if isinstance(document, dict) else json.loads(unquote(document))
@@ -36,7 +38,8 @@ def allowed(world: World) -> set[str]:
         for one in (statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]])
     ]
     attached = iam.list_attached_role_policies(RoleName="demo-task-web")["AttachedPolicies"]
-    return {one for one in resources if ":parameter/" in one} | {one["PolicyName"] for one in attached}
+    repositories = {one.rpartition("/")[2] for one in resources if ":repository/" in one}
+    return {one for one in resources if ":parameter/" in one} | repositories | {one["PolicyName"] for one in attached}
 
 
 def revisions(world: World) -> set[str]:
@@ -75,8 +78,28 @@ def test_a_role_allows_both_while_tasks_are_replaced() -> None:
     assert {"1", "2"} in [ran for ran, _ in looks]
     assert [had for ran, had in looks if "1" in ran and not had >= {OLD, "AmazonS3ReadOnlyAccess"}] == []
     assert [had for ran, had in looks if "2" in ran and not had >= {NEW, "AmazonSQSFullAccess"}] == []
-    assert allowed(world) == {NEW, "AmazonSQSFullAccess"}
+    assert allowed(world) == {NEW, "shop", "AmazonSQSFullAccess"}
     assert world.tick().plan.pending == ()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_both_images_may_be_pulled_while_tasks_are_replaced(*, fails: bool) -> None:
+    """A host that runs no task of the old version yet may have to begin one until the new one serves."""
+    both = "registry={shop: {}, other: {}}"
+    world = built(DEMO, both, policies("AmazonSQSFullAccess"))
+    image = "services.web.image={repository: other, tag: v1}"
+    world.stack = stack_of(DEMO, both, policies("AmazonSQSFullAccess"), image)
+    world.push()
+    if fails:
+        world.sim.machine.crash = lambda _, definition: 1 if definition["revision"] == 2 else None
+
+    _, looks = watched(world)
+
+    assert {"1", "2"} in [ran for ran, _ in looks]
+    assert [had for ran, had in looks if "1" in ran and "shop" not in had] == []
+    assert [had for ran, had in looks if "2" in ran and "other" not in had] == []
+    assert {"shop", "other"} & allowed(world) == ({"shop", "other"} if fails else {"other"})
+    assert [step.key.kind for step in world.tick().plan.pending] == (["service"] if fails else [])
 
 
 def test_what_no_new_task_brings_is_taken_at_once() -> None:
@@ -86,7 +109,7 @@ def test_what_no_new_task_brings_is_taken_at_once() -> None:
 
     world.tick(act=True)
 
-    assert allowed(world) == {"AmazonSQSFullAccess"}
+    assert allowed(world) == {"shop", "AmazonSQSFullAccess"}
 
 
 def test_a_version_that_was_rolled_back_keeps_what_the_one_before_needs() -> None:
@@ -114,4 +137,4 @@ def test_a_third_version_takes_nothing_from_the_first() -> None:
     assert "1" in revisions(world)
     assert allowed(world) >= {OLD, third}
     watched(world)
-    assert allowed(world) == {third, "AmazonSQSFullAccess"}
+    assert allowed(world) == {third, "shop", "AmazonSQSFullAccess"}

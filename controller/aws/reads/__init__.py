@@ -17,9 +17,9 @@ from controller.aws.reads.ecs import DESCRIBE_TASKS_MAX
 from controller.aws.reads.elbv2 import ElbReads, label_of
 from controller.aws.reads.groups import LATELY, GroupReads
 from controller.aws.reads.named import NamedReads
-from controller.aws.reads.ours import apart, keyed
+from controller.aws.reads.ours import apart, keyed, live_name_of
 
-__all__ = ["DESCRIBE_TASKS_MAX", "LATELY", "VERSION_MARK", "Reads", "apart", "keyed", "label_of"]
+__all__ = ["DESCRIBE_TASKS_MAX", "LATELY", "VERSION_MARK", "Reads", "apart", "keyed", "label_of", "live_name_of"]
 
 
 class Reads(Ec2Reads, GroupReads, CodeDeployReads, ElbReads, NamedReads):
