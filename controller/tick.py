@@ -299,7 +299,9 @@ def _quiet(stack: Stack, seen: Tick, moves: list[tuple[str, Move]], failed: Mapp
     waiting = [error for key, error in failed.items() if isinstance(error, NotYet | Stale) and key not in stuck]
     left = [s.key for s in seen.plan.steps if s.action != "none" and s.key not in stuck]
     proved = all(
-        verdict.state != "in_progress" or not stuck.isdisjoint(_deploying(verdict.service)) for verdict in seen.verdicts
+        verdict.state != "in_progress"
+        or not (stuck | behind if verdict.ailing else stuck).isdisjoint(_deploying(verdict.service))
+        for verdict in seen.verdicts
     )
     refused = {key.name for key, error in failed.items() if isinstance(error, Refused) and key.kind == GROUP}
     still = all(isinstance(move, Done | Halt) or pool in refused for pool, move in moves)

@@ -110,8 +110,17 @@ def services(
             continue
         shown, past = _deployed(reads, item, wanted.get(service.name))
         state = parse_state(service.name, {**item, "deployments": shown}, past, *service.reserved)
-        found[service.name] = replace(state, pools=service.pools)
+        found[service.name] = replace(state, pools=service.pools, healthy=_answering(item, reads))
     return found
+
+
+def _answering(item: Item, reads: Reads) -> int | None:
+    """How many of a service's targets are healthy, in the group with the fewest; None without a group of ours. Targets
+    that no rule leads to, or in a zone that the load balancer has not, will never be: they count as if they were."""
+    health = reads.target_health()
+    arns = [arn for one in item.get("loadBalancers", []) if (arn := one.get("targetGroupArn")) in health]
+    states = [[one["TargetHealth"]["State"] for one in health[arn]] for arn in arns]
+    return min((sum(one in {"healthy", "unused"} for one in several) for several in states), default=None)
 
 
 def _deployed(reads: Reads, item: Item, wanted: str | None) -> tuple[list[Item], list[Item]]:

@@ -1,9 +1,9 @@
 """What became of a service's deployment: judged by its identity, never by "the service is stable". Pure.
 
 A service is stable after a rollback too, and before an update became visible (peers.md 4.1). So success is: the
-PRIMARY deployment runs the wanted task definition, its rolloutState is COMPLETED, it is alone, and it runs what is
-desired now. A wanted task definition whose deployment was rolled back is remembered by AWS itself, in the service's
-deployment history.
+PRIMARY deployment runs the wanted task definition, its rolloutState is COMPLETED, it is alone, it runs what is desired
+now, and as many targets are healthy: of tasks that no deployment brought (another count) ECS judges none. A wanted task
+definition whose deployment was rolled back is remembered by AWS itself, in the service's deployment history.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class PastDeployment:
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """A service as its deployments show it."""
+    """A service as its deployments show it; `healthy` targets, None where no load balancer serves it."""
 
     name: str  # logical
     live_name: str
@@ -61,16 +61,19 @@ class ServiceState:
     task_cpu: int = 0
     task_memory: int = 0
     pools: tuple[str, ...] | None = None  # whose hosts it runs on; None when that is not known
+    healthy: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`state` with words and numbers; `since` is when the judged deployment began."""
+    """`state` with words and numbers; `since` is when the judged deployment began; `ailing`: all that is missing is
+    targets that are healthy."""
 
     service: str
     state: State
     why: str
     since: datetime | None = None
+    ailing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +106,11 @@ def judge(service: ServiceState, wanted: str | None) -> Verdict:
         and service.running >= service.desired
         and not primary.pending
     ):
-        return Verdict(
-            service.name, "succeeded", f"{revision}: {service.running} of {service.desired} running", primary.created_at
-        )
+        runs = f"{revision}: {service.running} of {service.desired} running"
+        if service.healthy is not None and service.healthy < service.desired:
+            why = f"{runs}, {service.healthy} of {service.desired} healthy"
+            return Verdict(service.name, "in_progress", why, primary.created_at, ailing=True)
+        return Verdict(service.name, "succeeded", runs, primary.created_at)
     counts = f"{primary.running} of {service.desired} running, {primary.pending} pending"
     failed = f", {primary.failed} failed" if primary.failed else ""
     older = (

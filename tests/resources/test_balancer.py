@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -86,3 +87,23 @@ def test_two_services_exchange_their_places_in_the_order_of_rules() -> None:
 
     now = world.see("listener_rule")
     assert [now[key].as_desired.priority for key in rules] == [second, first]
+
+
+def test_more_tasks_have_succeeded_when_they_answer() -> None:
+    """Another count is no deployment: ECS calls it completed before one of them is healthy."""
+    world = built(MINIMAL, "services.web.desired=0")
+    world.stack = stack_of(MINIMAL, "services.web.desired=2")
+
+    waits = set()
+    for _ in range(200):
+        seen = world.tick(act=True)
+        if seen.quiet:
+            break
+        waits |= {one.why.partition(": ")[2] for one in seen.verdicts}
+        world.sim.sleep(timedelta(seconds=0.5))
+
+    assert "2 of 2 running, 0 of 2 healthy" in waits
+    assert [one.state for one in seen.verdicts] == ["succeeded"]
+    (blue,) = world.aws.elbv2.describe_target_groups(Names=["tiny-web-blue"])["TargetGroups"]
+    targets = world.aws.elbv2.describe_target_health(TargetGroupArn=blue["TargetGroupArn"])["TargetHealthDescriptions"]
+    assert [one["TargetHealth"]["State"] for one in targets] == ["healthy"] * 2

@@ -1,4 +1,4 @@
-"""When the next pass comes: whatever a wait says, what is watched is looked at all the time."""
+"""When the next pass comes, if any: whatever a wait says, what is watched is looked at all the time."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from controller.engine.steps import Plan
 from controller.report.seen import LATER, Tick
-from controller.rollout.moves import Wait
+from controller.rollout.moves import Done, Halt, Move, Wait
+from controller.rollout.verdict import Verdict
 from controller.spec.load import load
-from controller.tick import Options, _roll
+from controller.tick import Options, _quiet, _roll
 from tests.rollout.builders import NOW, ago, fleet, fresh, olds
 
 DEMO = str(Path(__file__).parents[2] / "specs" / "demo.yaml")
@@ -28,3 +31,19 @@ def test_a_bake_is_watched_to_its_end() -> None:
     assert isinstance(wait, Wait)
     assert wait.after > timedelta(seconds=40)
     assert seen.requeue_after <= LATER
+
+
+@pytest.mark.parametrize(
+    ("move", "ailing", "expected"),
+    [
+        pytest.param(Done("all current"), True, False, id="its targets may become healthy"),
+        pytest.param(Halt("joined", "lost its agent"), True, True, id="not while its hosts have halted"),
+        pytest.param(Halt("joined", "lost its agent"), False, False, id="its deployment goes on"),
+    ],
+)
+def test_a_service_whose_targets_are_not_healthy_is_waited_for(*, move: Move, ailing: bool, expected: bool) -> None:
+    """Until its hosts have halted: then a person is needed, who should hear of it."""
+    lacking = Verdict("web", "in_progress", "web:1: 4 of 4 running, 3 of 4 healthy", ailing=ailing)
+    seen = Tick(NOW, Plan((), {}), verdicts=(lacking,))
+
+    assert _quiet(load(DEMO).stack, seen, [("main", move)], {}) == expected

@@ -47,6 +47,11 @@ JUDGED = [
     pytest.param(state(deployment()), NEW, "succeeded", "web:2: 4 of 4 running", id="primary, completed, alone, whole"),
     pytest.param(state(deployment()), None, "succeeded", "web:2", id="nothing wanted: what runs is judged"),
     pytest.param(state(deployment(running=0), desired=0, running=0), NEW, "succeeded", "0 of 0", id="desired 0"),
+    pytest.param(state(deployment(), healthy=4), NEW, "succeeded", "web:2: 4 of 4 running", id="all are healthy"),
+    pytest.param(
+        state(deployment(), healthy=1), NEW, "in_progress", "web:2: 4 of 4 running, 1 of 4 healthy",
+        id="too few targets are healthy",
+    ),
     pytest.param(state(deployment(), running=3), NEW, "in_progress", "4 of 4 running", id="short of desired now"),
     pytest.param(state(deployment(pending=1)), NEW, "in_progress", "1 pending", id="one is pending"),
     pytest.param(
