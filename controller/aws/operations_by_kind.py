@@ -44,6 +44,7 @@ BY_KIND: Mapping[str, Calls] = {
             "describe_tasks list_container_instances list_services list_tasks put_cluster_capacity_providers "
             "update_container_instances_state"
         ),
+        "resourcegroupstaggingapi": "get_resources",
     },
     "codedeploy_application": {
         "codedeploy": "create_application delete_application get_application list_tags_for_resource tag_resource",
@@ -259,8 +260,9 @@ WATCH: Calls = {  # how hosts, tasks and deployments stand (`rollout/{sight,memb
     "codedeploy": "batch_get_deployment_groups batch_get_deployments list_deployments",
     "ec2": "describe_instance_types describe_instances",
     "ecs": (
-        "describe_container_instances describe_service_deployments describe_service_revisions describe_services "
-        "describe_tasks list_container_instances list_service_deployments list_tasks"
+        "describe_capacity_providers describe_container_instances describe_service_deployments "
+        "describe_service_revisions describe_services describe_tasks list_container_instances "
+        "list_service_deployments list_tasks"
     ),
     "elbv2": "describe_load_balancers describe_target_groups describe_target_health",
     "resourcegroupstaggingapi": "get_resources",

@@ -73,13 +73,14 @@ def end_hosts(aws: Aws, cluster: str, groups: Sequence[Mapping[str, Any]]) -> No
 
 
 def tasks_on(aws: Aws, cluster: str, group: str, provider: str = "") -> str:
-    """What still runs on the hosts of an auto scaling group, or waits for one of *provider*, in words; "" when nothing
-    does.
+    """What still runs on the hosts of *group*, an arn, or waits for one of *provider*, in words; "" when nothing does.
 
     Told by the hosts, for a task says which provider it came by only when it came by one. Daemons stay as long as their
     host, and hold up nothing.
     """
-    listed = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[group])["AutoScalingGroups"]
+    name = group.rsplit("/", 1)[-1]
+    named = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+    listed = [one for one in named if one["AutoScalingGroupARN"] == group]  # another may have its name by now
     if not (listed and cluster):
         return ""
     nodes = {one["containerInstanceArn"] for one in _nodes_in(aws, cluster, listed)}
@@ -94,7 +95,7 @@ def tasks_on(aws: Aws, cluster: str, group: str, provider: str = "") -> str:
     services = services_of(aws, cluster)
     daemons = {SERVICE + one["serviceName"] for one in services if one.get("schedulingStrategy") == "DAEMON"}
     left = [task for task in there if task.get("group", "") not in daemons]
-    return f"{plural(len(left), 'task')} still on the hosts of {group}" if left else ""
+    return f"{plural(len(left), 'task')} still on the hosts of {name}" if left else ""
 
 
 def _named_by(aws: Aws, cluster: str, providers: Collection[str]) -> list[str]:

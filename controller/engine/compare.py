@@ -26,6 +26,8 @@ def compare(desired: Any, have: Any) -> tuple[Change, ...]:
             before = tuple(pair for pair in before if pair[0] in asked)
         if meta.get("unordered", False):
             before, after = (tuple(sorted(side, key=repr)) for side in (before, after))
+        if meta.get("more", False) and set(after) <= set(before):
+            continue
         if before != after or any(isinstance(ref, Ref) for ref in refs(after)):
             immutable = bool(meta.get("immutable", False))
             risk: Risk = "replace" if immutable else meta.get("risk", "in_place")

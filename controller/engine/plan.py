@@ -74,7 +74,8 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
             heirs.add(key)
             step = replace(step, desired=desired[key])  # its name is made from the plain one
             problems += [f"{key}: {c.field} cannot change: {c.forever}" for c in step.changes if c.forever]
-            if str(key) not in scope.replace and not _inherits(step, desired[key], heirs):
+            idle = have is not None and have.idle
+            if not idle and str(key) not in scope.replace and not _inherits(step, desired[key], heirs):
                 problems.append(_needs_leave(step))
         kind = kinds[key.kind]
         if have is not None and step.action in {"update", "replace"} and isinstance(kind, Refusing):

@@ -9,6 +9,7 @@ Field metadata the engine understands (`spec` below writes them):
     risk        what changing it means for what runs: cosmetic, in_place, new_deployment, host_roll
     subset      a `Tags` field of which only the keys we ask for are ours; others are left alone
     unordered   a tuple that AWS returns in any order
+    more        a tuple in which there may be more than we ask for: no difference, it goes by other steps
     compare     False: the field steers us (retention, names) and is never compared
     secret      its value is masked wherever it is shown
     ends        deleting what has the field ends what serves behind the one it refers to
@@ -42,6 +43,7 @@ def spec(
     risk: Risk = "in_place",
     subset: bool = False,
     unordered: bool = False,
+    more: bool = False,
     compare: bool = True,
     secret: bool = False,
     names: str = "",
@@ -55,6 +57,7 @@ def spec(
         "risk": risk,
         "subset": subset,
         "unordered": unordered,
+        "more": more,
         "compare": compare,
         "secret": secret,
         "names": names,
@@ -91,6 +94,7 @@ class Observed(Generic[D]):
     rests   who may still count on it once it has been replaced, and what to do ("clients may still ask ..."); "" when
             nobody can. With all that serves behind it, it stays until `--prune`.
     asked   somebody does: not even `--prune` takes it.
+    idle    nothing serves behind it any more, so that replacing it loses nothing and needs no leave.
     """
 
     as_desired: D
@@ -104,6 +108,7 @@ class Observed(Generic[D]):
     problems: tuple[str, ...] = ()
     rests: str = ""
     asked: bool = False
+    idle: bool = False
 
 
 class Reconciler(Protocol[D]):

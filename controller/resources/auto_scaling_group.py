@@ -145,7 +145,7 @@ class AutoScalingGroupKind:
         return {}
 
     def still_serves(self, aws: Aws, observed: Observed[AutoScalingGroup], heir: str) -> str:
-        return tasks_on(aws, observed.outputs["cluster"], observed.as_desired.name)
+        return tasks_on(aws, observed.outputs["cluster"], observed.outputs["arn"])
 
     def delete(self, aws: Aws, observed: Observed[AutoScalingGroup]) -> None:
         name = observed.as_desired.name

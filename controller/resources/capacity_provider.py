@@ -7,7 +7,7 @@ Managed draining is on unless the spec gives it up: it covers every termination 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
@@ -70,10 +70,11 @@ class CapacityProviderKind:
         clusters = {
             name: item["clusterName"] for item in reads.clusters() for name in item.get("capacityProviders", [])
         }
-        return {
-            key: parse_provider(item, clusters.get(item["name"], ""))
-            for key, item in keyed(self.kind, wanted, named).items()
-        }
+        found = {}
+        for key, item in keyed(self.kind, wanted, named).items():
+            one = parse_provider(item, clusters.get(item["name"], ""))
+            found[key] = replace(one, idle=not reads.group_lives(str(one.as_desired.group)))
+        return found
 
     def create(self, aws: Aws, key: Key, desired: CapacityProvider) -> Mapping[str, str]:
         try:
@@ -106,7 +107,7 @@ class CapacityProviderKind:
 
     def still_serves(self, aws: Aws, observed: Observed[CapacityProvider], heir: str) -> str:
         live = observed.as_desired
-        return tasks_on(aws, observed.outputs["cluster"], str(live.group).rsplit("/", 1)[-1], live.name)
+        return tasks_on(aws, observed.outputs["cluster"], str(live.group), live.name)
 
     def delete(self, aws: Aws, observed: Observed[CapacityProvider]) -> None:
         """Off the cluster first, which ends its hosts; then it goes, and its group after it."""

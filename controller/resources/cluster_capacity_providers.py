@@ -5,12 +5,13 @@ When the stack is destroyed this is where its hosts leave: detaching first empti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from controller.aws import tags
 from controller.aws.providers import detach
-from controller.base.keys import OWNER_TAG, Key, Ref
+from controller.base.keys import OWNER_TAG, Key, Ref, key_of, refs
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
 
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ClusterCapacityProviders:
-    """`providers`: ours, in the spec's order, then Fargate's; the first one is the cluster's default strategy."""
+    """`providers`: ours, in the spec's order, then Fargate's; the first one is the cluster's default strategy.
+
+    Among those that are live there may be predecessors: they leave the cluster with their own deletion.
+    """
 
     cluster: str | Ref = spec(immutable=True, names="cluster")
-    providers: tuple[str | Ref, ...] = spec(unordered=True, names="capacity_provider")
+    providers: tuple[str | Ref, ...] = spec(unordered=True, more=True, names="capacity_provider")
     names: tuple[str, ...] = spec(compare=False)
 
 
@@ -51,22 +55,20 @@ class ClusterCapacityProvidersKind:
     ) -> Mapping[Key, Observed[ClusterCapacityProviders]]:
         found = {}
         for key, desired in wanted.items():
+            born = {ref.key for ref in refs(desired.providers)}
+            live = ((one["name"], tags.read(one.get("tags"))) for one in reads.capacity_providers())
+            ours = {
+                name for name, own in live if own.get(OWNER_TAG) == owner and key_of(own, "capacity_provider") in born
+            }
             for item in reads.clusters():
-                one = parse_attachments(item, desired.names)
+                one = parse_attachments(item, {*desired.names, *ours})
                 if one.as_desired.providers:
                     found[key] = one
         return found
 
     def create(self, aws: Aws, key: Key, desired: ClusterCapacityProviders) -> Mapping[str, str]:
-        cluster = str(desired.cluster)
-        live = _cluster(aws, cluster)
-        ours = [str(one) for one in desired.providers]
-        others = [name for name in live.get("capacityProviders", []) if name not in ours]
-        strategy = live.get("defaultCapacityProviderStrategy") or [
-            {"capacityProvider": ours[0], "weight": 1, "base": 0}
-        ]
-        _put(aws, cluster, [*others, *ours], strategy)
-        return {"id": _id(cluster)}
+        _put(aws, desired, ())
+        return {"id": _id(str(desired.cluster))}
 
     def update(
         self,
@@ -75,7 +77,7 @@ class ClusterCapacityProvidersKind:
         desired: ClusterCapacityProviders,
         changes: tuple[Change, ...],
     ) -> Mapping[str, str]:
-        self.create(aws, Key(self.kind, "main"), desired)
+        _put(aws, desired, observed.as_desired.providers)
         return {}
 
     def delete(self, aws: Aws, observed: Observed[ClusterCapacityProviders]) -> None:
@@ -83,11 +85,11 @@ class ClusterCapacityProvidersKind:
         detach(aws, cluster, [str(one) for one in observed.as_desired.providers], observed.owner)
 
 
-def parse_attachments(item: Mapping[str, Any], names: tuple[str, ...]) -> Observed[ClusterCapacityProviders]:
+def parse_attachments(item: Mapping[str, Any], names: Collection[str]) -> Observed[ClusterCapacityProviders]:
     attached = tuple(name for name in item.get("capacityProviders", []) if name in names)
     owner = next((tag["value"] for tag in item.get("tags", []) if tag["key"] == OWNER_TAG), None)
     busy = "attachments are being updated" if item.get("attachmentsStatus") == "UPDATE_IN_PROGRESS" else ""
-    as_desired = ClusterCapacityProviders(item["clusterName"], attached, names)
+    as_desired = ClusterCapacityProviders(item["clusterName"], attached, tuple(sorted(names)))
     return Observed(as_desired, {"id": _id(item["clusterName"])}, owner, busy=busy)
 
 
@@ -101,9 +103,21 @@ def _cluster(aws: Aws, name: str) -> Mapping[str, Any]:
     return found[0] if found else {}
 
 
-def _put(aws: Aws, cluster: str, providers: list[str], strategy: Any) -> None:
+def _put(aws: Aws, desired: ClusterCapacityProviders, before: Collection[str | Ref]) -> None:
+    """Attach all of *desired*, and keep the others; in the default strategy, too, but for those of *before*, which are
+    being replaced and must be named nowhere to go."""
+    cluster, ours = str(desired.cluster), [str(one) for one in desired.providers]
+    live = _cluster(aws, cluster)
+    others = [name for name in live.get("capacityProviders", []) if name not in ours]
+    strategy = [
+        one
+        for one in live.get("defaultCapacityProviderStrategy", [])
+        if one["capacityProvider"] in ours or one["capacityProvider"] not in before
+    ]
     aws.ecs.put_cluster_capacity_providers(
-        cluster=cluster, capacityProviders=providers, defaultCapacityProviderStrategy=strategy
+        cluster=cluster,
+        capacityProviders=[*others, *ours],
+        defaultCapacityProviderStrategy=strategy or [{"capacityProvider": ours[0], "weight": 1, "base": 0}],
     )
 
 

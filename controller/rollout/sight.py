@@ -9,7 +9,7 @@ from __future__ import annotations
 import http.client
 import ssl
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -80,7 +80,9 @@ def observe(reads: Reads, stack: Stack, pool: Pool, now: datetime) -> Fleet | No
         suspended=tuple(sorted(item["ProcessName"] for item in group.get("SuspendedProcesses", []))),
         suspended_by_us=tuple(part for part in tags.get(SUSPENDED_TAG, "").split(",") if part),
         spec_max=pool.most,
-        leftovers=_leftovers(group, reads, live_name(stack, Key("capacity_provider", pool.name))),
+        leftovers=_leftovers(
+            group, reads, _providers(group, reads, live_name(stack, Key("capacity_provider", pool.name)))
+        ),
         attached=_attached(group, reads),
         protects_new=bool(group.get("NewInstancesProtectedFromScaleIn")),
         zones=tuple(sorted(group.get("AvailabilityZones", []))),
@@ -305,7 +307,15 @@ def _get(address: str) -> str:
         return f"{type(error).__name__}: {error}"
 
 
-def _leftovers(group: Item, reads: Reads, provider: str) -> tuple[str, ...]:
+def _providers(group: Item, reads: Reads, born: str) -> frozenset[str]:
+    """What its hosts may say they came by: the provider in front of it, whose name a successor made of *born*."""
+    fronts = ((one["name"], one.get("autoScalingGroupProvider", {})) for one in reads.capacity_providers())
+    return frozenset(
+        {born, *(name for name, to in fronts if to.get("autoScalingGroupArn") == group["AutoScalingGroupARN"])}
+    )
+
+
+def _leftovers(group: Item, reads: Reads, providers: Collection[str]) -> tuple[str, ...]:
     """Container instances of this pool whose EC2 instance is gone: ECS keeps those whose agent went first (1.5).
 
     A member of the group is alive, whatever tags somebody took from it.
@@ -314,7 +324,7 @@ def _leftovers(group: Item, reads: Reads, provider: str) -> tuple[str, ...]:
     return tuple(
         item["containerInstanceArn"]
         for item in reads.container_instances()
-        if item.get("capacityProviderName") == provider
+        if item.get("capacityProviderName") in providers
         and item.get("ec2InstanceId") not in alive
         and not item.get("agentConnected")
         and item["status"] in {"ACTIVE", "DRAINING"}

@@ -35,7 +35,7 @@ def _join(draft: Draft, member: Member) -> None:
     cluster = draft.clusters.get(member.cluster or "default")
     if cluster is None or not cluster.active:
         return
-    provider = next((p for p in draft.providers.values() if p.active and p.group == member.group), None)
+    behind = [one.name for one in draft.providers_of(member.group) if one.name in cluster.providers]
     cpu, memory = draft.catalog.capacity(member.type)
     node = Node(
         draft.arn("ecs", f"container-instance/{cluster.name}/{draft.fresh(32)}"),
@@ -44,7 +44,7 @@ def _join(draft: Draft, member: Member) -> None:
         cpu,
         memory,
         draft.now,
-        provider.name if provider and provider.name in cluster.providers else None,
+        next(iter(behind), None),
         zone=member.zone,
         attributes={
             "ecs.ami-id": member.image,

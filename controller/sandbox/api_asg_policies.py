@@ -119,7 +119,7 @@ def _show_policy(draft: Draft, group: Group, name: str, policy: Json) -> Json:
 
 
 def _managed(draft: Draft, group: Group) -> dict[str, Json]:
-    provider = next((one for one in draft.providers.values() if one.active and one.group == group.name), None)
+    provider = next(iter(draft.providers_of(group.name)), None)
     if provider is None or provider.scaling.get("status") != "ENABLED":
         return {}
     names = {"ClusterName": next((c.name for c in draft.clusters.values() if provider.name in c.providers), "")}

@@ -169,10 +169,9 @@ def _adopt(draft: Draft, node: Node, cluster: Cluster) -> None:
     member = draft.members.get(node.member)
     if node.cluster != cluster.name or node.provider is not None or member is None:
         return
-    for name in cluster.providers:
-        provider = draft.providers.get(name)
-        if provider is not None and provider.active and provider.group == member.group:
-            draft.nodes[node.arn] = replace(node, provider=name)
+    for provider in draft.providers_of(member.group):
+        if provider.name in cluster.providers:
+            draft.nodes[node.arn] = replace(node, provider=provider.name)
 
 
 def _insights(settings: Iterable[Json] | None, before: str) -> str:
@@ -257,7 +256,7 @@ def update_capacity_provider(draft: Draft, params: Json) -> Json:
         scaling=_scaling(settings.get("managedScaling"), provider.scaling),
         protection=settings.get("managedTerminationProtection", provider.protection),
     )
-    group = draft.groups.get(changed.group)
+    group = draft.group_of(changed)
     if changed.protection != provider.protection or changed.scaling != provider.scaling:
         _check_protection(changed, group)
     draft.providers[provider.name] = changed
@@ -282,7 +281,7 @@ def delete_capacity_provider(draft: Draft, params: Json) -> Json:
         raise ApiError("ResourceInUseException", "The specified capacity provider is in use and cannot be removed.")
     gone = replace(provider, active=False)
     del draft.providers[provider.name]
-    if group := draft.groups.get(provider.group):
+    if group := draft.group_of(provider):
         _hook(draft, group, on=False)
     return {"capacityProvider": {**_show_provider(gone, tags=False), "updateStatus": "DELETE_COMPLETE"}}
 

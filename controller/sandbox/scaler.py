@@ -22,7 +22,7 @@ LOW_DATAPOINTS = 15  # aws.md 1.7
 
 def advance(draft: Draft) -> None:
     for provider in list(draft.providers.values()):
-        group = draft.groups.get(provider.group)
+        group = draft.group_of(provider)
         if not provider.active or provider.scaling.get("status") != "ENABLED" or group is None or group.deleting:
             continue
         if provider.protection == "ENABLED":

@@ -140,10 +140,6 @@ class Provider:
     looked: datetime | None = None  # when managed scaling looked last
     low: int = 0  # how many times in a row it found too many hosts
 
-    @property
-    def group(self) -> str:
-        return self.group_arn.rsplit("/", 1)[-1]
-
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -526,6 +522,15 @@ class Draft:
         """A new hexadecimal id; the same history gives the same ids."""
         self.serial += 1
         return hashlib.sha256(f"{self.world.seed}:{self.serial}".encode()).hexdigest()[:length]
+
+    def group_of(self, provider: Provider) -> Group | None:
+        """The group behind *provider*: another one of that name is not (aws.md 1.7: the arn is for life)."""
+        return next((one for one in self.groups.values() if one.arn == provider.group_arn), None)
+
+    def providers_of(self, group: str) -> list[Provider]:
+        """The active capacity providers in front of the group of that name."""
+        live = self.groups.get(group)
+        return [one for one in self.providers.values() if live and one.active and one.group_arn == live.arn]
 
     def arn(self, service: str, rest: str) -> str:
         return f"arn:aws:{service}:{self.world.region}:{self.world.account}:{rest}"

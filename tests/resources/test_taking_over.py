@@ -15,7 +15,7 @@ from controller.engine.compare import compare
 from controller.engine.scope import Scope
 from controller.spec.network import MOVES_NOT
 from controller.spec.types import Stack
-from tests.resources.stacks import SPECS, World, built, stack_of
+from tests.resources.stacks import SPECS, World, built, converge, in_short_lives, stack_of
 
 DEMO = (SPECS / "demo.yaml").read_text()
 CODEDEPLOY = SPECS / "codedeploy.yaml"
@@ -182,6 +182,67 @@ def test_what_could_not_be_done_without_a_loss_is_refused(base: Path, change: st
     problems = world.tick(scope=everything(world)).plan.problems
 
     assert [one for one in problems if one.startswith(told)], problems
+
+
+def standing(world: World) -> tuple[list[str], set[str], dict[str, int]]:
+    """The providers that are there; those that are attached, or named by service, cluster and hosts; what runs."""
+    ecs: Any = world.aws.ecs
+    (cluster,) = ecs.describe_clusters(clusters=["demo"])["clusters"]
+    (web,) = ecs.describe_services(cluster="demo", services=["demo-web"])["services"]
+    named = [
+        one["capacityProvider"]
+        for one in (*web["capacityProviderStrategy"], *cluster["defaultCapacityProviderStrategy"])
+    ]
+    nodes = ecs.describe_container_instances(
+        cluster="demo", containerInstances=ecs.list_container_instances(cluster="demo")["containerInstanceArns"]
+    )["containerInstances"]
+    used = {*cluster["capacityProviders"], *named, *(one["capacityProviderName"] for one in nodes)}
+    return world.left()["capacity_provider"], used, {"tasks": web["runningCount"], "hosts": len(nodes)}
+
+
+@pytest.mark.parametrize("calls", [pytest.param(1, id="one call a life"), pytest.param(99, id="undisturbed")])
+def test_a_group_deleted_by_hand_comes_back_with_its_provider(calls: int) -> None:
+    """No provider moves to another group, but one without a group serves nobody: no leave is needed to replace it."""
+    world = built(SPECS / "demo.yaml")
+    world.aws.autoscaling.delete_auto_scaling_group(AutoScalingGroupName="demo-main", ForceDelete=True)
+    world.sim.sleep(timedelta(seconds=60))
+    assert world.tick().plan.problems == ()
+
+    in_short_lives(world, "converge", calls)
+
+    world.restart()
+    assert world.tick().plan.pending == ()
+    assert converge(world).quiet
+    ((provider,), used, there) = standing(world)
+    assert (used, there) == ({provider}, {"tasks": 4, "hosts": 3})
+    converge(world, "destroy")
+    assert "capacity_provider" not in world.left()
+
+
+def test_a_provider_in_front_of_another_group_hands_its_tasks_over() -> None:
+    """The group that the spec names is a second one, which somebody made as ours; hosts with tasks are in the first."""
+    world = built(SPECS / "demo.yaml", "names={auto_scaling_group/main: demo-first}")
+    scaling: Any = world.aws.autoscaling
+    (first,) = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=["demo-first"])["AutoScalingGroups"]
+    copied = ("LaunchTemplate", "MinSize", "MaxSize", "DesiredCapacity", "VPCZoneIdentifier", "Tags")
+    tags = [{**one, "ResourceId": "demo-main"} for one in first["Tags"]]
+    scaling.create_auto_scaling_group(
+        AutoScalingGroupName="demo-main", **{**{name: first[name] for name in copied}, "Tags": tags}
+    )
+    world.stack = stack_of(SPECS / "demo.yaml")
+    refused = (
+        "capacity_provider/main: AWS cannot change group in place: refused without --replace capacity_provider/main"
+    )
+    assert world.tick().plan.problems == (refused,)
+
+    scope = Scope(prune=True, replace=frozenset({"capacity_provider/main"}))
+    fewest, seen = least(world, scope)
+
+    assert (fewest, seen.quiet) == (4, True)
+    assert world.tick(scope=scope).plan.pending == ()
+    ((provider,), used, there) = standing(world)
+    assert (used, there) == ({provider}, {"tasks": 4, "hosts": 3})
+    assert world.left()["auto_scaling_group"] == ["demo-main"]
 
 
 def test_a_network_of_others_is_not_left_for_one_of_our_own(tmp_path: Path) -> None:

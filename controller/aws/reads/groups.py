@@ -48,6 +48,19 @@ class GroupReads(Base):
 
         return self.once("groups", ask)
 
+    def group_lives(self, arn: str) -> bool:
+        """Whether the group of that arn is there, whoever's it is, and not on its way out."""
+        name = arn.rsplit("/", 1)[-1]
+
+        def ask() -> list[Item]:
+            call = self.aws.autoscaling.describe_auto_scaling_groups
+            return pages(call, "AutoScalingGroups", AutoScalingGroupNames=[name])
+
+        known = self.groups()
+        asked = any(one["AutoScalingGroupName"] == name for one in known)
+        found = known if asked else self.once(("group", name), ask)
+        return any(one["AutoScalingGroupARN"] == arn and not one.get("Status") for one in found)
+
     def activities(self, group: str) -> list[Item]:
         """The newest scaling activities of one group (one page is enough to explain a launch failure)."""
 
