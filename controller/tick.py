@@ -35,7 +35,7 @@ from controller.engine.execute import execute
 from controller.engine.observe import declare, observe
 from controller.engine.plan import plan, plan_destroy
 from controller.engine.scope import OUT_OF_SCOPE, Scope
-from controller.engine.steps import Plan
+from controller.engine.steps import BRINGING, Plan
 from controller.report.seen import LATER, SOON, Tick
 from controller.resources import RECONCILERS
 from controller.rollout import fleet as hands
@@ -295,7 +295,10 @@ def _quiet(stack: Stack, seen: Tick, moves: list[tuple[str, Move]], failed: Mapp
     kept = {key for key, error in failed.items() if halted and (key in going or isinstance(error, Underway))}
     behind = {key for one in stack.services if halted & {*one.pools} for key in _deploying(one.name)}
     held = {key for key, one in seen.held.items() if one.outcome or key in behind}
-    stuck = held | kept | _behind_stuck(seen.plan, failed, held)
+    hopeless = _behind_stuck(seen.plan, failed, held)
+    if _brings(seen.plan) <= hopeless:  # no new tasks till a person has acted
+        kept |= {step.key for step in seen.plan.steps if step.early and isinstance(failed.get(step.key), Underway)}
+    stuck = held | kept | hopeless
     waiting = [error for key, error in failed.items() if isinstance(error, NotYet | Stale) and key not in stuck]
     left = [s.key for s in seen.plan.steps if s.action != "none" and s.key not in stuck]
     proved = all(
@@ -306,6 +309,11 @@ def _quiet(stack: Stack, seen: Tick, moves: list[tuple[str, Move]], failed: Mapp
     refused = {key.name for key, error in failed.items() if isinstance(error, Refused) and key.kind == GROUP}
     still = all(isinstance(move, Done | Halt) or pool in refused for pool, move in moves)
     return not waiting and not left and not seen.plan.busy and proved and still
+
+
+def _brings(todo: Plan) -> set[Key]:
+    """The steps that would bring new tasks, for which roles are only widened (`Step.early`)."""
+    return {step.key for step in todo.pending if step.risk in BRINGING}
 
 
 def _behind_stuck(todo: Plan, failed: Mapping[Key, ControllerError], held: Collection[Key]) -> set[Key]:

@@ -28,7 +28,7 @@ from controller.engine.reconciler import (
     looked_up,
 )
 from controller.engine.scope import OUT_OF_SCOPE, Scope, in_scope, nowhere
-from controller.engine.steps import NOT_OURS, Desired, Kinds, Live, Plan, Step, waits_for
+from controller.engine.steps import BRINGING, NOT_OURS, Desired, Kinds, Live, Plan, Step, waits_for
 from controller.engine.succession import beneath, family, further, renamed, settled_names
 
 NAMED_MAX = 6  # addresses a note lists
@@ -57,7 +57,7 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
         desired = desired if settled is desired[key] else {**desired, key: settled}
         step = replace(_step(key, renamed(settled, have), have, known, data=data), left=left)
         aside |= kin.aside
-        if key not in allowed:
+        if data or key not in allowed:
             aside |= kin.predecessors.keys()
         else:
             replaced |= kin.predecessors
@@ -121,9 +121,10 @@ def _step(
         if data:
             return Step(key, "read", desired, None, reason="not found yet")
         return Step(key, "create", desired, have, risk="in_place", reason="still going away" if have else "not there")
-    if data:
-        return Step(key, "none", desired, have)
     changes = compare(resolve(desired, known), have.as_desired)
+    if data:
+        elsewhere = not getattr(desired, "existing", "") and any(change.replaces for change in changes)
+        return Step(key, "read" if elsewhere else "none", desired, have, reason="not found yet" if elsewhere else "")
     if not changes:
         return Step(key, "none", desired, have)
     risk = max((change.risk for change in changes), key=RISKS.index)
@@ -135,7 +136,7 @@ def _step(
 
 def _early(steps: list[Step], graph: Mapping[Key, set[Key]], kinds: Kinds) -> list[Step]:
     """*steps*, those of kinds that allow something marked where steps that rest on them bring new tasks."""
-    bringing = [s.key for s in steps if s.risk in {"new_deployment", "replace"} and s.action != "none"]
+    bringing = [s.key for s in steps if s.risk in BRINGING and s.action != "none"]
     below = beneath(bringing, graph) if any(isinstance(kinds[s.key.kind], Widening) for s in steps) else frozenset()
     return [
         replace(s, early=True)

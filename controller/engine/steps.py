@@ -14,6 +14,7 @@ Desired = Mapping[Key, Any]
 Live = Mapping[Key, Observed[Any]]
 Kinds = Mapping[str, Reconciler[Any]]
 NOT_OURS = "not ours"
+BRINGING: frozenset[Risk] = frozenset({"new_deployment", "replace"})  # the risks of steps that may bring new tasks
 
 
 @dataclass(frozen=True, slots=True)

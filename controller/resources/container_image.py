@@ -7,12 +7,12 @@ apply ends `unproven` with the command that pushes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from controller.base.errors import Missing
-from controller.base.keys import Key, Ref
-from controller.engine.reconciler import Change, Observed, spec
+from controller.base.keys import Key, Ref, refs
+from controller.engine.reconciler import AT, Change, Observed, spec
 from controller.spec.names import live_name
 
 if TYPE_CHECKING:
@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ContainerImage:
-    """`reference` as written, or `tag` of the repository whose live name is `repository`."""
+    """`reference` as written, or `tag` of the repository whose live name is `repository`.
+
+    An image in one that is being replaced (`uri`) is not the image: it was not pushed to the other yet.
+    """
 
     reference: str | None = spec(compare=False, default=None)
-    uri: str | Ref | None = spec(compare=False, default=None)
-    repository: str | None = spec(compare=False, default=None)
+    uri: str | Ref | None = spec(immutable=True, default=None)
+    repository: str | None = spec(compare=False, names="repository", default=None)
     tag: str | None = spec(compare=False, default=None)
 
 
@@ -53,12 +56,15 @@ class ContainerImageKind:
             if desired.reference is not None:
                 found[key] = Observed(desired, {"reference": desired.reference}, owner)
                 continue
-            assert desired.repository is not None
             assert desired.tag is not None
-            repository = reads.repository(desired.repository)
-            if repository is not None and reads.image(desired.repository, desired.tag) is not None:
-                reference = f"{repository['repositoryUri']}:{desired.tag}"
-                found[key] = Observed(desired, {"reference": reference}, owner)
+            for name in _repositories(desired, reads):
+                repository = reads.repository(name)
+                if repository is None or reads.image(name, desired.tag) is None:
+                    continue
+                uri = repository["repositoryUri"]
+                there = replace(desired, uri=uri, repository=name)
+                own = key if name == desired.repository else Key(self.kind, f"{key.name}{AT}{name}")
+                found[own] = Observed(there, {"reference": f"{uri}:{desired.tag}"}, owner)
         return found
 
     def create(self, aws: Aws, key: Key, desired: ContainerImage) -> Mapping[str, str]:
@@ -77,6 +83,13 @@ class ContainerImageKind:
 
     def delete(self, aws: Aws, observed: Observed[ContainerImage]) -> None:
         return None
+
+
+def _repositories(desired: ContainerImage, reads: Reads) -> list[str]:
+    """The live names of the repository: its own, and those of a successor or predecessor."""
+    assert desired.repository is not None
+    tagged = {name for ref in refs(desired.uri) for name in reads.born_as(ref.key)}
+    return [desired.repository, *sorted(tagged - {desired.repository})]
 
 
 KIND = ContainerImageKind()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
+from controller.aws.running import open_tasks
 from controller.base.errors import Refused, Stale
 from controller.base.keys import OWNER_TAG, Key, Tags, lasting_tags
-from controller.engine.reconciler import Change, Observed, spec
+from controller.base.words import plural
+from controller.engine.reconciler import Change, Observed, born_as, spec
 from controller.spec.names import born_tags, live_name
 
 if TYPE_CHECKING:
@@ -65,7 +67,11 @@ class RepositoryKind:
         asked: dict[Key, tuple[str, OnDestroy, str]] = {
             key: (one.name, one.on_destroy, one.encryption) for key, one in wanted.items()
         }
-        asked |= {key: (name, "retain", "") for key, name in reads.leftover(self.kind, wanted).items()}
+        left = reads.leftover(self.kind, wanted)
+        for key, name in left.items():  # a successor, or what one has taken the place of, is as the spec says
+            wish = wanted.get(born_as(key))
+            asked[key] = (name, wish.on_destroy, wish.encryption) if wish is not None else (name, "retain", "")
+        several = {born_as(key) for key in left}
         names = [name for name, _, _ in asked.values()]
         reads.spread(  # side by side, then from memory
             [partial(reads.repository, name) for name in names]
@@ -78,8 +84,10 @@ class RepositoryKind:
                 continue
             live = reads.repository_tags(item["repositoryArn"])
             policy = reads.lifecycle_policy(name)
-            held = reads.image_count(name) if reads.thorough and on_destroy == "retain" else 0
-            found[key] = parse_repository(item, live, policy, held, on_destroy, encryption)
+            goes = reads.thorough or born_as(key) in several  # it may
+            held = reads.image_count(name) if goes and on_destroy == "retain" else 0
+            one = parse_repository(item, live, policy, held, on_destroy, encryption)
+            found[key] = replace(one, outputs={**one.outputs, "cluster": reads.cluster() or ""})
         return found
 
     def create(self, aws: Aws, key: Key, desired: Repository) -> Mapping[str, str]:
@@ -113,6 +121,15 @@ class RepositoryKind:
                 case "tags":
                     aws.ecr.tag_resource(resourceArn=observed.outputs["arn"], tags=tags.pascal(desired.tags))
         return {}
+
+    def still_serves(self, aws: Aws, observed: Observed[Repository], heir: str) -> str:
+        """A host that comes, or a task that starts anew, pulls its images again."""
+        uri = observed.outputs["uri"]
+        users = sum(
+            any(str(one.get("image", "")).startswith((f"{uri}:", f"{uri}@")) for one in task.get("containers", []))
+            for task in open_tasks(aws, observed.outputs["cluster"])
+        )
+        return f"{plural(users, 'task')} run images of it" if users else ""
 
     def delete(self, aws: Aws, observed: Observed[Repository]) -> None:
         """Images go with it only where the spec says so; one pushed since we looked is seen at the next look."""

@@ -113,6 +113,7 @@ def registries(draw: Draw) -> Json:
             immutable=maybe(draw, st.booleans()),
             keep_images=maybe(draw, st.integers(1, 50)),
             expire_untagged=maybe(draw, st.integers(1, 30).map(lambda days: f"{days}d")),
+            encryption=maybe(draw, st.sampled_from(["AES256", "KMS"]), 0.3),
             on_destroy="delete",
         )
         for name in sorted(names)

@@ -238,7 +238,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     },
     "cluster": {"container_insights": "enhanced", "exec_log": "DEFAULT", "tags": TAGS},
     "cluster_capacity_providers": {"cluster": "other", "providers": _provider},
-    "container_image": {},
+    "container_image": {"uri": "123456789012.dkr.ecr.us-east-1.amazonaws.com/other"},
     "elastic_ip": {"subnet": _with("subnet", _output(Key("subnet", "public-2"), "id")), "tags": TAGS},
     "image": {},
     "instance_profile": {"role": _with("role", _output(Key("role", "hosts-spare"), "name")), "tags": TAGS},

@@ -18,13 +18,12 @@ from controller.base.errors import Missing, Refused
 from controller.base.keys import OWNER_TAG, Key
 from controller.engine.graph import resolve
 from controller.engine.observe import declare, names_of
-from controller.engine.reconciler import Observed, Reconciler
+from controller.engine.reconciler import Observed, Reconciler, born_as
 from controller.engine.scope import Scope
 from controller.report.seen import Tick
 from controller.resources import RECONCILERS
 from controller.sandbox.simulated import Simulated
 from controller.spec.load import load
-from controller.spec.names import live_name
 from controller.spec.types import Stack
 from controller.tick import Options, Want, tick
 
@@ -86,11 +85,11 @@ class World:
 
     def push(self) -> None:
         """Push the images the stack asks for, where their repository is there already."""
-        images = [one.image for one in self.stack.services if one.image.repository]
-        tags = {(live_name(self.stack, Key("repository", str(one.repository))), one.tag) for one in images}
-        for name, tag in tags:
-            if name in self.left().get("repository", []):
-                self.sim.door("POST", "image", repository=name, tag=tag)
+        tags = {(one.image.repository, one.image.tag) for one in self.stack.services if one.image.repository}
+        there = [(born_as(key).name, one.as_desired.name) for key, one in self.see("repository").items()]
+        for name, tag in sorted(tags):
+            for live in (live for born, live in there if born == name):  # and to its successor
+                self.sim.door("POST", "image", repository=live, tag=tag)
 
 
 def stack_of(path: Path, *overrides: str) -> Stack:

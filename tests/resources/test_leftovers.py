@@ -11,8 +11,9 @@ import pytest
 from controller.aws.running import open_tasks
 from controller.base.keys import Key
 from controller.engine.scope import Scope
+from controller.report.seen import Tick, outcome
 from controller.spec.types import TaskRole
-from tests.resources.stacks import SPECS, World, begin, built, converge, stack_of
+from tests.resources.stacks import LIVES, PAUSE, SPECS, World, begin, built, converge, stack_of
 
 PRUNE = Scope(prune=True)
 TWO = (
@@ -115,6 +116,55 @@ def test_destroy_removes_them_too() -> None:
     converge(world, "destroy")
 
     assert world.left() == begin(SPECS / "minimal.yaml").left()
+
+
+@pytest.mark.parametrize("stays", ["retain", "delete"])
+def test_a_repository_in_another_cipher_waits_for_its_image_and_the_old_one_serves_on(stays: str) -> None:
+    """AWS encrypts no repository anew. The old one holds what runs, which hosts may have to pull again."""
+    own = f"registry.shop.on_destroy={stays}"
+    world = built(SPECS / "demo.yaml", own)
+    (before,) = world.left()["repository"]
+    world.stack = stack_of(SPECS / "demo.yaml", own, "registry.shop.encryption=KMS")
+    scope = Scope(replace=frozenset({"repository/shop"}))
+
+    seen = unpushed(world, scope)
+
+    assert (outcome(seen), running(world)) == ("unproven", 4)
+    (after,) = {*world.left()["repository"]} - {before}
+    assert str(seen.failed[Key("container_image", "web")]).endswith(f"{after}:v1")  # of the docker push
+    assert {before, after} == pulled(world)
+
+    seen = converge(world, scope=scope)  # pushes
+
+    assert (outcome(seen), running(world), pulled(world)) == ("succeeded", 4, {after})
+    assert world.left()["repository"] == ([before, after] if stays == "retain" else [after])
+    assert (world.tick().plan.pending, world.tick().plan.problems) == ((), ())
+    converge(world, "destroy")
+    assert world.left().get("repository", []) == ([before, after] if stays == "retain" else [])
+
+
+def unpushed(world: World, scope: Scope) -> Tick:
+    """Passes until one is quiet; nobody pushes anything."""
+    for _ in range(LIVES):
+        seen = world.tick(act=True, scope=scope)
+        if seen.quiet:
+            return seen
+        world.sim.sleep(PAUSE)
+    raise AssertionError(seen.failed)
+
+
+def pulled(world: World) -> set[str]:
+    """The repositories that the tasks' role may pull from."""
+    grants = world.see("role")[Key("role", "execution-web")].as_desired
+    arns = [
+        arn for one in (*grants.grants, *grants.kept) if "ecr:BatchGetImage" in one.actions for arn in one.resources
+    ]
+    return {str(arn).partition(":repository/")[2] for arn in arns}
+
+
+def running(world: World) -> int:
+    """The tasks that run."""
+    return sum(task["lastStatus"] == "RUNNING" for task in open_tasks(world.aws, "demo"))
 
 
 def counted(world: World) -> dict[str, int]:

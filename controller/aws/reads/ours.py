@@ -67,6 +67,10 @@ class OwnedReads(Base):
         names = [(live_name_of(arn, kind), arn) for arn in self.unnamed(kind)]
         return keyed(kind, wanted, ((name, self.tagged()[arn], name) for name, arn in names))
 
+    def born_as(self, key: Key) -> set[str]:
+        """The live names of what is tagged as *key*: its successors and predecessors are."""
+        return {live_name_of(arn, key.kind) for arn, live in self.tagged().items() if key_of(live, key.kind) == key}
+
     def unnamed_roles(self) -> list[str]:
         """Names of roles that begin like the stack's and are not asked for anyway; () unless the pass is thorough."""
         return self._listed("role", "Roles", "RoleName", self.aws.iam.list_roles)
