@@ -66,6 +66,7 @@ class LaunchTemplate:
     public_ip: bool = spec(risk="host_roll", default=True)  # as the subnet says; False: none, whatever it says
     name: str = spec(compare=False, default="")
     tags: Tags = spec(subset=True, risk="cosmetic", default=())
+    host_tags: Tags = spec(compare=False, default=())  # other ones make no version: the next one carries them
 
 
 class LaunchTemplateKind:
@@ -91,12 +92,12 @@ class LaunchTemplateKind:
         return found
 
     def create(self, aws: Aws, key: Key, desired: LaunchTemplate) -> Mapping[str, str]:
-        data = _data(desired)
+        data, tagged = _data(desired), _tagged(desired)
         made = aws.ec2.create_launch_template(
             LaunchTemplateName=desired.name,
             VersionDescription=_description(data),
-            LaunchTemplateData=data,
-            ClientToken=_token(desired.name, "", data),
+            LaunchTemplateData=tagged,
+            ClientToken=_token(desired.name, "", tagged),
             TagSpecifications=tags.specification("launch-template", desired.tags),
         )["LaunchTemplate"]
         return _outputs(made, int(made["LatestVersionNumber"]))
@@ -107,12 +108,12 @@ class LaunchTemplateKind:
         template = observed.outputs["id"]
         outputs: Mapping[str, str] = {}
         if any(change.field != "tags" for change in changes):
-            data = _data(desired)
+            data, tagged = _data(desired), _tagged(desired)
             made = aws.ec2.create_launch_template_version(
                 LaunchTemplateId=template,
                 VersionDescription=_description(data),
-                LaunchTemplateData=data,
-                ClientToken=_token(template, observed.outputs["version"], data),
+                LaunchTemplateData=tagged,
+                ClientToken=_token(template, observed.outputs["version"], tagged),
             )["LaunchTemplateVersion"]
             outputs = _outputs(made, int(made["VersionNumber"]))
         if any(change.field == "tags" for change in changes):  # last: they say what image there is a version for
@@ -143,6 +144,7 @@ def _template(stack: Stack, pool: Pool, key: Key, name: str) -> LaunchTemplate:
         public_ip=not stack.network.private_subnets,
         name=name,
         tags=tuple(sorted((*born_tags(stack, key), (IMAGE_TAG, pool.image.origin)))),
+        host_tags=born_tags(stack, Key("auto_scaling_group", pool.name), f"{stack.name}-{pool.name}-host"),
     )
 
 
@@ -227,6 +229,14 @@ def _data(desired: LaunchTemplate) -> Any:
     if desired.monitoring:
         data["Monitoring"] = {"Enabled": True}
     return data
+
+
+def _tagged(desired: LaunchTemplate) -> Any:
+    """The data, and the tags of what is launched with a host: those that the host has from its group. They are no part
+    of what is compared, so that none of them rolls a fleet."""
+    kinds = ("volume", "network-interface") if desired.host_tags else ()
+    tagged = [one for kind in kinds for one in tags.specification(kind, desired.host_tags)]
+    return {**_data(desired), **({"TagSpecifications": tagged} if tagged else {})}
 
 
 def _mapping(one: Volume) -> Any:

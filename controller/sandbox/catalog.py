@@ -72,6 +72,10 @@ class MotoCatalog:
             profile.get("Arn") or profile.get("Name") or "",
             tuple(groups),
             data.get("KeyName") or "",
+            {
+                one["ResourceType"]: {tag["Key"]: tag.get("Value", "") for tag in one.get("Tags") or []}
+                for one in data.get("TagSpecifications") or []
+            },
         )
 
     def _resolved(self, image: str) -> str:

@@ -39,7 +39,9 @@ def launch(account: str, region: str, effect: LaunchHost) -> None:
     instance = reservation.instances[0]
     instance.id = member.id
     instance.launch_time = member.launched.replace(tzinfo=None)  # the world's clock; moto's times are naive UTC
-    instance.add_tags(dict(effect.tags))
+    instance.add_tags({**template.tags.get("instance", {}), **effect.tags})
+    for nic in instance.nics.values():
+        nic.add_tags(dict(template.tags.get("network-interface", {})))
     instance._state = InstanceState("pending", 0)
 
 

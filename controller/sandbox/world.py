@@ -331,6 +331,7 @@ class Template:
     profile: str = ""
     security_groups: tuple[str, ...] = ()
     key_pair: str = ""
+    tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by the type of resource launched with it
 
 
 @dataclass(frozen=True, slots=True)
