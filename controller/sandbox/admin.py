@@ -1,6 +1,6 @@
 """What a rehearsal can ask of the sandbox and AWS could not do for it: figures, faults, new images, dying hosts.
 
-``GET state counts calls timeline left ca`` and ``POST mark ami image host fault delay reset-calls``, under
+``GET state counts calls timeline left ca`` and ``POST mark ami image host fault delay shuffle lag reset-calls``, under
 ``/_sandbox/``.
 """
 
@@ -11,13 +11,14 @@ import json
 import random
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from moto.backends import get_backend
 
 from controller.sandbox.cloud import Cloud, Where, minima, waiting
 from controller.sandbox.edge import Edge, Fault
+from controller.sandbox.lagging import Lagging
 from controller.sandbox.step import serving
 from controller.sandbox.world import AgentChanged, World
 
@@ -46,6 +47,7 @@ class Admin:
             ("POST", "fault"): self._fault,
             ("POST", "delay"): self._delay,
             ("POST", "shuffle"): self._shuffle,
+            ("POST", "lag"): self._lag,
             ("POST", "reset-calls"): self._reset_calls,
         }
 
@@ -216,6 +218,12 @@ class Admin:
         """From now on lists come in another order in every answer; ``seed: null`` ends it."""
         self.edge.dice = None if body["seed"] is None else random.Random(body["seed"])
         return {"seed": body["seed"]}
+
+    def _lag(self, _where: Where, body: dict[str, Any]) -> Any:
+        """From now on reads may be answered as they were up to so many seconds ago; ``seconds: 0`` ends it."""
+        lag = timedelta(seconds=float(body["seconds"]))
+        self.edge.lag = Lagging(lag, int(body.get("seed", 0)), self._cloud.now) if lag else None
+        return {"seconds": lag.total_seconds()}
 
     def _reset_calls(self, _where: Where, _: dict[str, Any]) -> Any:
         before = dict(self.edge.calls)

@@ -21,7 +21,8 @@ from xml.sax.saxutils import escape
 
 from controller.sandbox import hosts
 from controller.sandbox.cloud import Cloud
-from controller.sandbox.front import Front, named
+from controller.sandbox.front import Front, credential, named
+from controller.sandbox.lagging import Answer, Lagging
 from controller.sandbox.remembered import Remembered
 from controller.sandbox.shuffling import READS, shuffled
 from controller.sandbox.world import ApiError
@@ -50,6 +51,7 @@ class Edge:
         self.faults: list[Fault] = []
         self.delay = 0.0
         self.dice: random.Random | None = None  # there: every list comes in another order each time
+        self.lag: Lagging | None = None  # there: some reads are answered as before the last write
         self._cloud = cloud
         self._admin = admin
         self.memory = Remembered(Front(), cloud.now, hosts.seen)
@@ -84,11 +86,9 @@ class Edge:
             with self._cloud.lock:
                 if action == "?" and service == "?":
                     raise NotImplementedError
-                started: list[Any] = []
-                answer = b"".join(self.moto(env, lambda *told: started.append(told)))
+                status, headers, answer = self._answer(env, service, action)
             if fault is not None:
                 return _error(start, env, service, ApiError(fault.code, "the reply was lost", fault.status))
-            status, headers, *_ = started[0]
             if self.dice is not None and action.startswith(READS):
                 answer = shuffled(answer, self.dice)
                 headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
@@ -103,6 +103,17 @@ class Edge:
         except Exception as error:  # moto's faults and ours: a 4xx is not retried, and the traceback is in our log
             sys.stderr.write(f"sandbox: bug in {service}:{action}\n{traceback.format_exc()}\n")
             return _error(start, env, service, ApiError("SandboxInternalError", f"{type(error).__name__}: {error}"))
+
+    def _answer(self, env: dict[str, Any], service: str, action: str) -> Answer:
+        def ask() -> Answer:
+            started: list[Any] = []
+            body = b"".join(self.moto(env, lambda *told: started.append(told)))
+            return started[0][0], started[0][1], body
+
+        if self.lag is None:
+            return ask()
+        whose = (*credential(env), action, env.get("HTTP_X_MOTO_ACCOUNT_ID"))
+        return self.lag.answer(service, action, whose, env["wsgi.input"].getvalue(), ask)
 
     def _fault(self, service: str, action: str) -> Fault | None:
         with self._count:

@@ -45,7 +45,7 @@ class Told:
         edge = self._edge
         if not operation.startswith(edge.memory.READS):
             return ask(operation, params)
-        if edge.moto is not edge.memory or edge.dice or edge.faults or edge.delay:
+        if edge.moto is not edge.memory or edge.dice or edge.lag or edge.faults or edge.delay:
             return self._mixed(ask(operation, params))
         signed = meta.service_model.signing_name
         service = CALLED.get(signed, signed)
