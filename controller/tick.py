@@ -41,6 +41,7 @@ from controller.resources import RECONCILERS
 from controller.rollout import fleet as hands
 from controller.rollout import sight
 from controller.rollout.decide import clear_halt, decide
+from controller.rollout.gates import unseen
 from controller.rollout.model import Fleet, policy_of
 from controller.rollout.moves import Done, Halt, Move, Wait
 from controller.rollout.outlook import misfits, moved_out, outlook, unready
@@ -80,6 +81,7 @@ def tick(
     """
     options = options or Options()
     now = clock.now()
+    aws.lately.begin(now)
     desired = declare(stack, RECONCILERS)
     asks = [partial(sight.observe, stack=stack, pool=pool, now=now) for pool in stack.pools]
     destroying = want == "destroy"
@@ -259,7 +261,8 @@ def _roll(aws: Aws, stack: Stack, seen: Tick, options: Options, *, act: bool) ->
     moves: list[tuple[str, Move]] = []
     failed = dict(seen.failed)
     for fleet in seen.fleets:
-        for move in (chosen := _moves(stack, fleet, seen, options)):
+        why = unseen(fleet, aws.lately.moved)
+        for move in (chosen := (Wait(why, SOON),) if why else _moves(stack, fleet, seen, options)):
             moves.append((fleet.pool, move))
         if act:
             try:

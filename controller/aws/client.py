@@ -20,6 +20,7 @@ import botocore.exceptions
 import botocore.parsers
 import botocore.session
 
+from controller.aws.lately import ONCE, Lately
 from controller.aws.models import loader
 from controller.aws.operations import SPELLED
 from controller.base.errors import ControllerError, Gone, NotYet, Refused, Stale
@@ -53,8 +54,10 @@ GONE = {
     "DeploymentGroupDoesNotExistException", "DeploymentDoesNotExistException", "DeploymentAlreadyCompletedException",
     "InvalidLaunchTemplateId.NotFoundException", "Gateway.NotAttached", "NatGatewayNotFound",
 }  # fmt: skip
-BUSY = {
+THROTTLED = {
     "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException", "RequestThrottled",
+}  # fmt: skip
+BUSY = THROTTLED | {
     "PriorRequestNotComplete", "ResourceContention", "ScalingActivityInProgress", "UpdateInProgressException",
     "ResourceInUse", "ResourceInUseException", "DependencyViolation", "ConcurrentModification",
     "EntityTemporarilyUnmodifiable", "OperationAbortedException", "ConcurrentUpdateException", "DeleteConflict",
@@ -70,12 +73,6 @@ EXISTS = {
     "InvalidLaunchTemplateName.AlreadyExistsException", "DuplicateLoadBalancerName", "DuplicateTargetGroupName",
     "DuplicateListener", "RouteAlreadyExists", "Resource.AlreadyAssociated", "ApplicationAlreadyExistsException",
     "DeploymentGroupAlreadyExistsException",
-}  # fmt: skip
-# Calls that make another one each time, because nothing tells AWS that it is the same wish again (aws.md 5.1): they
-# are sent once. A lost answer is NotYet, and the next look finds what was made by its tags.
-ONCE = {
-    "allocate_address", "create_vpc", "create_subnet", "create_internet_gateway", "create_route_table",
-    "register_task_definition",
 }  # fmt: skip
 # The lease is all that is kept in DynamoDB: a renewal that hangs must fail while there is time left for another one
 # before its holder has to stop (`lease.LIFETIME`).
@@ -103,6 +100,7 @@ class Aws:
     guard   called before every call that may change AWS; raises to forbid it (lease lost, interrupted).
     calls   how often each ``service:Operation`` was called.
     mutations   how many calls changed AWS, or may have; a pass that made some looks again before it decides.
+    lately  what was made a moment ago, and is not made again although AWS may not show it yet.
     """
 
     ec2: EC2Client
@@ -130,6 +128,7 @@ class Aws:
         self.region = region
         self.calls: Counter[str] = Counter()
         self.mutations = 0
+        self.lately = Lately()
         self.guard: Callable[[], None] = lambda: None
         self._session = session
         self._impatient: dict[str, Any] = {}
@@ -206,25 +205,32 @@ class _Client:
         def call(**request: Any) -> Any:
             if not reading:
                 aws.guard()
+                if name in ONCE and (again := aws.lately.answer(name, request)) is not None:
+                    return again
             aws.calls[label] += 1
             try:
                 answer = method(**request)
             except botocore.exceptions.ClientError as error:
                 if not reading and _may_have_happened(error):
-                    aws.mutations += 1
+                    lost(request)
                 raise sort_error(error, label, request) from error
             except botocore.parsers.ResponseParserError as error:
                 if not reading:
-                    aws.mutations += 1
+                    lost(request)
                 raise _no_answer(error, label, reached=aws.answered) from error
             except botocore.exceptions.BotoCoreError as error:
                 if not reading:
-                    aws.mutations += 1  # the reply was lost, perhaps only the reply
+                    lost(request)  # the reply was lost, perhaps only the reply
                 raise sort_transport(error, label, reached=aws.reached) from error
             aws.answered = True
             if not reading:
                 aws.mutations += 1
+                aws.lately.note(name, request, answer)
             return answer
+
+        def lost(request: dict[str, Any]) -> None:
+            aws.mutations += 1
+            aws.lately.note(name, request, None)
 
         self.__dict__[name] = call
         return call
@@ -239,7 +245,9 @@ def _no_answer(error: Exception, label: str, *, reached: bool) -> ControllerErro
 
 
 def _may_have_happened(error: botocore.exceptions.ClientError) -> bool:
-    """A refusal (4xx) changed nothing; of a failure inside AWS nobody knows."""
+    """A refusal (4xx, or too many requests) changed nothing; of a failure inside AWS nobody knows."""
+    if error.response.get("Error", {}).get("Code") in THROTTLED:
+        return False
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)) >= 500
 
 

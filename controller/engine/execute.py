@@ -10,7 +10,7 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from controller.aws.client import Aws
-from controller.base.errors import ControllerError, Gone, NotYet, Refused, Stuck, Underway
+from controller.base.errors import ControllerError, Gone, NotYet, Refused, Stale, Stuck, Underway
 from controller.base.keys import Key, refs
 from controller.engine.compare import compare
 from controller.engine.graph import resolve
@@ -103,9 +103,15 @@ def _perform(step: Step, kind: Any, aws: Aws, outputs: Mapping[Key, Mapping[str,
     desired = resolve(step.desired, outputs)
     if unknown := sorted({str(ref.key) for ref in refs(desired)}):
         raise NotYet(f"waits for {', '.join(unknown)}")
+    # what had to be taken for a change may be none, now that all is known: AWS did not show what it refers to
+    differing = {c.field for c in compare(desired, step.observed.as_desired)} if step.observed is not None else set()
     if step.action == "update":
         assert step.observed is not None
-        changes = tuple(c if not list(refs(c.after)) else _settled(c, desired) for c in step.changes)
+        changes = tuple(
+            c if not list(refs(c.after)) else _settled(c, desired) for c in step.changes if c.field in differing
+        )
+        if not changes:
+            return step.observed.outputs
         early = step.early and isinstance(kind, Widening)
         if early:
             wide = kind.widened(desired, step.observed.as_desired)
@@ -115,6 +121,8 @@ def _perform(step: Step, kind: Any, aws: Aws, outputs: Mapping[Key, Mapping[str,
                 raise Underway("narrowed when the tasks of before have been replaced")
         return {**step.observed.outputs, **kind.update(aws, step.observed, desired, changes)}
     if step.action == "replace":
+        if not any(c.replaces and c.field in differing for c in step.changes):
+            raise Stale(f"{step.key}: what could not be changed in place is as it should be")
         desired = successor(desired, LIMITS.get(step.key.kind, 255))
         if step.observed is not None and isinstance(kind, Inheriting):
             desired = kind.inherit(aws, desired, step.observed)

@@ -22,7 +22,7 @@ from controller.aws.lease import Heartbeat, Lease, lease
 from controller.base import log as names
 from controller.base.clock import SystemClock
 from controller.base.crumbs import SpecCrumb
-from controller.base.errors import ControllerError, Interrupted, Locked, NotYet, Refused, SpecError
+from controller.base.errors import ControllerError, Interrupted, Locked, NotYet, Refused, SpecError, Stale
 from controller.base.keys import Key
 from controller.base.log import open_log
 from controller.engine.steps import Plan
@@ -135,8 +135,9 @@ def _pass(one: Watched, options: argparse.Namespace, stop: Stop) -> timedelta | 
         log.error(names.SPEC_INVALID, problems=list(problem.problems))
         error = problem.problems[0]
     except ControllerError as problem:
-        log.error(names.TICK_FAILED, why=str(problem), retry=isinstance(problem, NotYet))
-        pause, error = RETRY if isinstance(problem, NotYet) else None, str(problem)
+        passing = isinstance(problem, NotYet | Stale)
+        log.error(names.TICK_FAILED, why=str(problem), retry=passing)
+        pause, error = RETRY if passing else None, str(problem)
     if seen is None:
         _let_go(one)
     took = (stop.clock.now() - began).total_seconds()

@@ -30,7 +30,7 @@ from controller.aws.places import (
 from controller.aws.reads import apart
 from controller.aws.rules import Readiness, answers, default_answers, lacking, readiness, rules_of
 from controller.aws.tasks import behind, deploying, groups_of, unsettled
-from controller.base.errors import Refused, Stale, Stuck, Underway
+from controller.base.errors import NotYet, Refused, Stale, Stuck, Underway
 from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, key_of, lasting_tags
 from controller.engine.reconciler import Change, Observed, born_as, spec
 from controller.spec.names import COLOURS, born_tags, live_name
@@ -167,7 +167,10 @@ class ListenerRuleKind:
                 spread(aws, desired.balancing, desired.groups)
                 made = _create(aws, desired, place)
             elif refusal.code == "PriorityInUse":
-                made = _made(rules_of(aws, str(desired.listener), dict(desired.tags)[OWNER_TAG]), key)
+                rules = rules_of(aws, str(desired.listener), dict(desired.tags)[OWNER_TAG])
+                made = _made(rules, key)
+                if all(rule.priority != place for rule in rules):
+                    raise NotYet(f"place {place} is taken, and AWS does not show yet by what") from refusal
             if not made:
                 raise
         if desired.balancing != Balancing():  # groups are born with the defaults

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
-from controller.base.errors import Gone, Refused
+from controller.base.errors import Gone, NotYet, Refused
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, key_of, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import network
@@ -179,6 +179,12 @@ def _made_before(aws: Aws, desired: SecurityGroup, refusal: Refused) -> str:
     found = aws.ec2.describe_security_groups(Filters=tags.filters(desired.tags))["SecurityGroups"]
     mine = [one["GroupId"] for one in found if (one["GroupName"], one["VpcId"]) == (desired.name, desired.vpc)]
     if not mine:
+        named: Any = [
+            {"Name": "group-name", "Values": [desired.name]},
+            {"Name": "vpc-id", "Values": [str(desired.vpc)]},
+        ]
+        if not aws.ec2.describe_security_groups(Filters=named)["SecurityGroups"]:
+            raise NotYet(f"{desired.name} exists in {desired.vpc}, and AWS does not show it yet") from refusal
         raise Refused(
             f"{desired.name} exists in {desired.vpc} and is not ours: rename or remove it",
             code=refusal.code,

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from controller.aws import tags
 from controller.aws.routes import default_route
 from controller.aws.ways_out import interfaces_in
-from controller.base.errors import Refused
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
+from controller.base.errors import NotYet, Refused
+from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.base.words import plural
 from controller.engine.reconciler import Change, Observed, born_as, spec
 from controller.spec import network
@@ -233,12 +233,23 @@ def judge_routes(one: ExistingSubnet, item: Mapping[str, Any], target: str) -> t
 
 # ------------------------------------------------------------------------------------------------ our own
 def _made(aws: Aws, desired: Subnet) -> Any:
-    return aws.ec2.create_subnet(
-        VpcId=str(desired.vpc),
-        CidrBlock=desired.cidr,
-        AvailabilityZone=str(desired.zone or desired.beside or _zone(aws, desired)),
-        TagSpecifications=tags.specification("subnet", desired.tags),
-    )["Subnet"]
+    try:
+        return aws.ec2.create_subnet(
+            VpcId=str(desired.vpc),
+            CidrBlock=desired.cidr,
+            AvailabilityZone=str(desired.zone or desired.beside or _zone(aws, desired)),
+            TagSpecifications=tags.specification("subnet", desired.tags),
+        )["Subnet"]
+    except Refused as refusal:
+        if refusal.code != "InvalidSubnet.Conflict":
+            raise
+        inside: Any = [{"Name": "vpc-id", "Values": [str(desired.vpc)]}]
+        born = {pair for pair in desired.tags if pair[0] in {OWNER_TAG, NAME_TAG}}
+        there = aws.ec2.describe_subnets(Filters=inside)["Subnets"]
+        others = [one for one in there if not born <= tags.read(one.get("Tags")).items()]
+        if any(ip_network(desired.cidr).overlaps(ip_network(one["CidrBlock"])) for one in others):
+            raise
+        raise NotYet(f"{desired.cidr} is taken, and AWS does not show yet by what") from refusal
 
 
 def _zone(aws: Aws, desired: Subnet) -> str:

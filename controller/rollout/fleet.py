@@ -84,8 +84,10 @@ def _perform(aws: Aws, fleet: Fleet, cluster: str, move: Move) -> None:
         case Cordon():
             aws.ec2.create_tags(Resources=[move.host], Tags=[{"Key": CORDONED_TAG, "Value": stamp(move.at)}])
             _set_state(aws, cluster, _node_of(fleet, move.host), "DRAINING")
+            aws.lately.move(move.host, "DRAINING")
         case Uncordon():
             _set_state(aws, cluster, _node_of(fleet, move.host), "ACTIVE")
+            aws.lately.move(move.host, "ACTIVE")
             aws.ec2.delete_tags(Resources=[move.host], Tags=[{"Key": CORDONED_TAG}])
         case StopTasks():
             for task in move.tasks:
@@ -131,6 +133,7 @@ def _terminate(aws: Aws, fleet: Fleet, move: Terminate) -> None:
     aws.autoscaling.terminate_instance_in_auto_scaling_group(
         InstanceId=move.host, ShouldDecrementDesiredCapacity=move.shrink
     )
+    aws.lately.move(move.host, "leaving")
 
 
 def _deregister(aws: Aws, move: Deregister) -> None:

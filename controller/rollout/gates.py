@@ -5,7 +5,7 @@ Adding hosts is never gated, so that a roll can be the cure; only cordon and ter
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from controller.rollout.model import Fleet, Policy
@@ -117,3 +117,17 @@ def knows(fleet: Fleet, service: str) -> bool:
 def _concerned(fleet: Fleet, service: str) -> bool:
     """Whether this pool's roll can move *service*: it has a task on one of its hosts that has not stopped."""
     return any(task.service == service and not task.stopped for host in fleet.hosts for task in host.tasks)
+
+
+def unseen(fleet: Fleet, moved: Mapping[str, str]) -> str:
+    """Why nothing may be decided by this picture of *fleet*; "" when it may.
+
+    *moved*: the hosts we moved a moment ago, and the state each is in: ACTIVE, DRAINING or leaving. One that is shown
+    as before still counts as serving there, or as capacity, and another one would go in its place.
+    """
+    for host in fleet.hosts:
+        state, shown = moved.get(host.id), host.agent_status
+        crossed = {state, shown} == {"ACTIVE", "DRAINING"}
+        if not host.leaving and (crossed or state == "leaving"):
+            return f"{host.id} is {state} by now, and AWS still shows it {shown}"
+    return ""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from controller.base.errors import NotYet, Refused, Underway
+from controller.base.errors import NotYet, Refused, Stale, Underway
 from controller.base.keys import Key, Ref, Tags
 from controller.engine.compare import compare
 from controller.engine.execute import execute
@@ -167,6 +167,23 @@ def test_a_volatile_output_shows_its_dependents_as_changing_too() -> None:
 
     assert [(str(s.key), s.action) for s in made.pending] == [("box/a", "update"), ("lid/a", "update")]
     assert kinds["net"].log == ["update ['size'] to [2]", "update ['parent'] to ['new']"]
+
+
+def test_what_only_seemed_to_change_because_a_parent_was_not_shown_is_left_as_it_is() -> None:
+    """A parent that AWS does not show yet is created again and found: what refers to it is as it should be."""
+    kinds = kinds_of_three()
+    wanted = {NET: Thing(), BOX: Thing(shape=Ref(NET)), LID: Thing(parent=Ref(NET))}
+    observed = {BOX: live(Thing(shape="net/a#1"), id="b"), LID: live(Thing(parent="net/a#1"), id="l")}
+
+    made = converge(wanted, observed, kinds, replace=frozenset({"box/a"}))
+    result = execute(made, kinds, None, {}, NOW)  # type: ignore[arg-type]
+
+    assert [(str(s.key), s.action) for s in made.pending if s.key in observed] == [
+        ("box/a", "replace"),
+        ("lid/a", "update"),
+    ]
+    assert kinds["net"].log == ["create net/a"]
+    assert type(result.failed[BOX]) is Stale
 
 
 def test_a_replacement_is_a_problem_without_leave() -> None:

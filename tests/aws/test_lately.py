@@ -1,0 +1,81 @@
+"""What was done a moment ago is not done again, although AWS may not show it yet; for half a minute, and no longer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from controller.aws.lately import LATELY, Lately
+from controller.base.errors import NotYet
+from controller.base.keys import NAME_TAG, OWNER_TAG
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+MADE = {"Vpc": {"VpcId": "vpc-1"}}
+
+
+def request(key: str = "vpc/main", cidr: str = "10.0.0.0/16", stack: str = "demo") -> dict[str, Any]:
+    tags = [{"Key": OWNER_TAG, "Value": stack}, {"Key": NAME_TAG, "Value": key}]
+    return {"CidrBlock": cidr, "TagSpecifications": [{"ResourceType": "vpc", "Tags": tags}]}
+
+
+@pytest.fixture
+def lately() -> Lately:
+    lately = Lately()
+    lately.begin(NOW)
+    lately.note("create_vpc", request(), MADE)
+    return lately
+
+
+def test_the_same_call_is_answered_as_it_was_until_aws_must_show_it(lately: Lately) -> None:
+    lately.begin(NOW + LATELY - timedelta(seconds=1))
+    assert lately.answer("create_vpc", request()) == MADE
+
+    lately.begin(NOW + LATELY)
+    assert lately.answer("create_vpc", request()) is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(request(key="vpc/other"), id="of another key"),
+        pytest.param(request(stack="shop"), id="of another stack"),
+        pytest.param(request(cidr="10.1.0.0/16"), id="for something else"),
+        pytest.param({"CidrBlock": "10.0.0.0/16"}, id="that is not ours"),
+    ],
+)
+def test_another_call_is_made(lately: Lately, other: dict[str, Any]) -> None:
+    assert lately.answer("create_vpc", other) is None
+
+
+def test_what_was_wanted_before_something_else_is_made_anew(lately: Lately) -> None:
+    """A revision, another, and the first again are three: the newest of a family is the one that counts."""
+    lately.note("create_vpc", request(cidr="10.1.0.0/16"), {"Vpc": {"VpcId": "vpc-2"}})
+
+    assert lately.answer("create_vpc", request()) is None
+
+
+def test_what_was_removed_since_is_made_anew(lately: Lately) -> None:
+    lately.note("delete_vpc", {"VpcId": "vpc-1"}, {})
+
+    assert lately.answer("create_vpc", request()) is None
+
+
+def test_after_a_lost_answer_nothing_is_made_before_aws_must_show_what_came_of_it(lately: Lately) -> None:
+    lately.note("create_vpc", request(), None)
+
+    with pytest.raises(NotYet, match="lost"):
+        lately.answer("create_vpc", request())
+
+    lately.begin(NOW + LATELY)
+    assert lately.answer("create_vpc", request()) is None
+
+
+def test_hosts_are_remembered_by_where_we_put_them_last(lately: Lately) -> None:
+    lately.move("i-1", "DRAINING")
+    lately.move("i-1", "leaving")
+    assert lately.moved == {"i-1": "leaving"}
+
+    lately.begin(NOW + LATELY)
+    assert lately.moved == {}
