@@ -239,7 +239,8 @@ def _roles(aws: Aws, found: Survey) -> None:
             continue
         for role in roles:
             found.roles[name] = role["RoleName"]
-            attached = aws.iam.list_attached_role_policies(RoleName=role["RoleName"])["AttachedPolicies"]
+            asked = {"RoleName": role["RoleName"]}
+            attached = pages(aws.iam.list_attached_role_policies, "AttachedPolicies", "Marker", **asked)
             found.policies[role["RoleName"]] = sorted(one["PolicyArn"] for one in attached)
 
 

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
+from controller.aws.client import pages
 from controller.aws.reads import keyed, live_name_of
 from controller.aws.role_users import tasks_with
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
@@ -168,10 +169,10 @@ class RoleKind:
 
     def delete(self, aws: Aws, observed: Observed[Role]) -> None:
         name = observed.as_desired.name
-        for policy in aws.iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
+        for policy in pages(aws.iam.list_attached_role_policies, "AttachedPolicies", "Marker", RoleName=name):
             aws.iam.detach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
-        for inline in aws.iam.list_role_policies(RoleName=name)["PolicyNames"]:
-            aws.iam.delete_role_policy(RoleName=name, PolicyName=inline)
+        for inline in pages(aws.iam.list_role_policies, "PolicyNames", "Marker", RoleName=name):
+            aws.iam.delete_role_policy(RoleName=name, PolicyName=str(inline))
         aws.iam.delete_role(RoleName=name)
 
 

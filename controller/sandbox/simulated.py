@@ -25,6 +25,7 @@ from controller.sandbox.balancers import Place
 from controller.sandbox.cloud import Cloud
 from controller.sandbox.edge import Edge
 from controller.sandbox.health import FAILED, Settings, View, probe
+from controller.sandbox.paging import Paging
 from controller.sandbox.timings import DEFAULT_FACTOR, Timings
 from controller.sandbox.told import Told
 from controller.sandbox.world import Event, Json, Task, TaskExited, TaskStarted
@@ -67,6 +68,10 @@ class Simulated:
     def shuffle(self, seed: int) -> None:
         """Every list comes in another order each time, for clients of this process."""
         self.told.dice = random.Random(seed)
+
+    def page(self, seed: int) -> None:
+        """Lists come in pages of two, of one and of none, for clients of this process."""
+        self.told.paging = Paging(seed, _models())
 
     def sleep(self, pause: timedelta) -> None:
         """Let *pause* pass, in steps no longer than `STEP`."""

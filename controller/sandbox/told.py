@@ -15,6 +15,7 @@ import botocore.session
 from controller.sandbox.cloud import Cloud
 from controller.sandbox.edge import Edge
 from controller.sandbox.front import CALLED
+from controller.sandbox.paging import Paging
 from controller.sandbox.shuffling import reordered
 
 
@@ -24,6 +25,7 @@ class Told:
     def __init__(self, cloud: Cloud, edge: Edge) -> None:
         self._cloud, self._edge = cloud, edge
         self.dice: random.Random | None = None
+        self.paging: Paging | None = None
 
     def put_into(self, session: botocore.session.Session) -> None:
         """Clients that *session* makes from now on ask here first."""
@@ -42,6 +44,12 @@ class Told:
         session.register("creating-client-class", mixed)  # type: ignore[arg-type]
 
     def answer(self, meta: Any, operation: str, params: dict[str, Any], ask: Any) -> Any:
+        if self.paging is None or not operation.startswith(self._edge.memory.READS):
+            return self._whole(meta, operation, params, ask)
+        service = meta.service_model.service_name
+        return self.paging.answer(service, operation, params, lambda: self._whole(meta, operation, params, ask))
+
+    def _whole(self, meta: Any, operation: str, params: dict[str, Any], ask: Any) -> Any:
         edge = self._edge
         if not operation.startswith(edge.memory.READS):
             return ask(operation, params)

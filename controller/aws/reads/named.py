@@ -24,8 +24,8 @@ class NamedReads(Base):
         """The arns of the managed policies attached to a role."""
 
         def ask() -> list[str]:
-            answer = self.aws.iam.list_attached_role_policies(RoleName=role)
-            return [item["PolicyArn"] for item in answer["AttachedPolicies"]]
+            found = pages(self.aws.iam.list_attached_role_policies, "AttachedPolicies", "Marker", RoleName=role)
+            return [item["PolicyArn"] for item in found]
 
         return self._or_gone(("attached_policies", role), ask) or []
 
