@@ -100,11 +100,11 @@ def prompt(spec: str) -> Course:
 @pytest.mark.parametrize(
     ("spec", "seconds", "seed"),
     [
-        pytest.param("demo.yaml", 2, 2, id="a second template version, 2 s late"),
-        pytest.param("demo.yaml", 5, 1, id="a host too many drained, 5 s late"),
-        pytest.param("private.yaml", 5, 1, id="route tables twice, 5 s late"),
-        pytest.param("two-services.yaml", 2, 3, id="places of rules, 2 s late"),
-        pytest.param("minimal.yaml", 5, 0, id="gateways and subnets, 5 s late"),
+        pytest.param("demo.yaml", 2, 2, id="hosts rolled by reads 2 s late"),
+        pytest.param("demo.yaml", 5, 1, id="hosts rolled by reads 5 s late"),
+        pytest.param("private.yaml", 5, 1, id="NAT gateways by reads 5 s late"),
+        pytest.param("two-services.yaml", 2, 3, id="two services by reads 2 s late"),
+        pytest.param("minimal.yaml", 5, 0, id="the least by reads 5 s late"),
     ],
 )
 def test_reads_that_lag_behind_writes_change_nothing_but_the_time_it_takes(
