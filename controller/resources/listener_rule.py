@@ -169,7 +169,7 @@ class ListenerRuleKind:
             elif refusal.code == "PriorityInUse":
                 rules = rules_of(aws, str(desired.listener), dict(desired.tags)[OWNER_TAG])
                 made = _made(rules, key)
-                if all(rule.priority != place for rule in rules):
+                if not made and all(rule.priority != place for rule in rules):
                     raise NotYet(f"place {place} is taken, and AWS does not show yet by what") from refusal
             if not made:
                 raise
