@@ -126,7 +126,9 @@ def _repair(document: Document, error: Any) -> bool:
         case "required":
             for key in error.validator_value:
                 error.instance.setdefault(key, _stand_in(error.schema["properties"][key]))
-        case "type" | "anyOf":
+        case "type" | "anyOf" | "enum":
+            _put(document.data, path, _stand_in(error.schema))
+        case "pattern" if "examples" in error.schema:  # who reads it takes it apart
             _put(document.data, path, _stand_in(error.schema))
         case _:
             return False
@@ -138,7 +140,8 @@ def _stand_in(part: dict[str, Any]) -> Any:
         return "0s"
     part = part.get("else", part)  # of two forms the one that has no key to tell it by
     part = part.get("anyOf", [part])[0]
-    value = part["enum"][0] if "enum" in part else part.get("minimum", STAND_INS[part["type"]])
+    likely = part.get("enum") or part.get("examples")
+    value = likely[0] if likely else part.get("minimum", STAND_INS[part["type"]])
     return value.copy() if isinstance(value, dict | list) else value
 
 

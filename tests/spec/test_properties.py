@@ -8,18 +8,22 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from judging import GOOD
 
 from controller.base.errors import SpecError
+from controller.spec import source
 from controller.spec.load import load
+from controller.spec.places import Problems
 from controller.spec.schema import schema
 
 FOREIGN = re.compile(
     r"is not of type|is a required property|does not match|is not valid under|Additional properties|is too (short|long)"
     r"|non-empty|is not one of|Traceback|ValidationError|object at 0x|got None"
 )
+RICH = Path(__file__).parents[1] / "resources" / "rich.yaml"
 QUIET = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -131,6 +135,32 @@ def test_any_value_anywhere_in_a_spec(data: st.DataObject) -> None:
         if len(places(document)) == 1:
             break
     outcome(json.dumps(document).encode(), env={"A": "1"})
+
+
+def shapes() -> list[tuple[Any, ...]]:
+    """A place of each shape in a spec that has nearly everything: of many services' ports one."""
+    every = places(rich())[1:]
+    return list({tuple("" if place == 1 or isinstance(part, int) else part for place, part in enumerate(one)): one
+                 for one in every}.values())  # fmt: skip
+
+
+def rich() -> dict[str, Any]:
+    document: dict[str, Any] = source.read(RICH, Problems()).data
+    return document
+
+
+@pytest.mark.parametrize("wrong", [None, "a b", ["a"]], ids=["nothing", "words", "a list"])
+def test_a_wrong_value_of_each_sort_in_every_place(wrong: Any) -> None:
+    """A word that is none of those allowed, and no text where text is taken apart: problems, and nothing else."""
+    for path in shapes():
+        document = at = rich()
+        for part in path[:-1]:
+            at = at[part]
+        at[path[-1]] = wrong
+        try:
+            outcome(json.dumps(document).encode(), env={})
+        except Exception as error:
+            raise AssertionError(path) from error
 
 
 @QUIET

@@ -26,7 +26,7 @@ UNDERSTOOD = {
     "minimum": True, "maximum": True, "minItems": True, "maxItems": True, "minLength": True, "maxLength": True,
     "minProperties": True, "maxProperties": True,
     "properties": False, "patternProperties": False, "items": False, "$ref": False, "$defs": False, "$schema": False,
-    "$id": False, "title": False, "description": False, "x-expected": False, "x-names": False,
+    "$id": False, "title": False, "examples": False, "description": False, "x-expected": False, "x-names": False,
     "if": False, "then": False, "else": False,
 }  # fmt: skip
 
