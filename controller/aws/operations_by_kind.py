@@ -283,7 +283,7 @@ COSTS: Calls = {"ce": "list_cost_allocation_tags"}  # where a spec names tags th
 RECORD: Calls = {"ecs": "tag_resource"}  # which spec was applied last (`aws/record.py`)
 LEASE: Calls = {"dynamodb": "create_table delete_item delete_table get_item put_item scan update_item"}
 SWEEP: Calls = {  # whatever the spec wants: there may be some left of a kind that it has no more
-    "applicationautoscaling": "describe_scalable_targets",
+    "applicationautoscaling": "describe_scalable_targets describe_scaling_policies",
     "ec2": (
         "describe_addresses describe_internet_gateways describe_launch_templates describe_nat_gateways "
         "describe_vpc_endpoints"

@@ -31,7 +31,8 @@ def test_destroy_names_what_is_in_the_way_and_ends_and_goes_on_when_it_is_gone()
 
 
 def test_who_else_scales_a_service_of_ours_is_left_to_it() -> None:
-    """A scalable target shows no tags in lists: the service is marked to have one of ours."""
+    """A scalable target shows no tags in lists: the service is marked to have one of ours. Where it goes on scaling
+    although the spec has no scaling any more, every plan says so."""
     demo, scaled = SPECS / "demo.yaml", "services.web.scaling={min: 2, max: 6, target_cpu: 60}"
     world = built(demo)
     scaling: Any = world.aws.applicationautoscaling
@@ -50,8 +51,6 @@ def test_who_else_scales_a_service_of_ours_is_left_to_it() -> None:
     converge(world)
     assert bounds() == [(2, 6)]
     world.stack = stack_of(demo)
-    assert [str(key) for key in world.tick(scope=Scope(prune=True)).plan.orphans] == [
-        "scalable_target/web", "service_scaling_policy/web-cpu"
-    ]  # fmt: skip
+    assert [str(key) for key in world.tick().plan.orphans] == ["scalable_target/web", "service_scaling_policy/web-cpu"]
     converge(world, scope=Scope(prune=True))
     assert bounds() == []

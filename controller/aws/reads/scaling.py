@@ -1,4 +1,4 @@
-"""What Application Auto Scaling tells of our services. Asked only where one scales, or where leftovers are sought."""
+"""What Application Auto Scaling tells of our services. Asked only where one scales, or is marked to have done so."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class ScalingReads(EcsReads):
         """Those of our services that shall scale or are marked to have done so: others may be somebody else's."""
 
         def ask() -> list[Item]:
-            if not self.wanted("scalable_target") and (self.destroying or not self.thorough):
-                return []
+            if not self.wanted("scalable_target") and self.destroying:
+                return []  # a service takes its target along
             services = [
                 item["serviceArn"].split(":service/")[-1]
                 for item in self.services()
