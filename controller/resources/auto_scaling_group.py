@@ -117,7 +117,7 @@ class AutoScalingGroupKind:
         live = _live(aws, desired.name)
         request: dict[str, Any] = {}
         if fields & {"template", "version", "mix"}:
-            request |= _launches(desired)
+            request |= _launches(desired, observed.as_desired.mix)
         if "protect_new" in fields:
             request["NewInstancesProtectedFromScaleIn"] = desired.protect_new
         if "maintenance" in fields:
@@ -229,14 +229,14 @@ def _live(aws: Aws, name: str) -> dict[str, Any]:
     return dict(found[0])
 
 
-def _launches(desired: AutoScalingGroup) -> Any:
+def _launches(desired: AutoScalingGroup, live: Mix | str = "") -> Any:
     """What the group launches: the template, or the template in a mix. Either takes the place of the other."""
     version = str(desired.version)
     if not version.isdigit():
         raise Refused(f"{desired.name}: launch template version {version} is not a number")
     template = {"LaunchTemplateId": str(desired.template), "Version": version}
     if isinstance(desired.mix, Mix):
-        return {"MixedInstancesPolicy": policy_of(desired.mix, template)}
+        return {"MixedInstancesPolicy": policy_of(desired.mix, template, live)}
     return {"LaunchTemplate": template}
 
 

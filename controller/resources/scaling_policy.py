@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 TRACKING, STEPS = "TargetTrackingScaling", "StepScaling"
 PREDEFINED = "ASGAverageCPUUtilization"
 OF_CLUSTER = {"cpu_reservation": "CPUReservation", "memory_reservation": "MemoryReservation"}  # namespace AWS/ECS
+USUAL: Mapping[str, Any] = {  # what ours say, or leave out: putting a policy takes the rest off it (aws.md 5.2)
+    "AdjustmentType": "ChangeInCapacity",
+    "MetricAggregationType": "Average",
+    "MinAdjustmentMagnitude": None,
+    "Enabled": True,
+}
 NOTHING = ""
 Bounds = tuple[float | None, float | None, int]
 
@@ -43,6 +49,7 @@ class ScalingPolicy:
     """What it tracks, or its steps; `NOTHING` and () where it is the other.
 
     steps   (lower end, upper end, hosts to add), in order; an end that is None is open
+    others  what somebody else set in it, ``AdjustmentType=ExactCapacity``; none is ours
     """
 
     group: str | Ref = spec(compare=False, names="auto_scaling_group")
@@ -51,6 +58,7 @@ class ScalingPolicy:
     warmup: int = spec()  # seconds
     name: str = spec(compare=False)
     place: str = spec(compare=False)
+    others: tuple[str, ...] = spec(default=())
 
 
 class ScalingPolicyKind:
@@ -115,8 +123,15 @@ def parse_policy(item: Mapping[str, Any], owner: str) -> Observed[ScalingPolicy]
         int(item.get("EstimatedInstanceWarmup", 0)),
         item["PolicyName"],
         group,
+        _others(item),
     )
     return Observed(as_desired, {"arn": item["PolicyARN"], "name": item["PolicyName"]}, owner)
+
+
+def _others(item: Mapping[str, Any]) -> tuple[str, ...]:
+    stepping = item.get("PolicyType") == STEPS
+    said = {name: item.get(name) for name in USUAL if stepping or name == "Enabled"}
+    return tuple(f"{name}={value}" for name, value in said.items() if value not in (None, USUAL[name]))
 
 
 def parse_tracking(config: Mapping[str, Any]) -> Tracking | str:
@@ -171,8 +186,8 @@ def _adjustments(desired: ScalingPolicy) -> Any:
         steps.append({"ScalingAdjustment": add, **{key: end for key, end in ends.items() if end is not None}})
     return {
         "PolicyType": STEPS,
-        "AdjustmentType": "ChangeInCapacity",
-        "MetricAggregationType": "Average",
+        "AdjustmentType": USUAL["AdjustmentType"],
+        "MetricAggregationType": USUAL["MetricAggregationType"],
         "StepAdjustments": steps,
     }
 

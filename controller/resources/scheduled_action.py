@@ -35,6 +35,7 @@ class ScheduledAction:
     desired: int = spec()
     name: str = spec(compare=False)
     place: str = spec(compare=False)
+    ends: str = spec(default="")  # when it ceases: ours never do
 
 
 class ScheduledActionKind:
@@ -83,8 +84,8 @@ class ScheduledActionKind:
     def update(
         self, aws: Aws, observed: Observed[ScheduledAction], desired: ScheduledAction, changes: tuple[Change, ...]
     ) -> Mapping[str, str]:
-        """What is left out of the call stays as it is: to set a size no more the action is made anew."""
-        if any(change.field in SIZES and change.after == UNSET for change in changes):
+        """What is left out of the call stays as it is: to set a size, or an end, no more the action is made anew."""
+        if any(change.field == "ends" or (change.field in SIZES and change.after == UNSET) for change in changes):
             self.delete(aws, observed)
         return self.create(aws, Key(self.kind, desired.name), desired)
 
@@ -100,7 +101,8 @@ def parse_action(item: Mapping[str, Any], owner: str) -> Observed[ScheduledActio
     group, name = item["AutoScalingGroupName"], item["ScheduledActionName"]
     sizes = {field: int(item[member]) if member in item else UNSET for field, member in SIZES.items()}
     schedule, zone = str(item.get("Recurrence", "")), str(item.get("TimeZone") or "UTC")
-    as_desired = ScheduledAction(group, schedule, zone, sizes["min"], sizes["max"], sizes["desired"], name, group)
+    ends = str(item.get("EndTime", ""))
+    as_desired = ScheduledAction(group, schedule, zone, sizes["min"], sizes["max"], sizes["desired"], name, group, ends)
     return Observed(as_desired, _outputs(group, name), owner)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from controller.sandbox import asg
 from controller.sandbox.api_asg_hooks import hook_of
-from controller.sandbox.api_asg_mixed import launched, show_launched
+from controller.sandbox.api_asg_mixed import launched, priced, show_launched
 from controller.sandbox.api_asg_shapes import group_of, paged, show_member, show_tags, validation
 from controller.sandbox.world import ApiError, Draft, Group, Json
 
@@ -70,7 +70,7 @@ def update_auto_scaling_group(draft: Draft, params: Json) -> Json:
     if params.get("LaunchTemplate") or params.get("MixedInstancesPolicy"):
         template_id, template_name, version, types, shares = launched(draft, params)
         changed = replace(changed, template_id=template_id, template_name=template_name, version=version)
-        changed = replace(changed, types=types, shares=shares)
+        changed = replace(changed, types=types, shares=priced(group.shares, shares))
     if params.get("VPCZoneIdentifier"):
         changed = replace(changed, subnets=_subnets(draft, params["VPCZoneIdentifier"]))
     draft.groups[group.name] = changed

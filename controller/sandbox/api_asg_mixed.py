@@ -44,6 +44,12 @@ def launched(draft: Draft, params: Json) -> Launched:
     return template.id, template.name, version, types, _shares(policy.get("InstancesDistribution") or {})
 
 
+def priced(before: Mapping[str, Any], shares: Mapping[str, Any]) -> Json:
+    """*shares* of an update: a price that is left out stays, and "" takes it off (InstancesDistribution)."""
+    price = {"SpotMaxPrice": before["SpotMaxPrice"]} if shares and "SpotMaxPrice" in before else {}
+    return {name: value for name, value in {**price, **shares}.items() if value != ""}
+
+
 def show_launched(group: Group) -> Json:
     named = {
         "LaunchTemplateId": group.template_id,

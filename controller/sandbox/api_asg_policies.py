@@ -15,7 +15,7 @@ from controller.sandbox.world import Draft, Group, Json
 POLICIES_MOST = 50  # aws.md 3.1
 POLICY = (
     "PolicyType", "AdjustmentType", "EstimatedInstanceWarmup", "TargetTrackingConfiguration", "StepAdjustments",
-    "MetricAggregationType", "Cooldown", "ScalingAdjustment", "MinAdjustmentMagnitude",
+    "MetricAggregationType", "Cooldown", "ScalingAdjustment", "MinAdjustmentMagnitude", "Enabled",
 )  # fmt: skip
 ACTION = ("Recurrence", "TimeZone", "MinSize", "MaxSize", "DesiredCapacity", "StartTime", "EndTime")
 SIZES = ("MinSize", "DesiredCapacity", "MaxSize")

@@ -35,8 +35,8 @@ COMPARED: Mapping[str, str] = {  # kind -> fields, separated by blanks
     "role": "grants policies tags trust",
     "route_table": "gateway subnets tags vpc",
     "scalable_target": "max min suspended within",
-    "scaling_policy": "steps tracking warmup",
-    "scheduled_action": "desired max min schedule timezone",
+    "scaling_policy": "others steps tracking warmup",
+    "scheduled_action": "desired ends max min schedule timezone",
     "security_group": "description rules tags vpc",
     "service": (
         "alarm_rollback alarms capacity circuit_breaker cluster constraints controller desired execute_command "

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from controller.aws.client import Aws
@@ -141,6 +142,22 @@ def _suspended(world: World, desired: Any) -> Any:
 def _outside(world: World, desired: Any) -> Any:
     """Somebody set the count beyond the bounds."""
     world.aws.ecs.update_service(cluster="rich", service="rich-admin", desiredCount=9)
+    return desired
+
+
+def _disabled(world: World, desired: Any) -> Any:
+    """Somebody switched it off."""
+    place: Any = {"AutoScalingGroupName": desired.place}
+    (live,) = world.aws.autoscaling.describe_policies(**place, PolicyNames=[desired.name])["ScalingPolicies"]
+    kept: Any = {name: live[name] for name in ("PolicyType", "TargetTrackingConfiguration", "EstimatedInstanceWarmup")}
+    world.aws.autoscaling.put_scaling_policy(**place, PolicyName=desired.name, Enabled=False, **kept)
+    return desired
+
+
+def _ending(world: World, desired: Any) -> Any:
+    """Somebody had it end next year."""
+    end, put = world.sim.now() + timedelta(days=365), world.aws.autoscaling.put_scheduled_update_group_action
+    put(AutoScalingGroupName=desired.place, ScheduledActionName=desired.name, EndTime=end)
     return desired
 
 
@@ -336,6 +353,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "tracking": Tracking("AWS/ECS CPUReservation Average ClusterName=rich", 55.5, False),
         "steps": lambda _, desired: replace(desired, tracking="", steps=((None, 0.0, -1), (0.0, None, 3))),
         "warmup": 30,
+        "others": _disabled,
     },
     "scheduled_action": {
         "schedule": "30 21 * * 1-5",
@@ -343,6 +361,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "min": -1,
         "max": 3,
         "desired": 0,
+        "ends": _ending,
     },
     "scalable_target": {"min": 0, "max": 5, "suspended": _suspended, "within": _outside},
     "service_scaling_policy": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,7 +11,14 @@ import pytest
 from controller.aws.mixes import Mix, mix_of, template_of
 from controller.aws.parts import asked_for, part_key
 from controller.base.keys import Key
-from controller.resources import auto_scaling_group, capacity_provider, launch_template, lifecycle_hook, scaling_policy
+from controller.resources import (
+    auto_scaling_group,
+    capacity_provider,
+    launch_template,
+    lifecycle_hook,
+    scaling_policy,
+    scheduled_action,
+)
 from controller.resources.capacity_provider import OFF, ManagedScaling
 from controller.resources.lifecycle_hook import LifecycleHook
 
@@ -37,6 +45,18 @@ def volume(**ebs: Any) -> Any:
 def group(**more: Any) -> Any:
     item = {"AutoScalingGroupName": "g", "AutoScalingGroupARN": "a", "MinSize": 1, "MaxSize": 4, "DesiredCapacity": 1}
     return {**item, **more}
+
+
+def steps(**more: Any) -> Any:
+    usual = {"AdjustmentType": "ChangeInCapacity", "MetricAggregationType": "Average", "Enabled": True}
+    names = {"AutoScalingGroupName": "g", "PolicyName": "p", "PolicyARN": "a", "PolicyType": "StepScaling"}
+    adjustments = [{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 3}]
+    return scaling_policy.parse_policy({**usual, **names, "StepAdjustments": adjustments, **more}, "shop").as_desired
+
+
+def action(**more: Any) -> Any:
+    item = {"AutoScalingGroupName": "g", "ScheduledActionName": "n", "Recurrence": "0 1 * * *", "MaxSize": 2, **more}
+    return scheduled_action.parse_action(item, "shop").as_desired
 
 
 def provider(**settings: Any) -> Any:
@@ -84,6 +104,15 @@ def test_what_aws_fills_in_is_equal(one: Any, other: Any) -> None:
         pytest.param(volume(VolumeType="gp3", Iops=4000), volume(VolumeType="gp3"), id="more iops"),
         pytest.param(mix_of(mixed(overrides=TYPES)), mix_of(mixed(overrides=TYPES[::-1])), id="another order of types"),
         pytest.param(mix_of(mixed(overrides=TYPES)), mix_of(mixed(overrides=TYPES, OnDemandBaseCapacity=1)), id="base"),
+        pytest.param(mix_of(mixed(overrides=TYPES)), mix_of(mixed(overrides=TYPES, SpotMaxPrice="0.01")), id="a price"),
+        pytest.param(mix_of(mixed(overrides=TYPES)), mix_of(mixed(overrides=[{**TYPES[0], "WeightedCapacity": "2"},
+                     TYPES[1]])), id="a weight"),
+        pytest.param(mix_of(mixed(overrides=TYPES)),
+                     mix_of(mixed(overrides=TYPES, OnDemandAllocationStrategy="lowest-price")), id="the cheapest"),
+        pytest.param(steps(), steps(AdjustmentType="ExactCapacity"), id="steps that set the count"),
+        pytest.param(steps(), steps(MetricAggregationType="Maximum"), id="the highest value of the metric"),
+        pytest.param(steps(), steps(MinAdjustmentMagnitude=2), id="two hosts at least"),
+        pytest.param(action(), action(EndTime=datetime(2030, 1, 1, tzinfo=UTC)), id="an end"),
         pytest.param(provider(managedScaling={"status": "ENABLED", "targetCapacity": 90}),
                      provider(managedScaling={"status": "ENABLED"}), id="another target"),
     ],
