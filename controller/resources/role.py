@@ -1,8 +1,8 @@
 """IAM roles with the least they need: hosts join their cluster, a service's agent pulls its images, writes one log, and
 what runs in a task may do what the spec says.
 
-Documents are compared in canonical form (aws.md 9.5). Managed policies that others attached are noted and kept, except
-on a task's role: what the application may do is the spec's alone. Of inline policies only that of our name is ours.
+Documents are compared in canonical form (aws.md 9.5). Policies that others attached, or wrote into a role of hosts
+under a name of theirs, are noted and kept, except on a task's role: what the application may do is the spec's alone.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Grant:
 @dataclass(frozen=True, slots=True)
 class Role:
     """`trust` is the AWS service that may assume it; `policies` are managed policies by arn, all of them if
-    `exclusive`."""
+    `exclusive`; `inline` are the names of inline policies of others, which an exclusive role has none of."""
 
     trust: str
     policies: tuple[str, ...]
@@ -60,6 +60,7 @@ class Role:
     family: str = spec(compare=False, default="")  # of the task definitions whose tasks run with it
     kept: tuple[Grant, ...] = spec(compare=False, default=())  # what tasks of before may still need
     names: tuple[tuple[str, str], ...] = spec(compare=False, default=())  # live ones, by the keys its grants refer to
+    inline: tuple[str, ...] = spec(default=())
 
 
 class RoleKind:
@@ -94,6 +95,7 @@ class RoleKind:
         reads.spread(  # side by side, then from memory
             [partial(reads.role, one.name) for one in wanted.values()]
             + [partial(reads.attached_policies, one.name) for one in wanted.values()]
+            + [partial(reads.inline_policies, one.name) for one in wanted.values() if _may_have_others(one)]
             + [partial(reads.inline_policy, one.name, INLINE) for one in wanted.values() if _has_inline(one)]
         )
         for key, desired in wanted.items():
@@ -101,9 +103,11 @@ class RoleKind:
             if item is None:
                 continue
             attached = reads.attached_policies(desired.name)
-            inline = reads.inline_policy(desired.name, INLINE) if _has_inline(desired) else None
+            names = reads.inline_policies(desired.name) if _may_have_others(desired) else []
+            asked_for = _has_inline(desired) or INLINE in names
+            inline = reads.inline_policy(desired.name, INLINE) if asked_for else None
             asked = tuple(sorted(attached)) if desired.exclusive else desired.policies
-            one = parse_role(item, attached, inline, asked, reads.cluster() or "")
+            one = _with_inline(parse_role(item, attached, inline, asked, reads.cluster() or ""), names, desired)
             found[key] = _as_far_as_nobody_needs_it(one, desired, reads)
         return {**found, **self._leftover(reads, wanted, owner)}
 
@@ -148,6 +152,9 @@ class RoleKind:
                     if not whole.grants:
                         aws.iam.delete_role_policy(RoleName=desired.name, PolicyName=INLINE)
                     _put_inline(aws, whole)
+                case "inline":
+                    for name in observed.as_desired.inline:
+                        aws.iam.delete_role_policy(RoleName=desired.name, PolicyName=name)
                 case "tags":
                     aws.iam.tag_role(RoleName=desired.name, Tags=tags.pascal(desired.tags))
         return {}
@@ -158,6 +165,7 @@ class RoleKind:
             desired,
             policies=tuple(sorted({*desired.policies, *policies})),
             grants=_joined(desired.grants, grants),
+            inline=live.inline,
         )
 
     def still_serves(self, aws: Aws, observed: Observed[Role], heir: str) -> str:
@@ -204,10 +212,18 @@ def _joined(one: tuple[Grant, ...], two: tuple[Grant, ...]) -> tuple[Grant, ...]
     return tuple(Grant(actions, tuple(sorted(some, key=str))) for actions, some in sorted(found.items()))
 
 
+def _with_inline(have: Observed[Role], names: list[str], desired: Role) -> Observed[Role]:
+    """*have* with the inline policies of others: what goes from a role that is the spec's alone, and else is noted."""
+    others = tuple(sorted(set(names) - {INLINE}))
+    if desired.exclusive:
+        return replace(have, as_desired=replace(have.as_desired, inline=others))
+    return replace(have, notes=(*have.notes, *(f"inline policy of others kept: {name}" for name in others)))
+
+
 def _as_far_as_nobody_needs_it(have: Observed[Role], desired: Role, reads: Reads) -> Observed[Role]:
     """*have* without what it allows beyond *desired*, while tasks of an older revision run, which may need it."""
     policies, grants = surplus_of(desired, have.as_desired)
-    if not (policies or grants) or not desired.family or have.owner != reads.owner:
+    if not (policies or grants or have.as_desired.inline) or not desired.family or have.owner != reads.owner:
         return have
     newest = (reads.task_definition(desired.family) or {}).get("taskDefinitionArn")
     running = [task["taskDefinitionArn"] for task in reads.tasks() if task["lastStatus"] != "STOPPED"]
@@ -224,6 +240,7 @@ def _as_far_as_nobody_needs_it(have: Observed[Role], desired: Role, reads: Reads
         policies=tuple(arn for arn in have.as_desired.policies if arn not in policies),
         grants=tuple(grant for grant in left if grant.resources),
         kept=grants,
+        inline=(),
     )
     words = f"allows what {plural(old, 'task')} of an older revision may need, until they are gone"
     return replace(have, as_desired=as_desired, notes=(*have.notes, words))
@@ -314,8 +331,13 @@ def _task_grants(service: Service) -> tuple[Grant, ...]:
 
 
 def _has_inline(role: Role) -> bool:
-    """It may have an inline policy of ours: a task's role may have lost the need for it."""
+    """It is likely to have an inline policy of ours: a task's role may have lost the need for it."""
     return bool(role.grants) or role.exclusive
+
+
+def _may_have_others(role: Role) -> bool:
+    """Where inline policies of others matter, and where people write them; the role of an agent has ours alone."""
+    return role.exclusive or not role.grants
 
 
 def _trust_document(service: str) -> dict[str, Any]:

@@ -32,7 +32,7 @@ COMPARED: Mapping[str, str] = {  # kind -> fields, separated by blanks
     "log_group": "retention_days tags",
     "nat_gateway": "address subnet tags",
     "repository": "encryption immutable lifecycle scan_on_push tags",
-    "role": "grants policies tags trust",
+    "role": "grants inline policies tags trust",
     "route_table": "gateway subnets tags vpc",
     "scalable_target": "max min suspended within",
     "scaling_policy": "others steps tracking warmup",

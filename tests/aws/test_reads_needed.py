@@ -58,6 +58,7 @@ NEEDED = {  # operation: (calls, the field or rule it serves)
     "iam:GetRole": (2, "role: hosts and execution"),
     "iam:GetRolePolicy": (1, "role.grants of the execution role"),
     "iam:ListAttachedRolePolicies": (2, "role.policies; what others attached is reported"),
+    "iam:ListRolePolicies": (1, "role.inline, role.grants of hosts, which have none; what others wrote is reported"),
     "logs:DescribeLogGroups": (1, "log_group"),
     "logs:ListTagsForResource": (1, "log_group: whose it is"),
     "resourcegroupstaggingapi:GetResources": (1, "what the spec has no more, of the kinds found by name"),
@@ -72,6 +73,7 @@ BLANK: dict[str, Any] = {  # where empty lists are no answer, or what a kind tak
     "ssm:GetParameters": {"Parameters": [{"Name": DEFAULT_IMAGE, "Value": "ami-of-tomorrow"}]},
     "iam:GetInstanceProfile": None,
     "iam:GetRole": None,
+    "iam:ListRolePolicies": {"PolicyNames": ["theirs"]},
     "iam:GetRolePolicy": {"PolicyDocument": {"Statement": []}},
 }
 

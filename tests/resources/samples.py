@@ -35,6 +35,7 @@ from controller.spec.types import TLS_POLICY
 from tests.resources.stacks import World, certify
 
 Make = Callable[[World, Any], Any]
+ALL_ALLOWED = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}'
 
 SUBJECTS = {  # which resource of the rich stack is edited
     "auto_scaling_group": "main",
@@ -158,6 +159,12 @@ def _ending(world: World, desired: Any) -> Any:
     """Somebody had it end next year."""
     end, put = world.sim.now() + timedelta(days=365), world.aws.autoscaling.put_scheduled_update_group_action
     put(AutoScalingGroupName=desired.place, ScheduledActionName=desired.name, EndTime=end)
+    return desired
+
+
+def _written_into(world: World, desired: Any) -> Any:
+    """Somebody wrote a policy into a role that is the spec's alone."""
+    world.aws.iam.put_role_policy(RoleName=desired.name, PolicyName="theirs", PolicyDocument=ALL_ALLOWED)
     return desired
 
 
@@ -341,6 +348,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "trust": "ec2.amazonaws.com",
         "policies": ("arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore",),
         "grants": (Grant(("s3:GetObject", "s3:ListBucket"), ("arn:aws:s3:::b", "arn:aws:s3:::b/*")),),
+        "inline": _written_into,
         "tags": TAGS,
     },
     "route_table": {

@@ -12,6 +12,7 @@ import pytest
 from controller.engine.scope import Scope
 from controller.report.seen import Tick
 from controller.tick import Options, tick
+from tests.resources.samples import ALL_ALLOWED
 from tests.resources.stacks import SPECS, World, built, stack_of
 
 DEMO = SPECS / "demo.yaml"
@@ -37,9 +38,11 @@ def allowed(world: World) -> set[str]:
         for statement in parsed["Statement"]
         for one in (statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]])
     ]
-    attached = iam.list_attached_role_policies(RoleName="demo-task-web")["AttachedPolicies"]
+    policies = iam.list_attached_role_policies(RoleName="demo-task-web")["AttachedPolicies"]
+    inline = set(iam.list_role_policies(RoleName="demo-task-web")["PolicyNames"])
     repositories = {one.rpartition("/")[2] for one in resources if ":repository/" in one}
-    return {one for one in resources if ":parameter/" in one} | repositories | {one["PolicyName"] for one in attached}
+    attached = {one["PolicyName"] for one in policies}
+    return {one for one in resources if ":parameter/" in one} | repositories | attached | inline
 
 
 def revisions(world: World) -> set[str]:
@@ -71,12 +74,13 @@ def watched(world: World) -> tuple[Tick, list[tuple[set[str], set[str]]]]:
 
 def test_a_role_allows_both_while_tasks_are_replaced() -> None:
     world = built(DEMO, secret(OLD), policies("AmazonS3ReadOnlyAccess"))
+    world.aws.iam.put_role_policy(RoleName="demo-task-web", PolicyName="by-hand", PolicyDocument=ALL_ALLOWED)
     world.stack = stack_of(DEMO, secret(NEW), policies("AmazonSQSFullAccess"))
 
     _, looks = watched(world)
 
     assert {"1", "2"} in [ran for ran, _ in looks]
-    assert [had for ran, had in looks if "1" in ran and not had >= {OLD, "AmazonS3ReadOnlyAccess"}] == []
+    assert [had for ran, had in looks if "1" in ran and not had >= {OLD, "AmazonS3ReadOnlyAccess", "by-hand"}] == []
     assert [had for ran, had in looks if "2" in ran and not had >= {NEW, "AmazonSQSFullAccess"}] == []
     assert allowed(world) == {NEW, "shop", "AmazonSQSFullAccess"}
     assert world.tick().plan.pending == ()

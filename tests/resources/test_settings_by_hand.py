@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from controller.resources.role import INLINE
+from tests.resources.samples import ALL_ALLOWED
 from tests.resources.stacks import RICH, World, built, converge
 
 
@@ -42,12 +44,22 @@ def ending(world: World) -> None:
     )
 
 
+def allowed(world: World) -> None:
+    world.aws.iam.put_role_policy(RoleName="rich-task-float", PolicyName="theirs", PolicyDocument=ALL_ALLOWED)
+
+
+def allowed_as_ours(world: World) -> None:
+    world.aws.iam.put_role_policy(RoleName="rich-hosts-main", PolicyName=INLINE, PolicyDocument=ALL_ALLOWED)
+
+
 @pytest.mark.parametrize(
     ("by_hand", "key", "field", "word"),
     [
         pytest.param(exact, "scaling_policy/main-burst", "others", "AdjustmentType=ExactCapacity", id="exact steps"),
         pytest.param(priced, "auto_scaling_group/edge", "mix", "SpotMaxPrice=0.001", id="a price of spot"),
         pytest.param(ending, "scheduled_action/spare-morning", "ends", "", id="a schedule that ends"),
+        pytest.param(allowed, "role/task-float", "inline", "theirs", id="what a task's role allows beside"),
+        pytest.param(allowed_as_ours, "role/hosts-main", "grants", "*", id="our policy of a role that has none"),
     ],
 )
 def test_it_is_planned_with_what_it_was_and_gone_after_apply(
@@ -60,3 +72,13 @@ def test_it_is_planned_with_what_it_was_and_gone_after_apply(
     assert (str(step.key), step.action, change.field) == (key, "update", field)
     assert word in str(change.before)
     assert converge(world).plan.pending == ()
+
+
+def test_what_others_allow_the_hosts_beside_is_noted_and_kept(world: World) -> None:
+    """Agents of others run on hosts; what an application may do is the spec's alone."""
+    world.aws.iam.put_role_policy(RoleName="rich-hosts-main", PolicyName="agent", PolicyDocument=ALL_ALLOWED)
+
+    seen = converge(world)
+
+    assert "role/hosts-main: inline policy of others kept: agent" in seen.plan.notes
+    assert world.aws.iam.list_role_policies(RoleName="rich-hosts-main")["PolicyNames"] == ["agent"]

@@ -29,6 +29,14 @@ class NamedReads(Base):
 
         return self._or_gone(("attached_policies", role), ask) or []
 
+    def inline_policies(self, role: str) -> list[str]:
+        """The names of the inline policies of a role."""
+
+        def ask() -> list[str]:
+            return list(self.aws.iam.list_role_policies(RoleName=role)["PolicyNames"])
+
+        return self._or_gone(("inline_policies", role), ask) or []
+
     def inline_policy(self, role: str, policy: str) -> Any:
         """One inline policy document of a role, decoded; None when there is none."""
         call = self.aws.iam.get_role_policy
