@@ -17,6 +17,64 @@ if TYPE_CHECKING:
     from controller.spec.types import Sidecar as Spec
 
 CONDITIONS = {"started": "START", "healthy": "HEALTHY", "complete": "COMPLETE", "success": "SUCCESS"}
+AWSLOGS = "awslogs"
+LOG_OPTIONS = {  # the last says nothing of a group that is there
+    "awslogs-group",
+    "awslogs-region",
+    "awslogs-stream-prefix",
+    "awslogs-create-group",
+}
+OF_TASKS = (  # what RegisterTaskDefinition takes and we never say; a member of tomorrow is none, lest ECS fills it in
+    "enableFaultInjection",
+    "ephemeralStorage",
+    "inferenceAccelerators",
+    "ipcMode",
+    "pidMode",
+    "placementConstraints",
+    "proxyConfiguration",
+)
+OF_CONTAINERS = (
+    "credentialSpecs",
+    "disableNetworking",
+    "dnsSearchDomains",
+    "dnsServers",
+    "dockerLabels",
+    "dockerSecurityOptions",
+    "entryPoint",
+    "environmentFiles",
+    "extraHosts",
+    "firelensConfiguration",
+    "hostname",
+    "interactive",
+    "links",
+    "linuxParameters",
+    "privileged",
+    "pseudoTerminal",
+    "readonlyRootFilesystem",
+    "repositoryCredentials",
+    "resourceRequirements",
+    "startTimeout",
+    "systemControls",
+    "ulimits",
+    "user",
+    "volumesFrom",
+    "workingDirectory",
+)
+OURS_ALONE = ("healthCheck", "memoryReservation", "mountPoints", "stopTimeout")  # a sidecar of ours has none
+TOLD = {  # whose values are no secrets
+    "appProtocol",
+    "entryPoint",
+    "hostname",
+    "ipcMode",
+    "links",
+    "operatingSystemFamily",
+    "pidMode",
+    "privileged",
+    "readonlyRootFilesystem",
+    "stopTimeout",
+    "user",
+    "workingDirectory",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +139,7 @@ def port_in(container: Mapping[str, Any], mode: str) -> int:
         int(one["containerPort"])
         for one in mappings
         if one.get("protocol", "tcp") == "tcp"
+        and "containerPort" in one  # a range has none
         and int(one.get("hostPort", 0)) in ({0} if mode == "bridge" else {0, int(one["containerPort"])})
     ]
     return ours[0] if len(ours) == len(mappings) == 1 else -len(mappings)
@@ -136,6 +195,50 @@ def volumes_in(volumes: Sequence[Mapping[str, Any]], container: Mapping[str, Any
     return tuple(sorted(found, key=lambda one: one.name))
 
 
+def others_in(item: Mapping[str, Any], own: Mapping[str, Any], beside: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Settings of the task *item*, its *own* container and those *beside* it that we never write, in words.
+
+    What ECS fills in is none. A value is shown where it is no secret and says something: ``user=root``.
+    """
+    group = _log_options(own).get("awslogs-group", "")
+    found = [_word(name, item[name]) for name in OF_TASKS if item.get(name)]
+    system = item.get("runtimePlatform", {}).get("operatingSystemFamily", "LINUX")
+    found += [_word("operatingSystemFamily", system)] if system != "LINUX" else []
+    found += _strange(own, ()) if own else []
+    found += ["essential=False"] if own.get("essential") is False else []
+    for one in beside:
+        words = _strange(one, OURS_ALONE)
+        words += ["awslogs-group"] if group and _log_options(one).get("awslogs-group", group) != group else []
+        found += [f"{one.get('name', '')}/{word}" for word in words]
+    return tuple(sorted(found))
+
+
+def _strange(container: Mapping[str, Any], more: tuple[str, ...]) -> list[str]:
+    """The words for a container; *more* are members that this one has none of."""
+    words = [_word(name, container[name]) for name in (*OF_CONTAINERS, *more) if container.get(name)]
+    if container.get("restartPolicy", {}).get("enabled"):
+        words.append("restartPolicy")
+    for port in container.get("portMappings", []):
+        words += [_word(name, port[name]) for name in ("name", "appProtocol", "containerPortRange") if port.get(name)]
+    sink = container.get("logConfiguration", {})
+    driver = sink.get("logDriver", AWSLOGS)
+    strange = sink.get("options", {}).keys() - LOG_OPTIONS if driver == AWSLOGS else ()
+    words += [f"logDriver={driver}"] if driver != AWSLOGS else []
+    return words + sorted(strange) + (["log secretOptions"] if sink.get("secretOptions") else [])
+
+
+def _log_options(container: Mapping[str, Any]) -> Mapping[str, str]:
+    options: Mapping[str, str] = container.get("logConfiguration", {}).get("options", {})
+    return options
+
+
+def _word(name: str, value: Any) -> str:
+    """A setting in a word, its value where that is no secret."""
+    if name == "environmentFiles":
+        return f"{name}={', '.join(str(one.get('value', '')) for one in value)}"
+    return f"{name}={value}" if name in TOLD else name
+
+
 # ------------------------------------------------------------------------------------------------ as ECS is told them
 def common(port: int, mode: str, secrets: Tags, command: tuple[str, ...], after: Tags) -> dict[str, Any]:
     """What every container has or leaves out alike."""
@@ -155,7 +258,7 @@ def common(port: int, mode: str, secrets: Tags, command: tuple[str, ...], after:
 
 def log(group: str, region: str, prefix: str) -> dict[str, Any]:
     options = {"awslogs-group": group, "awslogs-region": region, "awslogs-stream-prefix": prefix}
-    return {"logDriver": "awslogs", "options": options}
+    return {"logDriver": AWSLOGS, "options": options}
 
 
 def health_check(one: HealthCheck) -> dict[str, Any]:

@@ -49,6 +49,8 @@ def pool_of(found: Survey, group: Item, pool: str, into: Draft) -> dict[str, Any
         said["ssh_key"] = template.ssh_key
     if template.monitoring:
         said["monitoring"] = True
+    if template.others:
+        into.notes.append(f"pool {pool}: apply takes {', '.join(template.others)} off its hosts: no spec can say it")
     _provider(found, group, pool, said, into)
     return said
 

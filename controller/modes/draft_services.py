@@ -58,6 +58,8 @@ def service_of(
             "max_percent": live.max_percent,
             "circuit_breaker": bool(live.circuit_breaker),
         }
+    if task.others:
+        into.notes.append(f"service {name}: apply takes {', '.join(task.others)} off its tasks: no spec can say it")
     others = [one["name"] for one in raw["containerDefinitions"] if one["name"] != CONTAINER]
     if others and len(raw["containerDefinitions"]) > 1:
         into.notes.append(

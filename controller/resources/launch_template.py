@@ -27,6 +27,35 @@ if TYPE_CHECKING:
     from controller.spec.types import Pool, Stack
 
 GP3_IOPS, GP3_THROUGHPUT = 3000, 125  # what AWS gives a gp3 volume that names neither
+OTHERS = (  # of RequestLaunchTemplateData; a member of tomorrow is none, lest EC2 fills it in
+    "CapacityReservationSpecification",
+    "CpuOptions",
+    "CreditSpecification",
+    "DisableApiStop",
+    "DisableApiTermination",
+    "EbsOptimized",
+    "ElasticGpuSpecifications",
+    "ElasticInferenceAccelerators",
+    "InstanceInitiatedShutdownBehavior",
+    "InstanceMarketOptions",
+    "InstanceRequirements",
+    "KernelId",
+    "LicenseSpecifications",
+    "MaintenanceOptions",
+    "NetworkPerformanceOptions",
+    "Placement",
+    "PrivateDnsNameOptions",
+    "RamDiskId",
+)
+SWITCHES = {"EnclaveOptions": "Enabled", "HibernationOptions": "Configured"}
+METADATA = {"HttpEndpoint": "disabled", "HttpProtocolIpv6": "enabled"}
+INTERFACE = {
+    "AssociatePublicIpAddress",
+    "DeleteOnTermination",
+    "DeviceIndex",
+    "Groups",
+    "InterfaceType",
+}  # known or ours
 SCHEME = "v1"  # of the hash in a version's description; a new release of ours must not change the data itself
 
 
@@ -49,6 +78,7 @@ class LaunchTemplate:
 
     instance_type   None where the group chooses among several: one that an older version carries is then overridden
     volumes         none: what the image says
+    others          what no spec can say, as words (``EbsOptimized``): no part of the next version
     """
 
     cluster: str | Ref = spec(compare=False)  # the user data names it: hosts must not boot before it exists
@@ -67,6 +97,7 @@ class LaunchTemplate:
     name: str = spec(compare=False, default="")
     tags: Tags = spec(subset=True, risk="cosmetic", default=())
     host_tags: Tags = spec(compare=False, default=())  # other ones make no version: the next one carries them
+    others: tuple[str, ...] = spec(risk="host_roll", default=())
 
 
 class LaunchTemplateKind:
@@ -168,8 +199,30 @@ def parse_template(version: Mapping[str, Any], live: Mapping[str, str]) -> Obser
         public_ip=first.get("AssociatePublicIpAddress") is not False,
         name=version["LaunchTemplateName"],
         tags=lasting_tags(live),
+        others=_others(data),
     )
     return Observed(as_desired, _outputs(version, int(version["VersionNumber"])), live.get(OWNER_TAG))
+
+
+def _others(data: Mapping[str, Any]) -> tuple[str, ...]:
+    """What we never write, and is not what EC2 takes when it is left out; names only, of tags whose they are."""
+    metadata = data.get("MetadataOptions", {})
+    found = {name for name in OTHERS if data.get(name)}
+    found |= {name for name, switch in SWITCHES.items() if data.get(name, {}).get(switch)}
+    found |= {name for name, value in METADATA.items() if metadata.get(name) == value}
+    found |= {
+        f"tags of {one.get('ResourceType', '')}"
+        for one in data.get("TagSpecifications", [])
+        if OWNER_TAG not in tags.read(one.get("Tags"))
+    }
+    for place, one in enumerate(data.get("NetworkInterfaces", [])):
+        found |= {f"NetworkInterfaces[{place}]"} if place else {name for name in one.keys() - INTERFACE if one[name]}
+    for one in data.get("BlockDeviceMappings", []):
+        ebs, device = one.get("Ebs", {}), one.get("DeviceName", "")
+        found |= {f"{name} of {device}" for name in ("SnapshotId",) if ebs.get(name)}
+        found |= {f"{name} of {device}" for name in ("VirtualName", "NoDevice") if name in one}
+        found |= {f"{device} kept on termination"} if ebs.get("DeleteOnTermination") is False else set()
+    return tuple(sorted(found))
 
 
 def profile_in(data: Mapping[str, Any]) -> str:

@@ -1,8 +1,8 @@
 """Task definitions: immutable revisions, compared in canonical form (aws.md 9.1); a difference registers a new one.
 
 RegisterTaskDefinition makes a new revision even for equal content, so the newest revision is compared first. One that
-somebody registered by hand is not ours to follow: the revision our service runs is compared instead. What ECS is told
-and what it says of a revision are in `aws/containers.py`.
+somebody registered by hand is not ours to follow: the revision our service runs is compared instead. What ECS
+is told and what it says of a revision are in `aws/containers.py`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 class TaskDefinition:
     """Amounts as in ECS, 0 where there is none: of the service's own container on hosts, of the task on Fargate.
 
-    `stop_timeout` in seconds; `health` () for none; `environment` of a sidecar stands under ``sidecar/NAME``.
+    `stop_timeout` in seconds; `health` () for none; `environment` of a sidecar stands under ``sidecar/NAME``. `others`
+    are settings that no spec can say, as words (``user=root``): of the next revision they are no part.
     """
 
     image: str | Ref = spec(risk="new_deployment")
@@ -56,6 +57,7 @@ class TaskDefinition:
     name: str = spec(compare=False)
     service: str = spec(compare=False)  # live name of the service that runs it
     tags: Tags = spec(subset=True, risk="cosmetic")
+    others: tuple[str, ...] = spec(risk="new_deployment", default=())
 
 
 class TaskDefinitionKind:
@@ -178,6 +180,7 @@ def parse_definition(item: Mapping[str, Any], service: str) -> Observed[TaskDefi
         name=item["family"],
         service=service,
         tags=lasting_tags(live),
+        others=containers.others_in(item, one, [all_[name] for name in sorted(all_)]),
     )
     return Observed(as_desired, {"arn": item["taskDefinitionArn"]}, live.get(OWNER_TAG))
 

@@ -20,7 +20,7 @@ COMPARED: Mapping[str, str] = {  # kind -> fields, separated by blanks
     "instance_profile": "role tags",
     "internet_gateway": "tags vpc",
     "launch_template": (
-        "hop_limit http_tokens image instance_type metadata_tags monitoring profile public_ip security_groups "
+        "hop_limit http_tokens image instance_type metadata_tags monitoring others profile public_ip security_groups "
         "ssh_key tags user_data volumes"
     ),
     "lifecycle_hook": "default heartbeat on",
@@ -50,7 +50,7 @@ COMPARED: Mapping[str, str] = {  # kind -> fields, separated by blanks
     "target_group": "deregistration_delay health protocol scheme tags target_type vpc",
     "task_definition": (
         "architecture command cpu depends_on environment execution_role health image log_group memory "
-        "memory_reservation network_mode port runs_on secrets sidecars stop_timeout tags task_role volumes"
+        "memory_reservation network_mode others port runs_on secrets sidecars stop_timeout tags task_role volumes"
     ),
     "vpc": "cidr dns_hostnames tags",
     "vpc_endpoint": "places private_dns security_groups service tags type vpc",

@@ -162,6 +162,31 @@ def _ending(world: World, desired: Any) -> Any:
     return desired
 
 
+def _rooted(world: World, desired: Any) -> Any:
+    """Somebody registered the newest revision once more, with a user that no spec can say, and our tags on it."""
+    ecs: Any = world.aws.ecs
+    answer = ecs.describe_task_definition(taskDefinition=desired.name, include=["TAGS"])
+    live: dict[str, Any] = answer["taskDefinition"]
+    kept = ("family", "networkMode", "executionRoleArn", "requiresCompatibilities")
+    containers = [{**one, "user": "root"} for one in live["containerDefinitions"]]
+    same: Any = {name: live[name] for name in kept}
+    ecs.register_task_definition(**same, containerDefinitions=containers, tags=answer["tags"])
+    return desired
+
+
+def _optimized(world: World, desired: Any) -> Any:
+    """Somebody made a version on top of ours, as if it were ours."""
+    ec2: Any = world.aws.ec2
+    found = ec2.describe_launch_template_versions(LaunchTemplateName=desired.name)["LaunchTemplateVersions"]
+    newest = max(found, key=lambda one: one["VersionNumber"])
+    ec2.create_launch_template_version(
+        LaunchTemplateName=desired.name,
+        VersionDescription=newest["VersionDescription"],
+        LaunchTemplateData={**newest["LaunchTemplateData"], "EbsOptimized": True},
+    )
+    return desired
+
+
 def _written_into(world: World, desired: Any) -> Any:
     """Somebody wrote a policy into a role that is the spec's alone."""
     world.aws.iam.put_role_policy(RoleName=desired.name, PolicyName="theirs", PolicyDocument=ALL_ALLOWED)
@@ -280,6 +305,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "volumes": (Volume("/dev/xvda", 40, "gp3", 4000, 250, True, ""),),
         "ssh_key": "operators",
         "monitoring": False,
+        "others": _optimized,
         "tags": TAGS,
     },
     "lifecycle_hook": {"on": "TERMINATING", "heartbeat": 60, "default": "ABANDON"},
@@ -461,6 +487,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
             desired, runs_on="FARGATE", network_mode="awsvpc", architecture="X86_64", cpu=256, memory=512
         ),
         "architecture": "ARM64",
+        "others": _rooted,
         "tags": TAGS,
     },
     "vpc": {"cidr": "10.61.0.0/16", "tags": TAGS, "dns_hostnames": False},

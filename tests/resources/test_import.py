@@ -101,6 +101,31 @@ def test_what_was_adopted_is_listed_with_exactly_what_differs_and_then_nothing_d
     assert taken(found) == []
 
 
+def test_what_no_spec_can_say_is_noted_and_goes_with_apply(found: World) -> None:
+    """Not by the way, at some later revision: the plan has it, and import says it first."""
+    ecs, ec2 = found.aws.ecs, found.aws.ec2
+    live: Any = ecs.describe_task_definition(taskDefinition=f"{PREFIX}-task")["taskDefinition"]
+    (container,) = live["containerDefinitions"]
+    more: Any = {"user": "1000", "ulimits": [{"name": "nofile", "softLimit": 9, "hardLimit": 9}]}
+    same: Any = {name: live[name] for name in ("family", "networkMode", "cpu", "memory", "executionRoleArn")}
+    made = ecs.register_task_definition(**same, containerDefinitions=[{**container, **more}], pidMode="host")
+    arn = made["taskDefinition"]["taskDefinitionArn"]
+    ecs.update_service(cluster=f"{PREFIX}-cluster", service=f"{PREFIX}-svc", taskDefinition=arn)
+    template: Any = {"LaunchTemplateName": f"{PREFIX}-lt-20260101"}
+    ec2.create_launch_template_version(**template, SourceVersion="1", LaunchTemplateData={"EbsOptimized": True})
+    found.restart()
+
+    notes = draft(survey(found.aws, PREFIX)).notes
+    taken(found)
+
+    assert "service main: apply takes pidMode=host, ulimits, user=1000 off its tasks: no spec can say it" in notes
+    assert "pool main: apply takes EbsOptimized off its hosts: no spec can say it" in notes
+    differences = differing(found)
+    assert "others" in differences["task_definition/main"]
+    assert "others" in differences["launch_template/main"]
+    assert converge(found, pause=timedelta(seconds=5)).plan.pending == ()
+
+
 def test_a_prefix_names_one_cluster(found: World) -> None:
     with pytest.raises(Refused, match="no cluster begins with shop"):
         survey(found.aws, "shop")
