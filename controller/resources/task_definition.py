@@ -1,14 +1,14 @@
 """Task definitions: immutable revisions, compared in canonical form (aws.md 9.1); a difference registers a new one.
 
 RegisterTaskDefinition makes a new revision even for equal content, so the newest revision is compared first. One that
-somebody registered by hand is not ours to follow: the revision our service runs is compared instead. What ECS
-is told and what it says of a revision are in `aws/containers.py`.
+somebody registered by hand is not ours to follow: the revision our service runs is compared instead, and where that is
+not ours either, one of ours takes its place. What ECS is told and what it says are in `aws/containers.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import containers, tags
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from controller.aws.client import Aws
     from controller.aws.reads import Reads
     from controller.spec.types import Service, Stack
+
+
+NOT_OURS = "no revision of ours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +109,12 @@ class TaskDefinitionKind:
         found = {}
         for key, desired in wanted.items():
             item = reads.task_definition(desired.name)
+            running = None
             if item is not None and tags.read(item["tags"]).get(OWNER_TAG) != owner:
-                item = _running(reads, desired, owner) or item
+                running = _running(reads, desired, owner)
             if item is not None:
-                found[key] = parse_definition(item, desired.service)
+                one = parse_definition(running or item, desired.service)
+                found[key] = _ours(one, owner) if running is not None else one
         families = [item for name in reads.unnamed_families() if (item := reads.task_definition(name)) is not None]
         ours = [item for item in families if tags.read(item["tags"]).get(OWNER_TAG) == owner]
         left = keyed(self.kind, wanted, ((item["family"], tags.read(item["tags"]), item) for item in ours))
@@ -190,13 +195,20 @@ def _task_role(service: Service) -> str | Ref:
 
 
 def _running(reads: Reads, desired: TaskDefinition, owner: str) -> dict[str, Any] | None:
-    """The revision our service runs, when it is ours."""
+    """The revision our service runs; one that others registered, or that lost its tag, is followed by one of ours."""
     for item in reads.services():
-        if item["serviceName"] == desired.service and item["status"] == "ACTIVE":
-            running = reads.task_definition(item["taskDefinition"])
-            if running is not None and tags.read(running["tags"]).get(OWNER_TAG) == owner:
-                return running
+        ours = tags.read(item.get("tags")).get(OWNER_TAG) == owner
+        if item["serviceName"] == desired.service and item["status"] == "ACTIVE" and ours:
+            return reads.task_definition(item["taskDefinition"])
     return None
+
+
+def _ours(one: Observed[TaskDefinition], owner: str) -> Observed[TaskDefinition]:
+    """What a service of ours runs: to be followed by a revision of ours, whatever it says, when it is none."""
+    if one.owner == owner:
+        return one
+    others = (*one.as_desired.others, NOT_OURS)
+    return replace(one, owner=owner, as_desired=replace(one.as_desired, others=others))
 
 
 def _registered(aws: Aws, desired: TaskDefinition) -> Mapping[str, str] | None:

@@ -83,6 +83,22 @@ def test_a_setting_that_no_spec_can_say_is_planned_and_goes(world: World) -> Non
     corrected(world)
 
 
+def test_a_revision_of_others_that_our_service_runs_is_followed_by_ours(world: World) -> None:
+    """It carries no tag of ours: that is no reason to plan nothing at all."""
+    deploy_by_hand(world, [], user="root")
+
+    assert planned(world)["others"] == ("user=root", "no revision of ours")
+    corrected(world)
+
+
+def test_a_revision_that_lost_its_tag_is_followed_by_another(world: World) -> None:
+    service, _ = running(world)
+    world.aws.ecs.untag_resource(resourceArn=service["taskDefinition"], tagKeys=[OWNER_TAG])
+
+    assert planned(world)["others"] == ("no revision of ours",)
+    corrected(world)
+
+
 def test_what_ecs_fills_in_is_no_setting_of_others() -> None:
     task = {"placementConstraints": [], "runtimePlatform": {"operatingSystemFamily": "LINUX"}}
 
