@@ -48,6 +48,7 @@ FAST = (
     "modes/test_cli.py",
     "modes/test_known.py",
     "modes/test_record.py",
+    "resources/test_declared.py",
     "resources/test_parse.py",
     "resources/test_staged.py",
     "report_prober/test_probe_result.py",
