@@ -50,6 +50,7 @@ FAST = (
     "modes/test_record.py",
     "resources/test_declared.py",
     "resources/test_parse.py",
+    "resources/test_spelled.py",
     "resources/test_staged.py",
     "report_prober/test_probe_result.py",
     "report_prober/test_demo_page.py",
