@@ -1,4 +1,5 @@
-"""What somebody did to the network by hand is put right: ways out, ways in, who routes for a subnet."""
+"""What somebody did to the network by hand is put right: ways out, ways in, who routes for a subnet. What others added
+is told, and left."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from controller.base.keys import OWNER_TAG, Key
+from controller.report.seen import Tick
 from tests.resources.stacks import SPECS, World, built, converge, stack_of
 
 ANYWHERE = "0.0.0.0/0"
@@ -24,6 +26,24 @@ def rules_of(world: World, group: str) -> set[tuple[bool, str, int]]:
     return {(one["IsEgress"], one["IpProtocol"], one["FromPort"]) for one in found["SecurityGroupRules"]}
 
 
+def let_in(world: World, group: str) -> set[str]:
+    """The blocks that may connect to a group."""
+    found = world.aws.ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])
+    return {one["CidrIpv4"] for one in found["SecurityGroupRules"] if not one["IsEgress"]}
+
+
+def routes(world: World, table: str) -> set[str]:
+    """The gateways that the default routes of a table lead to."""
+    (found,) = world.aws.ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"]
+    ways = [one for one in found["Routes"] if one.get("DestinationCidrBlock") == ANYWHERE]
+    return {one.get("NatGatewayId") or one.get("GatewayId", "") for one in ways}
+
+
+def told(seen: Tick, key: Key) -> list[str]:
+    """What the reader of a plan is told about a resource."""
+    return [note.removeprefix(f"{key}: ") for note in seen.plan.notes if note.startswith(f"{key}: ")]
+
+
 def test_the_way_out_of_the_hosts_comes_back_and_one_too_many_goes(world: World) -> None:
     """Of two rules that somebody adds, one says that it is ours: that goes, the other is left."""
     group = world.see("security_group")[HOSTS].outputs["id"]
@@ -38,8 +58,25 @@ def test_the_way_out_of_the_hosts_comes_back_and_one_too_many_goes(world: World)
     assert [(str(step.key), [c.field for c in step.changes]) for step in world.tick().plan.pending] == [
         (str(HOSTS), ["rules"])
     ]
-    assert converge(world).plan.pending == ()
-    assert rules_of(world, group) == before | {(True, "udp", 26)}
+    last = converge(world)
+    assert (last.plan.pending, rules_of(world, group)) == ((), before | {(True, "udp", 26)})
+    assert told(last, HOSTS) == ["rule of others kept: egress udp 26-26 0.0.0.0/0"]
+
+
+def test_other_clients_are_let_in_before_those_of_before_are_shut_out(world: World) -> None:
+    """At no moment nobody is."""
+    group = world.see("security_group")[Key("security_group", "load-balancer")].outputs["id"]
+    seen: list[set[str]] = []
+    world.aws.guard = lambda: seen.append(let_in(world, group))
+
+    for block in ("10.0.0.0/8", ANYWHERE):
+        world.stack = stack_of(SPECS / "private.yaml", f"load_balancer.allow=[{block}]")
+        assert converge(world).plan.pending == ()
+        assert let_in(world, group) == {block}
+    world.aws.guard = lambda: None
+
+    assert set() not in seen
+    assert {"10.0.0.0/8", ANYWHERE} in seen
 
 
 def test_a_subnet_that_was_moved_to_another_table_is_moved_back_in_one_call(world: World) -> None:
@@ -62,12 +99,51 @@ def test_a_subnet_that_was_moved_to_another_table_is_moved_back_in_one_call(worl
     ec2.delete_route_table(RouteTableId=other)
 
 
-def test_hosts_that_shall_have_no_way_out_lose_it(world: World) -> None:
-    """`nat: none`: the default route goes; the gateway costs money until `--prune`."""
+def test_a_policy_that_others_attached_to_the_hosts_role_is_told_and_kept(world: World) -> None:
+    policy = "arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy"
+    role: Any = {"RoleName": "inner-hosts-main"}
+    world.aws.iam.attach_role_policy(**role, PolicyArn=policy)
+
+    last = converge(world)
+
+    attached = world.aws.iam.list_attached_role_policies(**role)["AttachedPolicies"]
+    assert policy in [one["PolicyArn"] for one in attached]
+    assert (last.plan.pending, told(last, Key("role", "hosts-main"))) == (
+        (), [f"policy attached by others kept: {policy}"]
+    )  # fmt: skip
+    world.aws.iam.detach_role_policy(**role, PolicyArn=policy)
+
+
+def test_a_subnet_of_others_that_uses_a_table_of_ours_is_told_and_goes_on(world: World) -> None:
+    ec2, key = world.aws.ec2, Key("route_table", "private-1")
+    live = world.see("route_table", "vpc")
+    table, vpc = live[key].outputs["id"], live[Key("vpc", "main")].outputs["id"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.50.99.0/24")["Subnet"]["SubnetId"]
+    link = ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)["AssociationId"]
+
+    last = converge(world)
+
+    assert (last.plan.pending, told(last, key)) == ((), [f"association of others kept: {subnet}"])
+    links = ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["Associations"]
+    assert link in [one["RouteTableAssociationId"] for one in links]
+    ec2.disassociate_route_table(AssociationId=link)
+    ec2.delete_subnet(SubnetId=subnet)
+
+
+def test_hosts_that_shall_have_no_way_out_lose_ours_and_keep_that_of_others(world: World) -> None:
+    """`nat: none`: the default route goes; the gateway costs money until `--prune`. One through a gateway that others
+    made is theirs."""
+    ec2, theirs = world.aws.ec2, Key("route_table", "private-1")
+    live = world.see("route_table", "subnet")
+    subnet = live[Key("subnet", "public-1")].outputs["id"]
+    gateway = ec2.create_nat_gateway(SubnetId=subnet, ConnectivityType="private")["NatGateway"]["NatGatewayId"]
+    route: Any = {"RouteTableId": live[theirs].outputs["id"], "DestinationCidrBlock": ANYWHERE}
+    ec2.replace_route(**route, NatGatewayId=gateway)
     world.stack = stack_of(SPECS / "private.yaml", "network.nat=none")
 
-    assert converge(world).plan.pending == ()
+    last = converge(world)
 
-    tables = {key: one for key, one in world.see("route_table").items() if key.name != "public"}
-    assert {one.as_desired.gateway for one in tables.values()} == {""}
-    assert any(key.kind == "nat_gateway" for key in world.tick().plan.orphans)
+    ways = {key.name: routes(world, one.outputs["id"]) for key, one in world.see("route_table").items()}
+    assert (ways["private-1"], ways["private-2"]) == ({gateway}, set())
+    assert (last.plan.pending, told(last, theirs)) == ((), [f"default route of others kept: {gateway}"])
+    assert any(key.kind == "nat_gateway" for key in last.plan.orphans)
