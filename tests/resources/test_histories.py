@@ -6,7 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.resources.stacks import SPECS, Killed, World, begin, built, converge, in_short_lives, mortal, strangers
+from tests.resources.stacks import (
+    SPECS,
+    Killed,
+    World,
+    begin,
+    built,
+    converge,
+    in_short_lives,
+    mortal,
+    stack_of,
+    strangers,
+)
 
 MINIMAL = SPECS / "minimal.yaml"
 ONE_OF_EACH = {
@@ -59,6 +70,37 @@ def test_a_second_plan_is_empty_and_destroy_leaves_what_is_kept(spec: Path) -> N
     kept = {step.key.kind: [step.observed.outputs["name"]] for step in last.plan.steps if step.observed is not None}
     assert kept == world.left()
     assert {step.reason for step in last.plan.steps} <= {"kept: holds 1 images, on_destroy: retain"}
+
+
+DATA = f"""\
+extends: {SPECS / "demo.yaml"}
+registry: {{tools: {{on_destroy: delete}}}}
+services:
+  idle: {{image: "busybox:1", cpu: 128, memory: 64, desired: 0, stop_timeout: 5s}}
+  worker: {{image: "busybox:1", cpu: 128, memory: 64, desired: 1, stop_timeout: 5s, log_on_destroy: delete}}
+"""
+
+
+def test_a_destroy_keeps_data_and_names_it_until_the_spec_gives_it_up(tmp_path: Path) -> None:
+    """Logs and images; what holds none, or is said to go with its data, goes."""
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(DATA)
+    world = built(spec)
+    logs = world.sim.session().create_client("logs")
+    for service in ("web", "worker"):
+        logs.create_log_stream(logGroupName=f"/ecs/demo/{service}", logStreamName="app/app/1")
+    world.sim.door("POST", "image", repository="demo/tools", tag="v1")
+
+    last = converge(world, "destroy")
+
+    assert world.left() == {"log_group": ["/ecs/demo/web"], "repository": ["demo/shop"]}
+    assert {str(step.key): (step.action, step.reason) for step in last.plan.steps} == {
+        "log_group/web": ("none", "kept: holds log streams, on_destroy: retain"),
+        "repository/shop": ("none", "kept: holds 1 images, on_destroy: retain"),
+    }
+    world.stack = stack_of(spec, "services.web.log_on_destroy=delete", "registry.shop.on_destroy=delete")
+    assert converge(world, "destroy").plan.pending == ()
+    assert world.left() == {}
 
 
 @pytest.mark.parametrize("calls", [1, 3], ids=["each call its own life", "three calls a life"])
