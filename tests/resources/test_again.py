@@ -1,4 +1,5 @@
-"""The second half of the contract, on a stack as it was built: create again, delete again, tags lost and gained."""
+"""The second half of the contract, on a stack as it was built: create again, delete again, tags lost and gained;
+and by another release."""
 
 from __future__ import annotations
 
@@ -9,9 +10,10 @@ import pytest
 
 from controller.base.errors import Gone, Stale
 from controller.base.keys import Key
+from controller.resources import launch_template
 from tests.resources.contract import delete
 from tests.resources.samples import retag
-from tests.resources.stacks import KINDS, RICH, World, built, converge
+from tests.resources.stacks import KINDS, RICH, SPECS, World, built, converge
 
 MADE = sorted(name for name, kind in KINDS.items() if not kind.data)
 
@@ -73,3 +75,26 @@ def test_what_is_gone_is_deleted_already(world: World) -> None:
 
     assert [key for key in world.see() if not KINDS[key.kind].data] == [Key("repository", "shop")]  # it holds images
     assert world.stack.name not in str({**world.left(), "repository": []})
+
+
+def test_a_template_that_a_release_of_before_described_in_another_way_rolls_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a version holds is compared, never the hash in its description: a new release keeps every host."""
+    with monkeypatch.context() as before:
+        before.setattr(launch_template, "SCHEME", "v0")
+        before.setattr(launch_template, "_digest", lambda data: f"{len(repr(data)):032d}")
+        world = built(SPECS / "demo.yaml")
+    hosts, versions = world.left()["instance"], described(world)
+    assert versions[0].startswith("theseus v0:0")
+
+    seen = world.tick()
+
+    assert (seen.plan.pending, seen.forecasts) == ((), ())
+    converge(world)
+    assert (world.left()["instance"], described(world)) == (hosts, versions)
+
+
+def described(world: World) -> list[str]:
+    found = world.aws.ec2.describe_launch_template_versions(LaunchTemplateName="demo-main")["LaunchTemplateVersions"]
+    return [one["VersionDescription"] for one in found]
