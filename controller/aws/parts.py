@@ -27,8 +27,12 @@ def asked_for(
     return found
 
 
-def part_key(kind: str, name: str, group: str, wanted: Mapping[Key, Any]) -> Key:
+def part_key(kind: str, name: str, group: str, wanted: Mapping[Key, Any], groups: Iterable[Mapping[str, Any]]) -> Key:
     """The key of a part of *group*: that of the wanted part of its name, if that belongs there; else one that tells
-    them apart."""
+    them apart. Where none of *groups* has the name that the spec says, its group is the one that there is: a name is
+    never compared."""
     key = Key(kind, name)
-    return key if key not in wanted or wanted[key].place == group else Key(kind, f"{name}~{group}")
+    if key not in wanted or wanted[key].place == group:
+        return key
+    elsewhere = any(one["AutoScalingGroupName"] == wanted[key].place for one in groups)
+    return Key(kind, f"{name}~{group}") if elsewhere else key

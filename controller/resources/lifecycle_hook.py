@@ -67,7 +67,7 @@ class LifecycleHookKind:
             for item in reads.lifecycle_hooks(place):
                 if item["LifecycleHookName"].startswith(prefix):
                     name = item["LifecycleHookName"].removeprefix(f"{owner}-")
-                    found[part_key(self.kind, name, place, wanted)] = parse_hook(item, owner)
+                    found[part_key(self.kind, name, place, wanted, reads.groups())] = parse_hook(item, owner)
         return found
 
     def create(self, aws: Aws, key: Key, desired: LifecycleHook) -> Mapping[str, str]:

@@ -85,7 +85,7 @@ class ScalingPolicyKind:
             for item in reads.scaling_policies(place):
                 if item["PolicyName"].startswith(prefix):
                     name = item["PolicyName"].removeprefix(f"{owner}-")
-                    found[part_key(self.kind, name, place, wanted)] = parse_policy(item, owner)
+                    found[part_key(self.kind, name, place, wanted, reads.groups())] = parse_policy(item, owner)
         return found
 
     def create(self, aws: Aws, key: Key, desired: ScalingPolicy) -> Mapping[str, str]:

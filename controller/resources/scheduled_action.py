@@ -66,7 +66,7 @@ class ScheduledActionKind:
             for item in reads.scheduled_actions(place):
                 if item["ScheduledActionName"].startswith(prefix):
                     name = item["ScheduledActionName"].removeprefix(f"{owner}-")
-                    found[part_key(self.kind, name, place, wanted)] = parse_action(item, owner)
+                    found[part_key(self.kind, name, place, wanted, reads.groups())] = parse_action(item, owner)
         return found
 
     def create(self, aws: Aws, key: Key, desired: ScheduledAction) -> Mapping[str, str]:

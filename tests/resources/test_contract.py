@@ -10,6 +10,8 @@ import pytest
 from controller.base.keys import Key
 from controller.engine.compare import compare
 from controller.resources.listener_rule import Balancing, Stickiness
+from controller.spec.names import named
+from controller.spec.types import Stack
 from tests.resources.contract import comparable, correct, differences, differs, edits, others, together, update
 from tests.resources.samples import SAMPLES, SUBJECTS, subject
 from tests.resources.stacks import KINDS, RICH, Live, World, built
@@ -88,6 +90,27 @@ def test_parts_of_a_group_that_the_spec_lost_are_orphans_and_those_of_others_are
     assert len(parts) == 7
     assert set(plan.orphans) == parts
     world.aws.autoscaling.delete_lifecycle_hook(**place)
+
+
+FOUND_BY_TAG = (  # the others are found by their names: another name is another of them
+    "auto_scaling_group codedeploy_deployment_group launch_template load_balancer log_group security_group service "
+    "service_scaling_policy target_group"
+)
+
+
+@pytest.mark.parametrize("kind", FOUND_BY_TAG.split())
+def test_another_name_for_what_is_there_plans_nothing(kind: str, world: World) -> None:
+    """A name finds and creates, it is never compared (`names:`)."""
+
+    def planned(stack: Stack) -> Any:
+        plan = World(world.sim, stack).tick().plan
+        return [(str(step.key), step.action) for step in plan.pending], plan.orphans, plan.problems
+
+    keys = [str(key) for key in named(world.stack) if key.kind == kind]
+    names = {**dict(world.stack.names), **{key: f"other-{place}" for place, key in enumerate(keys)}}
+
+    assert keys != []
+    assert planned(replace(world.stack, names=tuple(sorted(names.items())))) == planned(world.stack)
 
 
 def test_an_edit_that_aws_cannot_make_in_place_replaces(world: World, live: Live, wanted: dict[Key, Any]) -> None:
