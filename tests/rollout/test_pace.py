@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from controller.aws.lately import Lately
 from controller.engine.steps import Plan
 from controller.report.seen import LATER, Tick
 from controller.rollout.moves import Done, Halt, Move, Wait
@@ -23,7 +25,7 @@ def test_a_bake_is_watched_to_its_end() -> None:
     """Rule 3: an agent that is gone in the middle of it is seen, and the bake begins anew."""
     stack = load(DEMO, ("hosts.main.rollout.bake=60s",)).stack
     baking = fleet((*olds(3), fresh(ready_since=ago(10))))
-    aws: Any = None  # nobody is asked
+    aws: Any = SimpleNamespace(lately=Lately())  # nobody is asked
 
     seen = _roll(aws, stack, Tick(NOW, Plan((), {}), fleets=(baking,)), Options(), act=False)
 
