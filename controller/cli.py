@@ -231,6 +231,8 @@ def _validate(one: Parser) -> None:
 def _permissions(one: Parser) -> None:
     _spec(one, calls=False)
     one.add_argument("--mode", choices=("plan", "apply"), default="apply", help="plan only reads (default apply)")
+    one.add_argument("--prune", action="store_true",
+                     help="and what `apply --prune` and `destroy` delete that the spec has no more")  # fmt: skip
     one.set_defaults(output="json")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from controller.aws.client import Aws
 from controller.aws.operations import OPERATIONS
-from controller.aws.operations_by_kind import BY_KIND, COSTS, LEASE, RECORD, ROLL, SESSION, SWEEP, WATCH, Calls
+from controller.aws.operations_by_kind import BY_KIND, COSTS, LEASE, PRUNE, RECORD, ROLL, SESSION, WATCH, Calls
 from controller.modes.permissions import action, policy
 from controller.spec.types import Stack
 
@@ -39,12 +39,14 @@ ELSEWHERE = {  # rights of a policy that the simulated tests make no use of, and
     "sts:GetCallerIdentity": "whose credentials these are: modes/test_cli.py and the drills, before the first pass",
 }  # fmt: skip
 GRANTED = {
-    one for table in (*BY_KIND.values(), WATCH, ROLL, RECORD, SESSION, SWEEP, LEASE, COSTS) for one in rights_of(table)
+    one for table in (*BY_KIND.values(), WATCH, ROLL, RECORD, SESSION, PRUNE, LEASE, COSTS) for one in rights_of(table)
 }
 
 
 def watched(tick: Callable[..., Any]) -> Callable[..., Any]:
-    rights: dict[str, tuple[Any, list[Stack], set[str]]] = {}  # of a stack: the account, its specs, what they allow
+    """*tick*, which fails when it calls what the policy of its spec does not allow, whatever an earlier one allowed.
+    `--prune` adds to it where the pass prunes, or destroys what several specs have made."""
+    known: dict[str, tuple[Any, list[tuple[Stack, dict[bool, set[str]]]]]] = {}  # by stack: the account, its specs
 
     @wraps(tick)
     def watching(stack: Stack, aws: Aws, *args: Any, **more: Any) -> Any:
@@ -52,16 +54,22 @@ def watched(tick: Callable[..., Any]) -> Callable[..., Any]:
 
         if not bridge._current:  # nobody answers
             return tick(stack, aws, *args, **more)
-        account, specs, allowed = rights.get(stack.name, (lambda: None, [], set()))
+        account, specs = known.get(stack.name, (lambda: None, []))
         if account() is not bridge.current():
-            account, specs, allowed = rights[stack.name] = (weakref.ref(bridge.current()), [], set())
-        if not any(one is stack for one in specs):
-            specs.append(stack)  # what is pruned is a right of the spec that had it
-            allowed |= {one for part in policy(stack, "apply")["Statement"] for one in part["Action"]}
+            account, specs = known[stack.name] = (weakref.ref(bridge.current()), [])
+        if not any(one is stack for one, _ in specs):
+            specs.append((stack, {}))
+        options = more.get("options")
+        leftovers = more.get("want") == "destroy" and len(specs) > 1
+        prune = leftovers or (options is not None and options.scope.prune)
+        granted = next(rights for one, rights in specs if one is stack)
+        if prune not in granted:
+            statements = policy(stack, "apply", prune=prune)["Statement"]
+            granted[prune] = {one for part in statements for one in part["Action"]}
         before = aws.calls.copy()
         seen = tick(stack, aws, *args, **more)
         made = {ACTIONS[call] for call in aws.calls - before}
-        missing = sorted(made - allowed)
+        missing = sorted(made - granted[prune])
         assert not missing, f"iam-policy for {stack.name} does not allow {', '.join(missing)}"
         return seen
 

@@ -282,14 +282,27 @@ SESSION: Calls = {"ssm": "get_parameters", "sts": "get_caller_identity"}  # whos
 COSTS: Calls = {"ce": "list_cost_allocation_tags"}  # where a spec names tags that costs are told apart by
 RECORD: Calls = {"ecs": "tag_resource"}  # which spec was applied last (`aws/record.py`)
 LEASE: Calls = {"dynamodb": "create_table delete_item delete_table get_item put_item scan update_item"}
-SWEEP: Calls = {  # whatever the spec wants: there may be some left of a kind that it has no more
-    "applicationautoscaling": "describe_scalable_targets describe_scaling_policies",
-    "ec2": (
-        "describe_addresses describe_internet_gateways describe_launch_templates describe_nat_gateways "
-        "describe_vpc_endpoints"
+PRUNE: Calls = {  # what deletes of any kind change: a spec does not say what an earlier one has left
+    "applicationautoscaling": "delete_scaling_policy deregister_scalable_target",
+    "autoscaling": (
+        "delete_auto_scaling_group delete_lifecycle_hook delete_policy delete_scheduled_action set_instance_protection "
+        "update_auto_scaling_group"
     ),
-    "ecs": "list_task_definition_families",
-    "iam": "list_instance_profiles list_roles",
+    "codedeploy": "delete_application delete_deployment_group stop_deployment",
+    "ec2": (
+        "delete_internet_gateway delete_launch_template delete_nat_gateway delete_route_table delete_security_group "
+        "delete_subnet delete_vpc delete_vpc_endpoints detach_internet_gateway disassociate_route_table release_address"
+    ),
+    "ecr": "delete_repository",
+    "ecs": (
+        "delete_capacity_provider delete_cluster delete_service deregister_container_instance "
+        "deregister_task_definition put_cluster_capacity_providers update_container_instances_state"
+    ),
+    "elbv2": "delete_listener delete_load_balancer delete_rule delete_target_group",
+    "iam": (
+        "delete_instance_profile delete_role delete_role_policy detach_role_policy remove_role_from_instance_profile"
+    ),
+    "logs": "delete_log_group",
 }
 IMPORT: Calls = {  # what a stack of others is made of (`aws/survey.py`)
     "autoscaling": "describe_auto_scaling_groups",

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from controller.aws.client import READ_PREFIXES
 from controller.aws.lease import TABLE
 from controller.aws.operations import SPELLED
-from controller.aws.operations_by_kind import BY_KIND, COSTS, LEASE, RECORD, ROLL, SESSION, SWEEP, WATCH, Calls
+from controller.aws.operations_by_kind import BY_KIND, COSTS, LEASE, PRUNE, RECORD, ROLL, SESSION, WATCH, Calls
 from controller.engine.observe import declare
 from controller.resources import RECONCILERS
 from controller.resources.instance_profile import InstanceProfile
@@ -27,8 +27,6 @@ PREFIXES = {
     "resourcegroupstaggingapi": "tag",
     **SPELLED,
 }  # where IAM has another word than the SDK
-LEFT = {"elastic_ip", "nat_gateway", "vpc_endpoint"}  # asked for where an earlier spec may have left some
-DEPLOYED = {"codedeploy_application", "codedeploy_deployment", "codedeploy_deployment_group"}  # likewise, of any spec
 ASKED_OF_DEPLOYERS = {  # by CreateDeployment, of whoever calls it
     "Sid": "DeployWithCodeDeploy",
     "Effect": "Allow",
@@ -52,39 +50,40 @@ LINKED = ("autoscaling.amazonaws.com", "ecs.amazonaws.com", "elasticloadbalancin
 def iam_policy(options: argparse.Namespace) -> int:
     """Print the policy of a spec."""
     stack = load(options.spec, tuple(options.set), os.environ).stack
-    sys.stdout.write(json.dumps(policy(stack, options.mode), indent=2) + "\n")
+    sys.stdout.write(json.dumps(policy(stack, options.mode, prune=options.prune), indent=2) + "\n")
     return 0
 
 
-def policy(stack: Stack, mode: Mode) -> dict[str, Any]:
+def policy(stack: Stack, mode: Mode, *, prune: bool = False) -> dict[str, Any]:
     """An IAM policy document: ``plan`` (and `status`) only read; ``apply`` is for `apply`, `run` and `destroy`.
 
-    Everything but IAM is bound to the region, roles and profiles to their names, the lease to its table.
+    Everything but IAM is bound to the region, roles and profiles to their names, the lease to its table. What an
+    earlier spec left may be of any kind: it is looked for, and with *prune* deleted, roles by the stack's prefix.
     """
     desired = declare(stack, RECONCILERS)
     made = {key.kind for key, one in desired.items() if not getattr(one, "existing", "")}
     costs = [COSTS] if stack.cost_allocation_tags else []
-    called = _methods([*(BY_KIND[kind] for kind in made), WATCH, ROLL, RECORD, SESSION, SWEEP, *costs])
-    used = {key.kind for key in desired} - made  # somebody else's
-    left = (LEFT if "vpc" in made else set()) | DEPLOYED
-    called |= {one for one in _methods(BY_KIND[kind] for kind in used | left) if one[1].startswith(READ_PREFIXES)}
-    reads = {one for one in called if one[1].startswith(READ_PREFIXES)}
+    tables = [*(BY_KIND[kind] for kind in made), WATCH, ROLL, RECORD, SESSION, *costs, *([PRUNE] if prune else [])]
+    called = _methods(tables)
+    reads = {one for one in called | _methods(BY_KIND.values()) if one[1].startswith(READ_PREFIXES)}
     statements = [_allow("Look", reads)]
     if mode == "apply":
         writes = called - reads
         named = [value for value in desired.values() if isinstance(value, Role | InstanceProfile)]
-        arns = [f"arn:aws:iam::{stack.account or '*'}:{_path(one)}/{one.name}" for one in named]
+        account = f"arn:aws:iam::{stack.account or '*'}"
+        arns = [f"{account}:{_path(one)}/{one.name}" for one in named]
+        ours = [f"{account}:{path}/{stack.name}-*" for path in ("instance-profile", "role")] if prune else []
         foreign = [one.task_role.arn for one in stack.services if one.task_role.arn]
         roles = [*(arn for arn in arns if ":role/" in arn), *foreign]
         here = {"StringEquals": {"aws:RequestedRegion": stack.region}}
         table = f"arn:aws:dynamodb:{stack.region}:{stack.account or '*'}:table/{TABLE}"
         statements += [
             _allow("Change", {one for one in writes if one[0] != "iam"}, condition=here),
-            _allow("ChangeRoles", {one for one in writes if one[0] == "iam"}, arns),
+            _allow("ChangeRoles", {one for one in writes if one[0] == "iam"}, [*arns, *ours]),
             _allow("HoldTheLease", _methods([LEASE]), [table]),
             *_of_others(sorted({*roles}), here, [*LINKED, *(SCALING if _scales(stack) else [])], _takers(made)),
             *([ASKED_OF_DEPLOYERS] if "codedeploy_deployment" in made else []),
-            *_alarms(any(key.kind == "scaling_policy" for key in desired), here),
+            *_alarms(prune or any(key.kind == "scaling_policy" for key in desired), here),
             *(
                 [NAME_ENDPOINTS]
                 if any(isinstance(one, VpcEndpoint) and one.private_dns for one in desired.values())

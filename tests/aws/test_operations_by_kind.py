@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from controller.aws import operations_by_kind as listed
+from controller.aws.client import READ_PREFIXES
 from controller.aws.operations import OPERATIONS
 from controller.resources import RECONCILERS
 from tests.aws.test_operations import called
@@ -98,6 +99,35 @@ def test_what_is_no_kind_calls_what_is_listed(
     found = [source_of(path, reads) for path in paths]
 
     assert methods(table) == set().union(*found)
+
+
+def changed_by(path: str, function: str, seen: set[tuple[str, str]]) -> Pairs:
+    """What *function* of the module at *path* and the functions it uses call, here and in `aws/`, reads aside."""
+    if (path, function) in seen:
+        return set()
+    seen.add((path, function))
+    tree = ast.parse((ROOT / path).read_text())
+    defined = {one.name: one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)}
+    froms = [one for one in ast.walk(tree) if isinstance(one, ast.ImportFrom)]
+    away = {one.name: f"{source.module}.py".partition(".")[2] for source in froms for one in source.names}
+    node = defined[function]
+    names = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)} | used(node, "self")
+    found = {(service, method) for service, method in called(ast.unparse(node)) if not method.startswith(READ_PREFIXES)}
+    for name in names:
+        if name in defined:
+            found |= changed_by(path, name, seen)
+        elif away.get(name, "").startswith("aws."):
+            there = f"{away[name].removesuffix('.py').replace('.', '/')}.py"
+            if (ROOT / there).is_file() and f"def {name}(" in (ROOT / there).read_text():
+                found |= changed_by(there, name, seen)
+    return found
+
+
+def test_what_deletes_call_is_listed() -> None:
+    """Whoever prunes may meet any kind: a policy for that is made of this list."""
+    kinds = [one.kind for one in RECONCILERS]
+
+    assert methods(listed.PRUNE) == set().union(*(changed_by(f"resources/{one}.py", "delete", set()) for one in kinds))
 
 
 def test_every_operation_there_is_belongs_to_somebody() -> None:

@@ -7,9 +7,11 @@ import json
 import pytest
 
 from controller.aws.operations import OPERATIONS
+from controller.engine.scope import Scope
 from controller.modes.permissions import action, policy
 from controller.spec.load import load
 from tests.modes.stage import SPECS, Command, Stage
+from tests.resources.stacks import built, converge, stack_of
 
 RICH = SPECS.parent / "tests" / "resources" / "rich.yaml"
 ACTIONS = {
@@ -94,6 +96,40 @@ def test_a_stack_without_a_load_balancer_needs_no_right_to_make_one(command: Com
 
     assert "CreateLoadBalancer" not in text
     assert "CreateAutoScalingGroup" in text
+
+
+def test_whatever_an_earlier_spec_left_is_looked_for_and_pruned_with_a_right_of_its_own() -> None:
+    """No spec says what the one before it had; roles it left are deleted by the prefix of the stack."""
+    stack = load(str(SPECS / "minimal.yaml"), ('account="123456789012"',)).stack
+    reads, plain, prunes = policy(stack, "plan"), policy(stack, "apply"), policy(stack, "apply", prune=True)
+    deletes = {"ecr:DeleteRepository", "autoscaling:DeletePolicy", "cloudwatch:DeleteAlarms"}
+    roles = {"arn:aws:iam::123456789012:role/tiny-*", "arn:aws:iam::123456789012:instance-profile/tiny-*"}
+    changed = [
+        next(set(one["Resource"]) for one in it["Statement"] if one["Sid"] == "ChangeRoles") for it in (plain, prunes)
+    ]
+
+    assert {"ecr:GetLifecyclePolicy", "autoscaling:DescribeLifecycleHooks"} <= allowed(reads)
+    assert (deletes & allowed(plain), deletes & allowed(prunes)) == (set(), deletes)
+    assert "autoscaling:PutScalingPolicy" not in allowed(prunes)
+    assert changed[1] - changed[0] == roles
+
+
+def test_kinds_that_a_spec_has_none_of_any_more_are_planned_and_pruned_with_its_rights() -> None:
+    """Each pass is held against the policy of its own spec (`tests/rights.py`)."""
+    world = built(
+        SPECS / "minimal.yaml",
+        "registry={shop: {on_destroy: delete}}",
+        "services.web.scaling={min: 1, max: 3, target_cpu: 50}",
+        "hosts.main.lifecycle_hooks={goodbye: {'on': terminating, heartbeat: 30s}}",
+        "network.endpoints=[s3]",
+    )
+    world.stack = stack_of(SPECS / "minimal.yaml")
+    world.restart()
+    orphans = {one.kind for one in world.tick().plan.orphans}
+    converge(world, scope=Scope(prune=True))
+
+    assert orphans >= {"repository", "lifecycle_hook", "vpc_endpoint"}
+    assert not {"repository", "vpc_endpoint"} & world.left().keys()
 
 
 def test_codedeploy_asks_more_of_whoever_deploys_and_its_leftovers_are_looked_for_by_every_spec() -> None:
