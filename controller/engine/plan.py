@@ -21,6 +21,8 @@ from controller.engine.drift import Drift, unreached
 from controller.engine.graph import edges, live_edges, ordered, resolve
 from controller.engine.reconciler import (
     RISKS,
+    Foretelling,
+    Home,
     Joint,
     Observed,
     Refusing,
@@ -47,6 +49,7 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
     heirs: set[Key] = set()
     aside: set[Key] = set()
     others = further(observed)
+    home = _home(observed, owner)
     for key in ordered(graph):
         data = looked_up(kinds[key.kind], desired[key])
         wish = resolve(desired[key], known)
@@ -82,7 +85,7 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
             problems += [f"{key}: {why}"] if (why := kind.refuses(step.desired, step.changes, have)) else []
         if step.action not in {"none", "read"}:
             problems += _cut_off(step, allowed, observed)
-        known[key] = _outputs_after(step, kinds[key.kind].volatile)
+        known[key] = _outputs_after(step, kind, home)
         steps.append(step)
     for_nobody = unreached(asked, desired, {name: kind.volatile for name, kind in kinds.items()})
     calm = {s.key for s in steps if s.key in for_nobody and s.risk in {"new_deployment", "host_roll"}}
@@ -162,12 +165,20 @@ def _together(steps: tuple[Step, ...], observed: Live, kinds: Kinds) -> tuple[tu
     return tuple(replace(s, desired=told[s.key]) if s.key in told else s for s in steps), problems
 
 
-def _outputs_after(step: Step, volatile: tuple[str, ...]) -> Mapping[str, str]:
+def _home(observed: Live, owner: str) -> Home | None:
+    """Where the stack is, by what is there of it; None where nothing tells."""
+    arns = [have.outputs.get("arn", "").split(":") for have in observed.values() if have.owner == owner]
+    return next((Home(arn[1], arn[3], arn[4]) for arn in arns if len(arn) > 5 and arn[3] and arn[4]), None)
+
+
+def _outputs_after(step: Step, kind: Any, home: Home | None) -> Mapping[str, str]:
     """The outputs dependents may rely on while planning: none of what is about to change."""
+    if step.action == "create" and home is not None and isinstance(kind, Foretelling):
+        return kind.foretold(step.desired, home)
     if step.observed is None or step.action in {"create", "replace", "read"}:
         return {}
     if step.action == "update" and step.risk != "cosmetic":  # a tag makes no new version
-        return {name: value for name, value in step.observed.outputs.items() if name not in volatile}
+        return {name: value for name, value in step.observed.outputs.items() if name not in kind.volatile}
     return step.observed.outputs
 
 

@@ -212,6 +212,24 @@ class Lasting(Protocol):
     goes_last: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where the resources of a stack are, as their arns say it."""
+
+    partition: str
+    region: str
+    account: str
+
+
+@runtime_checkable
+class Foretelling(Protocol):
+    """A kind with outputs that follow from a name: what refers to them does not change when one is made again."""
+
+    def foretold(self, desired: Any, home: Home) -> Mapping[str, str]:
+        """Outputs of *desired* as they will be once it is there. Pure."""
+        ...
+
+
 def born_as(key: Key) -> Key:
     """The key that a spec would call it by.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.base.errors import NotYet
 from controller.base.keys import OWNER_TAG, Key, Tags, lasting_tags
-from controller.engine.reconciler import Change, Observed, spec
+from controller.engine.reconciler import Change, Home, Observed, spec
 from controller.spec.names import born_tags, live_name
 
 if TYPE_CHECKING:
@@ -58,6 +58,10 @@ class LogGroupKind:
             raise NotYet(f"log group {desired.name} is not listed yet")
         return _outputs(found[0])
 
+    def foretold(self, desired: LogGroup, home: Home) -> Mapping[str, str]:
+        arn = f"arn:{home.partition}:logs:{home.region}:{home.account}:log-group:{desired.name}"
+        return _named(desired.name, arn)
+
     def update(
         self, aws: Aws, observed: Observed[LogGroup], desired: LogGroup, changes: tuple[Change, ...]
     ) -> Mapping[str, str]:
@@ -96,8 +100,11 @@ def _arn(item: Mapping[str, Any]) -> str:
 
 
 def _outputs(item: Mapping[str, Any]) -> dict[str, str]:
-    arn = _arn(item)
-    return {"name": item["logGroupName"], "arn": arn, "stream_arn": f"{arn}:*"}
+    return _named(item["logGroupName"], _arn(item))
+
+
+def _named(name: str, arn: str) -> dict[str, str]:
+    return {"name": name, "arn": arn, "stream_arn": f"{arn}:*"}
 
 
 KIND = LogGroupKind()

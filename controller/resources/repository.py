@@ -13,7 +13,7 @@ from controller.aws.running import open_tasks
 from controller.base.errors import Refused, Stale
 from controller.base.keys import OWNER_TAG, Key, Tags, lasting_tags
 from controller.base.words import plural
-from controller.engine.reconciler import Change, Observed, born_as, spec
+from controller.engine.reconciler import Change, Home, Observed, born_as, spec
 from controller.spec.names import born_tags, live_name
 
 if TYPE_CHECKING:
@@ -101,6 +101,10 @@ class RepositoryKind:
         if desired.lifecycle != Lifecycle():
             _put_lifecycle(aws, desired)
         return _outputs(made)
+
+    def foretold(self, desired: Repository, home: Home) -> Mapping[str, str]:
+        arn = f"arn:{home.partition}:ecr:{home.region}:{home.account}:repository/{desired.name}"
+        return {"name": desired.name, "arn": arn}
 
     def update(
         self, aws: Aws, observed: Observed[Repository], desired: Repository, changes: tuple[Change, ...]

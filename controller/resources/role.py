@@ -19,7 +19,7 @@ from controller.aws.reads import keyed, live_name_of
 from controller.aws.role_users import tasks_with
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.base.words import plural
-from controller.engine.reconciler import Change, Observed, spec
+from controller.engine.reconciler import Change, Home, Observed, spec
 from controller.spec.names import born_tags, live_name
 
 if TYPE_CHECKING:
@@ -132,6 +132,9 @@ class RoleKind:
             aws.iam.attach_role_policy(RoleName=desired.name, PolicyArn=arn)
         _put_inline(aws, desired)
         return _outputs(made)
+
+    def foretold(self, desired: Role, home: Home) -> Mapping[str, str]:
+        return {"name": desired.name, "arn": f"arn:{home.partition}:iam::{home.account}:role/{desired.name}"}
 
     def update(
         self, aws: Aws, observed: Observed[Role], desired: Role, changes: tuple[Change, ...]

@@ -9,6 +9,7 @@ import pytest
 
 from controller.base.keys import Key
 from controller.engine.compare import compare
+from controller.engine.reconciler import Foretelling, Home
 from controller.resources.listener_rule import Balancing, Stickiness
 from controller.spec.names import named
 from controller.spec.types import Stack
@@ -76,6 +77,18 @@ def test_an_edit_is_reported_carried_out_and_touches_nothing_else(
     assert left == ()
     if key not in live:
         KINDS[kind].delete(world.aws, last[key])
+
+
+def test_what_a_kind_foretells_is_what_is_there(live: Live) -> None:
+    """A plan counts on it for what has to be made again."""
+    home = Home("aws", "us-east-1", "123456789012")
+    telling = {name: kind for name, kind in KINDS.items() if isinstance(kind, Foretelling)}
+    foretold = {
+        key: telling[key.kind].foretold(one.as_desired, home) for key, one in live.items() if key.kind in telling
+    }
+
+    assert telling.keys() == {key.kind for key in foretold} == {"log_group", "repository", "role"}
+    assert foretold == {key: {name: live[key].outputs[name] for name in outputs} for key, outputs in foretold.items()}
 
 
 def test_parts_of_a_group_that_the_spec_lost_are_orphans_and_those_of_others_are_not(world: World) -> None:
