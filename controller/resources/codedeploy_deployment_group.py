@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from controller.spec.types import Service, Stack
 
 STYLE: Any = {"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
+REROUTES, ENDS_OLD = "CONTINUE_DEPLOYMENT", "TERMINATE"
 FAILURE, ON_ALARM = "DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"
 
 
 @dataclass(frozen=True, slots=True)
 class DeploymentGroup:
-    """`keep`: minutes that the old task set stays once the traffic has moved. `rollback`: what it follows."""
+    """`on_ready`: what happens before the traffic moves. `keep`: minutes that the old task set stays after that.
+    `on_success`: what becomes of it then. `rollback`: what it follows."""
 
     application: str | Ref = spec(immutable=True, names="codedeploy_application")
     role: str | Ref = spec()
@@ -35,7 +37,9 @@ class DeploymentGroup:
     service: str | Ref = spec(names="service")
     groups: tuple[str | Ref, ...] = spec(unordered=True, names="target_group")
     listeners: tuple[str | Ref, ...] = spec(unordered=True)
+    on_ready: str = spec()
     keep: int = spec()
+    on_success: str = spec()
     alarms: tuple[str, ...] = spec(unordered=True)
     rollback: tuple[str, ...] = spec(unordered=True)
     after: tuple[str | Ref, ...] = spec(compare=False)  # the rule must lead to one of the target groups
@@ -65,7 +69,9 @@ class DeploymentGroupKind:
             service=Ref(Key("service", service.name), "name"),
             groups=tuple(Ref(Key("target_group", f"{service.name}-{colour}"), "name") for colour in COLOURS),
             listeners=(Ref(Key("listener", listener), "arn"),),
+            on_ready=REROUTES,
             keep=int(service.deployment.keep.total_seconds() // 60),
+            on_success=ENDS_OLD,
             alarms=alarms.names,
             rollback=back,
             after=(Ref(Key("listener_rule", service.name), "arn"),),
@@ -114,10 +120,13 @@ class DeploymentGroupKind:
 
 
 def parse_deployment_group(item: Mapping[str, Any], live: Mapping[str, str], arn: str) -> Observed[DeploymentGroup]:
-    """Settings of others that we never make (a test route, a wait for a person) are left as they are."""
+    """A test route of others, which we never make, is left as it is."""
     services = item.get("ecsServices") or [{}]
     pairs = (item.get("loadBalancerInfo") or {}).get("targetGroupPairInfoList") or [{}]
-    ends = (item.get("blueGreenDeploymentConfiguration") or {}).get("terminateBlueInstancesOnDeploymentSuccess") or {}
+    steps = item.get("blueGreenDeploymentConfiguration") or {}
+    ends, ready = (
+        steps.get(name) or {} for name in ("terminateBlueInstancesOnDeploymentSuccess", "deploymentReadyOption")
+    )
     alarms, back = item.get("alarmConfiguration") or {}, item.get("autoRollbackConfiguration") or {}
     as_desired = DeploymentGroup(
         application=item["applicationName"],
@@ -127,7 +136,9 @@ def parse_deployment_group(item: Mapping[str, Any], live: Mapping[str, str], arn
         service=services[0].get("serviceName", ""),
         groups=tuple(one["name"] for one in pairs[0].get("targetGroups", [])),
         listeners=tuple((pairs[0].get("prodTrafficRoute") or {}).get("listenerArns", [])),
+        on_ready=ready.get("actionOnTimeout", REROUTES),
         keep=int(ends.get("terminationWaitTimeInMinutes") or 0),
+        on_success=ends.get("action", ENDS_OLD),
         alarms=tuple(one["name"] for one in alarms.get("alarms") or []) if alarms.get("enabled") else (),
         rollback=tuple(back.get("events") or []) if back.get("enabled") else (),
         after=(),
@@ -144,10 +155,10 @@ def _settings(desired: DeploymentGroup) -> Any:
         "deploymentStyle": STYLE,
         "blueGreenDeploymentConfiguration": {
             "terminateBlueInstancesOnDeploymentSuccess": {
-                "action": "TERMINATE",
+                "action": desired.on_success,
                 "terminationWaitTimeInMinutes": desired.keep,
             },
-            "deploymentReadyOption": {"actionOnTimeout": "CONTINUE_DEPLOYMENT", "waitTimeInMinutes": 0},
+            "deploymentReadyOption": {"actionOnTimeout": desired.on_ready, "waitTimeInMinutes": 0},
         },
         "loadBalancerInfo": {
             "targetGroupPairInfoList": [

@@ -15,7 +15,9 @@ COMPARED: Mapping[str, str] = {  # kind -> fields, separated by blanks
     "cluster_capacity_providers": "cluster providers",
     "codedeploy_application": "platform tags",
     "codedeploy_deployment": "task_definition",
-    "codedeploy_deployment_group": "alarms application cluster config groups keep listeners role rollback service tags",
+    "codedeploy_deployment_group": (
+        "alarms application cluster config groups keep listeners on_ready on_success role rollback service tags"
+    ),
     "elastic_ip": "subnet tags",
     "instance_profile": "role tags",
     "internet_gateway": "tags vpc",

@@ -321,7 +321,9 @@ SAMPLES: dict[str, dict[str, Any]] = {
             desired, groups=(desired.groups[0], _output(Key("target_group", "web-green"), "name")(world))
         ),
         "listeners": _added("listeners", _forwarding),
+        "on_ready": "STOP_DEPLOYMENT",
         "keep": 10,
+        "on_success": "KEEP_ALIVE",
         "alarms": ("shop-5xx",),
         "rollback": ("DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"),
         "tags": TAGS,
