@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from controller.aws.client import Aws
-from controller.base.errors import NotYet
+from controller.base.errors import NotYet, Refused
 from controller.base.words import plural
 
 GOING = "Terminating"
@@ -24,6 +24,11 @@ def empty(aws: Aws, groups: Iterable[Mapping[str, Any]]) -> None:
         name = group["AutoScalingGroupName"]
         left.update(one["LifecycleState"] for one in group["Instances"])
         staying = {one["InstanceId"] for one in group["Instances"] if not one["LifecycleState"].startswith(GOING)}
+        if staying and any(one["ProcessName"] == "Terminate" for one in group.get("SuspendedProcesses", [])):
+            raise Refused(
+                f"{name} ends no host while its process Terminate is suspended; resume it:\n"
+                f"  aws autoscaling resume-processes --auto-scaling-group-name {name} --scaling-processes Terminate"
+            )
         if held := [one for one in protected_of(group) if one in staying]:
             unprotect(aws, name, held)
         if int(group["MinSize"]) or int(group["DesiredCapacity"]):

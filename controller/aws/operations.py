@@ -182,6 +182,7 @@ OPERATIONS: dict[str, frozenset[str]] = {
             "get_role_policy",
             "list_attached_role_policies",
             "list_instance_profiles",
+            "list_instance_profiles_for_role",
             "list_role_policies",
             "list_roles",
             "put_role_policy",

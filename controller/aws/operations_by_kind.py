@@ -89,8 +89,8 @@ BY_KIND: Mapping[str, Calls] = {
     },
     "internet_gateway": {
         "ec2": (
-            "attach_internet_gateway create_internet_gateway create_tags delete_internet_gateway "
-            "describe_internet_gateways detach_internet_gateway"
+            "attach_internet_gateway create_internet_gateway create_tags delete_internet_gateway describe_instances "
+            "describe_internet_gateways describe_nat_gateways detach_internet_gateway"
         ),
     },
     "launch_template": {
@@ -159,9 +159,9 @@ BY_KIND: Mapping[str, Calls] = {
     },
     "role": {
         "iam": (
-            "attach_role_policy create_role delete_role delete_role_policy detach_role_policy get_role "
-            "get_role_policy list_attached_role_policies list_role_policies list_roles put_role_policy tag_role "
-            "update_assume_role_policy"
+            "attach_role_policy create_role delete_role delete_role_policy detach_role_policy get_instance_profile "
+            "get_role get_role_policy list_attached_role_policies list_instance_profiles_for_role list_role_policies "
+            "list_roles put_role_policy tag_role update_assume_role_policy"
         ),
         "ecs": "describe_clusters describe_task_definition describe_tasks list_tasks",
     },
@@ -189,8 +189,8 @@ BY_KIND: Mapping[str, Calls] = {
     "security_group": {
         "ec2": (
             "authorize_security_group_egress authorize_security_group_ingress create_security_group create_tags "
-            "delete_security_group describe_security_group_rules describe_security_groups "
-            "revoke_security_group_egress revoke_security_group_ingress"
+            "delete_security_group describe_instances describe_nat_gateways describe_security_group_rules "
+            "describe_security_groups revoke_security_group_egress revoke_security_group_ingress"
         ),
         "elbv2": (
             "describe_listeners describe_load_balancers describe_rules describe_tags describe_target_groups "
@@ -219,8 +219,9 @@ BY_KIND: Mapping[str, Calls] = {
     },
     "subnet": {
         "ec2": (
-            "create_subnet create_tags delete_subnet describe_instance_type_offerings describe_network_interfaces "
-            "describe_route_tables describe_subnets modify_subnet_attribute"
+            "create_subnet create_tags delete_subnet describe_instance_type_offerings describe_instances "
+            "describe_nat_gateways describe_network_interfaces describe_route_tables describe_subnets "
+            "modify_subnet_attribute"
         ),
     },
     "target_group": {

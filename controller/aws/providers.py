@@ -56,9 +56,10 @@ def detach(aws: Aws, cluster: str, providers: Collection[str], owner: str | None
 
 
 def end_hosts(aws: Aws, cluster: str, groups: Sequence[Mapping[str, Any]]) -> None:
-    """No instance is left in *groups*, and none was ended under a task of a service; raises NotYet on the way there.
+    """No instance is left in *groups*, and none was ended under a task; raises NotYet on the way there.
 
-    Daemons stop when their host is DRAINING (aws.md 1.4); whoever calls it knows that nothing else runs there.
+    Daemons stop when their host is DRAINING (aws.md 1.4). Nothing of ours stops a task that no service started, and a
+    host waits for it for hours: raises Refused.
     """
     nodes = _nodes_in(aws, cluster, groups)
     active = [one["containerInstanceArn"] for one in nodes if one["status"] == "ACTIVE"]
@@ -66,9 +67,13 @@ def end_hosts(aws: Aws, cluster: str, groups: Sequence[Mapping[str, Any]]) -> No
         part = active[start : start + STATES_PER_CALL]
         aws.ecs.update_container_instances_state(cluster=cluster, containerInstances=part, status="DRAINING")
     heard = {one["containerInstanceArn"] for one in nodes if one.get("agentConnected")}  # the others stop nothing
-    left = [task for task in _tasks_at(aws, cluster, heard) if task.get("group", "").startswith(SERVICE)]
+    there = _tasks_at(aws, cluster, heard)
+    left = [task for task in there if task.get("group", "").startswith(SERVICE)]
     if left:
         raise NotYet(f"{plural(len(left), 'task')} still stopping on the hosts of {', '.join(map(_name, groups))}")
+    if others := [_told(task) for task in there if task["desiredStatus"] != "STOPPED" and task not in left]:
+        hosts = ", ".join(map(_name, groups))
+        raise Refused(f"on the hosts of {hosts} run {', '.join(others)}, which no service started: stop them first")
     empty(aws, groups)
 
 
@@ -120,6 +125,10 @@ def _tasks_at(aws: Aws, cluster: str, nodes: Collection[str]) -> list[dict[str, 
     if not nodes:
         return []
     return [task for task in open_tasks(aws, cluster) if task.get("containerInstanceArn") in nodes]
+
+
+def _told(task: Mapping[str, Any]) -> str:
+    return f"task {task['taskArn'].rsplit('/', 1)[-1]} ({task['taskDefinitionArn'].rsplit('/', 1)[-1]})"
 
 
 def _name(group: Mapping[str, Any]) -> str:

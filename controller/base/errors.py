@@ -18,7 +18,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 
@@ -94,3 +94,8 @@ class Interrupted(ControllerError):  # noqa: N818
     def __init__(self, message: str, code: int = 130) -> None:
         super().__init__(message)
         self.code = code
+
+
+def held_by_others(ident: str, others: Iterable[str]) -> Refused:
+    """What of others keeps *ident* from being deleted, in words for each: nothing of ours ever ends it."""
+    return Refused(f"{ident}: not ours, in the way: {', '.join(others)}; it can be deleted once they are gone")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
-from controller.base.errors import Gone, Refused
+from controller.aws.strangers import gateways_of_others, hosts_of_others
+from controller.base.errors import Gone, NotYet, Refused, held_by_others
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import born_tags
@@ -68,8 +69,15 @@ class InternetGatewayKind:
 
     def delete(self, aws: Aws, observed: Observed[InternetGateway]) -> None:
         gateway = observed.outputs["id"]
-        if observed.as_desired.vpc:
-            _detach(aws, gateway, str(observed.as_desired.vpc))
+        if vpc := str(observed.as_desired.vpc):
+            try:
+                _detach(aws, gateway, vpc)
+            except NotYet as busy:
+                place = (aws, "vpc-id", vpc, observed.owner)
+                found = [*hosts_of_others(*place), *gateways_of_others(*place)]
+                if others := [words for words, public in found if public]:
+                    raise held_by_others(gateway, others) from busy
+                raise
         aws.ec2.delete_internet_gateway(InternetGatewayId=gateway)
 
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from controller.aws import tags
 from controller.aws.client import pages
 from controller.aws.reads import keyed, live_name_of
-from controller.aws.role_users import tasks_with
+from controller.aws.role_users import profiles_of_others, tasks_with
+from controller.base.errors import NotYet, held_by_others
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.base.words import plural
 from controller.engine.reconciler import Change, Home, Observed, spec
@@ -184,7 +185,15 @@ class RoleKind:
             aws.iam.detach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
         for inline in pages(aws.iam.list_role_policies, "PolicyNames", "Marker", RoleName=name):
             aws.iam.delete_role_policy(RoleName=name, PolicyName=str(inline))
-        aws.iam.delete_role(RoleName=name)
+        try:
+            aws.iam.delete_role(RoleName=name)
+        except NotYet as busy:
+            others = [
+                f"instance profile {one}, which holds it" for one in profiles_of_others(aws, name, observed.owner)
+            ]
+            if others:
+                raise held_by_others(name, others) from busy
+            raise
 
 
 def surplus_of(desired: Role, live: Role) -> tuple[tuple[str, ...], tuple[Grant, ...]]:

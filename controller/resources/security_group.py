@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
-from controller.base.errors import Gone, NotYet, Refused
+from controller.aws.client import pages
+from controller.aws.strangers import hosts_of_others
+from controller.base.errors import Gone, NotYet, Refused, held_by_others
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, key_of, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import network
@@ -139,7 +141,29 @@ class SecurityGroupKind:
         return {}
 
     def delete(self, aws: Aws, observed: Observed[SecurityGroup]) -> None:
-        aws.ec2.delete_security_group(GroupId=observed.outputs["id"])
+        group = observed.outputs["id"]
+        try:
+            aws.ec2.delete_security_group(GroupId=group)
+        except NotYet as busy:
+            hosts = [words for words, _ in hosts_of_others(aws, "instance.group-id", group, observed.owner)]
+            if others := [*_referring(aws, group, observed), *hosts]:
+                raise held_by_others(group, others) from busy
+            raise
+
+
+def _referring(aws: Aws, group: str, observed: Observed[SecurityGroup]) -> list[str]:
+    """The groups of others in the VPC that have a rule about *group*, in words."""
+    inside: Any = [{"Name": "vpc-id", "Values": [str(observed.as_desired.vpc)]}]
+    return [
+        f"a rule of security group {one['GroupId']} ({one['GroupName']}) that refers to it"
+        for one in pages(aws.ec2.describe_security_groups, "SecurityGroups", Filters=inside)
+        if tags.read(one.get("Tags")).get(OWNER_TAG) != observed.owner
+        and any(
+            pair.get("GroupId") == group
+            for rule in (*one.get("IpPermissions", []), *one.get("IpPermissionsEgress", []))
+            for pair in rule.get("UserIdGroupPairs", [])
+        )
+    ]
 
 
 def _listened(reads: Reads, group: Key) -> set[int]:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
 from controller.aws.routes import default_route
+from controller.aws.strangers import gateways_of_others, hosts_of_others
 from controller.aws.ways_out import interfaces_in
-from controller.base.errors import NotYet, Refused
+from controller.base.errors import NotYet, Refused, held_by_others
 from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.base.words import plural
 from controller.engine.reconciler import Change, Observed, born_as, spec
@@ -129,7 +130,14 @@ class SubnetKind:
         return f"{plural(users, 'interface')} of hosts or tasks still in it" if users else ""
 
     def delete(self, aws: Aws, observed: Observed[Subnet]) -> None:
-        aws.ec2.delete_subnet(SubnetId=observed.outputs["id"])
+        subnet = observed.outputs["id"]
+        try:
+            aws.ec2.delete_subnet(SubnetId=subnet)
+        except NotYet as busy:
+            place = (aws, "subnet-id", subnet, observed.owner)
+            if others := [words for words, _ in (*hosts_of_others(*place), *gateways_of_others(*place))]:
+                raise held_by_others(subnet, others) from busy
+            raise
 
 
 def parse_subnet(item: Mapping[str, Any], live: Mapping[str, str]) -> Observed[Subnet]:

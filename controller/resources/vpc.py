@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
-from controller.base.errors import NotYet, Refused
+from controller.base.errors import NotYet, held_by_others
 from controller.base.keys import OWNER_TAG, Key, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import born_tags
@@ -80,14 +80,13 @@ class VpcKind:
         try:
             aws.ec2.delete_vpc(VpcId=vpc_id)
         except NotYet as busy:
+            if others := _of_others(aws, vpc_id, str(observed.owner)):
+                raise held_by_others(vpc_id, others) from busy
             filters: Any = [{"Name": "vpc-id", "Values": [vpc_id]}]
             left = aws.ec2.describe_network_interfaces(Filters=filters)["NetworkInterfaces"]
             if left:
                 names = ", ".join(item.get("Description") or item["NetworkInterfaceId"] for item in left)
                 raise NotYet(f"{vpc_id} still used by: {names}", busy.after) from busy
-            if others := _of_others(aws, vpc_id, str(observed.owner)):
-                words = f"not ours, in the way: {', '.join(others)}; once they are gone, destroy goes on"
-                raise Refused(f"{vpc_id}: {words}") from busy
             raise NotYet(f"{vpc_id} still used by something in it", busy.after) from busy
 
 

@@ -24,6 +24,7 @@ SHARED = {
     "providers",
     "role_users",
     "running",
+    "strangers",
     "target_zones",
     "tasks",
     "ways_out",
