@@ -50,11 +50,19 @@ def waiting_place(rules: Collection[Rule], routes: Collection[Route]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What a rule is to match now; `waits`: for whom it matches more than the spec says, or what it did before."""
+    """What a rule is to match now; `waits`: for whom it matches more than the spec says, or what it did before; `why`,
+    where that is its own fault."""
 
     paths: frozenset[str]
     hosts: frozenset[str]
     waits: tuple[str, ...] = ()
+    lacks: str = ""
+
+    @property
+    def why(self) -> str:
+        if self.lacks:
+            return f"nobody more is led to it yet: {self.lacks}"
+        return f"answers as before until {', '.join(self.waits)} can" if self.waits else ""
 
 
 def conditions(

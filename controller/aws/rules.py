@@ -9,10 +9,10 @@ from typing import Any
 from controller.aws import tags
 from controller.aws.client import Aws, pages
 from controller.aws.forwarding import parse_forwards
-from controller.aws.places import Route, Rule
+from controller.aws.places import CLOSED, Conditions, Route, Rule, conditions, holds, moves
 from controller.aws.task_sets import deployments
 from controller.aws.tasks import behind, failed
-from controller.base.errors import Stuck
+from controller.base.errors import Stale, Stuck
 from controller.base.keys import NAME_TAG, OWNER_TAG
 
 TAGS_MAX = 20  # resources of one DescribeTags
@@ -104,6 +104,47 @@ def readiness(aws: Aws, cluster: str, rules: Collection[Rule], routes: Iterable[
             late[rule.name] = str(failure)
             lost.add(rule.name)
     return Readiness(late, frozenset(lost), frozenset(rule.arn for rule in rules if answers(aws, [rule])))
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Why a rule is not as it shall be yet, and for which rules; false when it is."""
+
+    why: str = ""
+    names: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.why)
+
+
+def turn(
+    arn: str, wanted: Mapping[str, int], leaving: Collection[str], rules: Collection[Rule], ready: Readiness
+) -> tuple[Mapping[str, int], Waits]:
+    """The places, by arn, of all that may go where *wanted*, if the rule *arn* is one of them; else why not. Pure."""
+    own = next((rule for rule in rules if rule.arn == arn), None)
+    if own is None:
+        raise Stale(f"rule {arn} is gone")
+    found = moves(rules, wanted, leaving, ready.late, ready.answering)
+    if name := found.held.get(arn):
+        lacks = f": {ready.late[name]}" if name in ready.late else ""
+        who = "it can answer" if name == own.name else f"{name} {'can answer' if lacks else 'makes room'}"
+        return {}, Waits(f"requests go where they went, until {who}{lacks}", frozenset({name}))
+    return found.places if arn in found.places else {}, Waits()
+
+
+def conditions_now(
+    arn: str, wish: Route, routes: Collection[Route], rules: Collection[Rule], ready: Readiness
+) -> Conditions:
+    """What the rule *arn*, which is to be as *wish* says, may match by now. Pure."""
+    own = next((rule for rule in rules if rule.arn == arn), None)
+    if own is None:
+        return Conditions(frozenset(wish.paths), frozenset(wish.hosts))
+    asleep = CLOSED in own.hosts
+    gains = asleep or not (holds(own.paths, wish.paths) and holds(own.hosts, wish.hosts))
+    if gains and (asleep or ready.answering - {arn}) and own.name in ready.late:
+        return Conditions(own.paths, own.hosts, (own.name,), ready.late[own.name])
+    able = {rule.name for rule in rules if rule.name} - ready.late.keys()
+    return conditions(own, wish, rules, routes, able)
 
 
 def _healthy(aws: Aws, group: str) -> int:

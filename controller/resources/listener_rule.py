@@ -18,19 +18,21 @@ from typing import TYPE_CHECKING, Any
 from controller.aws import tags
 from controller.aws.balancing import OWN_COOKIE, Balancing, Stickiness, parse_balancing, spread
 from controller.aws.forwarding import Forward, parse_forwards, release, staged, targets_of
-from controller.aws.places import (
-    CLOSED,
-    Route,
-    Rule,
-    conditions,
-    holds,
-    moves,
-    waiting_place,
-)  # fmt: skip
+from controller.aws.places import CLOSED, Route, Rule, waiting_place
 from controller.aws.reads import apart
-from controller.aws.rules import Readiness, answers, default_answers, lacking, readiness, rules_of
+from controller.aws.rules import (
+    Readiness,
+    Waits,
+    answers,
+    conditions_now,
+    default_answers,
+    lacking,
+    readiness,
+    rules_of,
+    turn,
+)
 from controller.aws.tasks import behind, deploying, groups_of, unsettled
-from controller.base.errors import NotYet, Refused, Stale, Stuck, Underway
+from controller.base.errors import NotYet, Refused, Stuck, Underway
 from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, key_of, lasting_tags
 from controller.engine.reconciler import Change, Observed, born_as, spec
 from controller.spec.names import COLOURS, born_tags, live_name
@@ -211,7 +213,13 @@ class ListenerRuleKind:
         if desired.balancing.stickiness is not None:  # once it has one group alone
             spread(aws, desired.balancing, differing)
         if "priority" in fields:
-            waits = _take_place(aws, arn, desired, rules, ready) or waits
+            leaving = {*desired.leaving, *desired.routed} - {route.rule for route in desired.routes}
+            own = dict(desired.moving) or {dict(desired.tags).get(NAME_TAG, ""): desired.priority}
+            places, held = turn(arn, own, leaving, rules, ready)
+            if places:
+                wanted: Any = [{"RuleArn": rule, "Priority": place} for rule, place in sorted(places.items())]
+                aws.elbv2.set_rule_priorities(RulePriorities=wanted)
+            waits = held or waits
         if "tags" in fields:
             aws.elbv2.add_tags(ResourceArns=[arn], Tags=tags.pascal(desired.tags))
         if waits:
@@ -405,55 +413,16 @@ def _lacks(aws: Aws, desired: ListenerRule, groups: Sequence[str], least: int) -
         return str(refusal)
 
 
-@dataclass(frozen=True, slots=True)
-class Waits:
-    """Why a rule is not as it shall be yet, and for which rules; false when it is."""
-
-    why: str = ""
-    names: frozenset[str] = frozenset()
-
-    def __bool__(self) -> bool:
-        return bool(self.why)
-
-
-def _take_place(aws: Aws, arn: str, desired: ListenerRule, rules: Sequence[Rule], ready: Readiness) -> Waits:
-    """All that may move on the listener do, in one call; what is waited for where this one may not."""
-    own = next((rule for rule in rules if rule.arn == arn), None)
-    if own is None:
-        raise Stale(f"rule {arn} is gone")
-    leaving = {*desired.leaving, *desired.routed} - {route.rule for route in desired.routes}
-    wanted = dict(desired.moving) or {own.name: desired.priority}
-    found = moves(rules, wanted, leaving, ready.late, ready.answering)
-    if name := found.held.get(arn):
-        lacks = f": {ready.late[name]}" if name in ready.late else ""
-        who = "it can answer" if name == own.name else f"{name} {'can answer' if lacks else 'makes room'}"
-        return Waits(f"requests go where they went, until {who}{lacks}", frozenset({name}))
-    if arn in found.places:
-        places: Any = [{"RuleArn": rule, "Priority": place} for rule, place in sorted(found.places.items())]
-        aws.elbv2.set_rule_priorities(RulePriorities=places)
-    return Waits()
-
-
 def _conditions_now(
     arn: str, desired: ListenerRule, rules: Sequence[Rule], ready: Readiness
 ) -> tuple[ListenerRule, Waits]:
     """*desired* with the conditions it may have now, and what the others wait for."""
-    own = next((rule for rule in rules if rule.arn == arn), None)
-    wish = next((one for one in desired.routes if own is not None and one.rule == own.name), None)
-    if own is None or wish is None:
+    if (own := desired.own) is None:
         return desired, Waits()
-    asleep = CLOSED in own.hosts
-    gains = asleep or not (holds(own.paths, desired.paths) and holds(own.hosts, desired.hosts))
-    counts = gains and (asleep or bool(ready.answering - {arn}))
-    if counts and own.name in ready.late:
-        as_now = replace(desired, paths=tuple(sorted(own.paths)), hosts=tuple(sorted(own.hosts)))
-        return as_now, Waits(f"nobody more is led to it yet: {ready.late[own.name]}", frozenset({own.name}))
-    wish = replace(wish, paths=desired.paths, hosts=desired.hosts)
-    able = {rule.name for rule in rules if rule.name} - ready.late.keys()
-    now = conditions(own, wish, rules, desired.routes, able)
-    waits = f"answers as before until {', '.join(now.waits)} can" if now.waits else ""
+    wish = replace(own, paths=desired.paths, hosts=desired.hosts)
+    now = conditions_now(arn, wish, desired.routes, rules, ready)
     whole = replace(desired, paths=tuple(sorted(now.paths)), hosts=tuple(sorted(now.hosts)))
-    return whole, Waits(waits, frozenset(now.waits))
+    return whole, Waits(now.why, frozenset(now.waits))
 
 
 def _create(aws: Aws, desired: ListenerRule, place: int) -> str:
