@@ -70,12 +70,17 @@ class Lately:
             if self._now is not None and name in ONCE and all((whose := _whose(name, request))[1:]):
                 self._made[whose] = _Made(request, answer, self._now)
             elif name.startswith(REMOVALS):
-                gone = [value for value in request.values() if isinstance(value, str)]
-                self._made = {
-                    whose: one
-                    for whose, one in self._made.items()
-                    if not any(ident in str(one.answer) for ident in gone)
-                }
+                self._forget([value for value in request.values() if isinstance(value, str)])
+
+    def seen(self, ident: str) -> None:
+        """AWS shows what has the id *ident*: whoever makes its like by now wishes for another one, a successor."""
+        with self._lock:
+            self._forget([ident])
+
+    def _forget(self, idents: list[str]) -> None:
+        self._made = {
+            whose: one for whose, one in self._made.items() if not any(ident in str(one.answer) for ident in idents)
+        }
 
     def move(self, host: str, state: State) -> None:
         """We have put *host* into *state*, whatever AWS shows."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from graphlib import TopologicalSorter
 from typing import Any
@@ -105,6 +105,7 @@ def _perform(step: Step, kind: Any, aws: Aws, outputs: Mapping[Key, Mapping[str,
         raise NotYet(f"waits for {', '.join(unknown)}")
     # what had to be taken for a change may be none, now that all is known: AWS did not show what it refers to
     differing = {c.field for c in compare(desired, step.observed.as_desired)} if step.observed is not None else set()
+    differing |= {one.name for one in fields(desired) if one.metadata.get("anew")}
     if step.action == "update":
         assert step.observed is not None
         changes = tuple(
@@ -121,6 +122,8 @@ def _perform(step: Step, kind: Any, aws: Aws, outputs: Mapping[Key, Mapping[str,
                 raise Underway("narrowed when the tasks of before have been replaced")
         return {**step.observed.outputs, **kind.update(aws, step.observed, desired, changes)}
     if step.action == "replace":
+        if step.observed is not None and (ident := step.observed.outputs.get("id")):
+            aws.lately.seen(ident)
         if not any(c.replaces and c.field in differing for c in step.changes):
             raise Stale(f"{step.key}: what could not be changed in place is as it should be")
         desired = successor(desired, LIMITS.get(step.key.kind, 255))

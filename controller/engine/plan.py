@@ -64,6 +64,7 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
             aside |= kin.predecessors.keys()
         else:
             replaced |= kin.predecessors
+        if key in allowed:
             problems += [f"{key}: {problem}" for problem in (have.problems if have is not None else ())]
         if have is not None and have.owner != owner and not data:
             problems.append(_not_ours(key, have, owner))
@@ -158,7 +159,7 @@ def _together(steps: tuple[Step, ...], observed: Live, kinds: Kinds) -> tuple[tu
         kind = kinds[name]
         if isinstance(kind, Joint):
             acting = [s for s in steps if s.key.kind == name and s.action in {"create", "update"}]
-            wanted = {s.key: (s.desired, s.action == "update") for s in acting}
+            wanted = {s.key: (s.desired, s.observed if s.action == "update" else None) for s in acting}
             more, why_not = kind.joint(wanted, going, observed)
             told |= more
             problems += why_not

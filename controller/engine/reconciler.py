@@ -13,6 +13,7 @@ Field metadata the engine understands (`spec` below writes them):
     compare     False: the field steers us (retention, names) and is never compared
     secret      its value is masked wherever it is shown
     ends        deleting what has the field ends what serves behind the one it refers to
+    anew        what it refers to is another one when it is made again, although it is called the same
     names       the kind whose live names the field holds: what it refers to, where no id or arn says it
 """
 
@@ -48,6 +49,7 @@ def spec(
     secret: bool = False,
     names: str = "",
     ends: bool = False,
+    anew: bool = False,
     default: Any = ...,
 ) -> Any:
     """A dataclass field with the metadata above; *default* as in `dataclasses.field`."""
@@ -62,6 +64,7 @@ def spec(
         "secret": secret,
         "names": names,
         "ends": ends,
+        "anew": anew,
     }
     return field(metadata=metadata) if default is ... else field(default=default, metadata=metadata)
 
@@ -175,11 +178,14 @@ class Joint(Protocol):
     """A kind whose steps have to know of others: resources that change places, or that something else leads to."""
 
     def joint(
-        self, wanted: Mapping[Key, tuple[Any, bool]], going: Collection[Key], observed: Mapping[Key, Observed[Any]]
+        self,
+        wanted: Mapping[Key, tuple[Any, Observed[Any] | None]],
+        going: Collection[Key],
+        observed: Mapping[Key, Observed[Any]],
     ) -> tuple[Mapping[Key, Any], list[str]]:
         """What the steps of one plan are to know of each other, and why they cannot be carried out together. Pure.
 
-        wanted   the desired value of all that is made or changed, and whether it is there already
+        wanted   the desired value of all that is made or changed, and what of it is there already
         going    what is deleted, or makes room for a successor, of any kind
         """
         ...

@@ -84,7 +84,7 @@ class LaunchTemplate:
     cluster: str | Ref = spec(compare=False)  # the user data names it: hosts must not boot before it exists
     image: str | Ref = spec(risk="host_roll")
     instance_type: str | None = spec(risk="host_roll")
-    profile: str | Ref = spec(risk="host_roll", names="instance_profile")
+    profile: str | Ref = spec(risk="host_roll", names="instance_profile", anew=True)  # hosts of before hold the old one
     security_groups: tuple[str | Ref, ...] = spec(risk="host_roll", unordered=True)
     user_data: str = spec(risk="host_roll")
     http_tokens: str = spec(risk="host_roll", default="required")

@@ -230,28 +230,36 @@ class ListenerRuleKind:
 
     def joint(
         self,
-        wanted: Mapping[Key, tuple[ListenerRule, bool]],
+        wanted: Mapping[Key, tuple[ListenerRule, Observed[Any] | None]],
         going: Collection[Key],
         observed: Mapping[Key, Observed[Any]],
     ) -> tuple[Mapping[Key, ListenerRule], list[str]]:
         """They change places in one call, and only those whose steps say so; one that stays keeps its place."""
-        live = {key: have for key, have in observed.items() if key.kind == self.kind and key not in going}
         moving = {
             key: one.priority
-            for key, (one, there) in wanted.items()
-            if there and key in live and live[key].as_desired.priority != one.priority
+            for key, (one, have) in wanted.items()
+            if have is not None and have.as_desired.priority != one.priority
         }
         routed = {name for one, _ in wanted.values() for name in one.routed}
         leaving = tuple(sorted({str(born_as(key)) for key in going if key.kind == self.kind} - routed))
         told = tuple(sorted((str(key), place) for key, place in moving.items()))
+        on_the_move = {id(have) for key, (_, have) in wanted.items() if key in moving}
+        stay = {
+            (have.as_desired.listener, have.as_desired.priority): (key, have)
+            for key, have in observed.items()
+            if key.kind == self.kind
+            and key not in going
+            and id(have) not in on_the_move
+            and have.owner
+            and not have.gone
+        }
         problems = []
-        for key, (one, _) in wanted.items():
+        for key, (one, mine) in wanted.items():
             ref = one.listener
             at = observed[ref.key].outputs.get(ref.output) if isinstance(ref, Ref) and ref.key in observed else ref
-            for holder, have in live.items():
-                place = (have.as_desired.listener, have.as_desired.priority)
-                if holder not in {key, *moving} and place == (at, one.priority) and have.owner and not have.gone:
-                    problems.append(_held(key, one, holder, there=str(holder) in routed))
+            holder, have = stay.get((at, one.priority), (key, mine))
+            if have is not mine:
+                problems.append(_held(key, one, holder, there=str(holder) in routed))
         return {key: replace(one, moving=told, leaving=leaving) for key, (one, _) in wanted.items()}, problems
 
     def still_serves(self, aws: Aws, observed: Observed[ListenerRule], heir: str) -> str:

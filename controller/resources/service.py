@@ -241,17 +241,20 @@ class ServiceKind:
         return f"{', '.join(fields)}: of a service that CodeDeploy deploys ECS changes no such thing; {ANEW}"
 
     def joint(
-        self, wanted: Mapping[Key, tuple[Service, bool]], going: Collection[Key], observed: Mapping[Key, Observed[Any]]
+        self,
+        wanted: Mapping[Key, tuple[Service, Observed[Any] | None]],
+        going: Collection[Key],
+        observed: Mapping[Key, Observed[Any]],
     ) -> tuple[Mapping[Key, Service], list[str]]:
         """None gives up its targets while a rule that stays leads requests to them."""
         rules = {key: one for key, one in observed.items() if key.kind == "listener_rule" and key not in going}
         problems = []
-        for key, (one, there) in wanted.items():
-            groups = set((observed[key].as_desired.target_group or "").split(",")) - {""} if there else set()
-            if one.target_group != "" or not groups:
+        for key, (one, have) in wanted.items():
+            if have is None or one.target_group != "":
                 continue
+            groups = {*str(have.as_desired.target_group or "").split(",")} - {""}
             led = [
-                str(rule) for rule, have in rules.items() if groups & {str(to.group) for to in have.as_desired.forwards}
+                str(rule) for rule, live in rules.items() if groups & {str(to.group) for to in live.as_desired.forwards}
             ]
             if led:
                 problems.append(

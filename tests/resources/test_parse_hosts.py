@@ -172,7 +172,8 @@ def test_parts_of_a_group_of_before_are_told_apart_from_those_of_the_wanted_one(
     """The group has another name by now: the hook is wanted there, and the old one is an orphan of its own."""
     wanted = {HOOK: LifecycleHook("g", "LAUNCHING", 60, "CONTINUE", "shop-main-warm", "g")}
 
-    keys = [part_key("lifecycle_hook", name, place, wanted) for name, place in
+    there = [{"AutoScalingGroupName": name} for name in ("g", "old")]
+    keys = [part_key("lifecycle_hook", name, place, wanted, there) for name, place in
             (("main-warm", "g"), ("main-warm", "old"), ("main-late", "g"))]  # fmt: skip
 
     assert [one.name for one in keys] == ["main-warm", "main-warm~old", "main-late"]
