@@ -164,6 +164,7 @@ BY_KIND: Mapping[str, Calls] = {
             "list_roles put_role_policy tag_role update_assume_role_policy"
         ),
         "ecs": "describe_clusters describe_task_definition describe_tasks list_tasks",
+        "resourcegroupstaggingapi": "get_resources",
     },
     "route_table": {
         "ec2": (

@@ -18,7 +18,7 @@ from controller.aws.client import pages
 from controller.aws.reads import keyed, live_name_of
 from controller.aws.role_users import profiles_of_others, tasks_with
 from controller.base.errors import NotYet, held_by_others
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags, refs
 from controller.base.words import plural
 from controller.engine.reconciler import Change, Home, Observed, spec
 from controller.spec.names import born_tags, live_name
@@ -212,9 +212,8 @@ def surplus_of(desired: Role, live: Role) -> tuple[tuple[str, ...], tuple[Grant,
 
 def _referred(arn: str, wanted: Iterable[str | Ref], desired: Role) -> bool:
     """Whether a ref among *wanted* is to what has *arn*, which may be ``*``."""
-    names = dict(desired.names)
-    refs = [one for one in wanted if isinstance(one, Ref)] if arn.startswith("arn:") else []
-    return any(live_name_of(arn, one.key.kind) == names.get(str(one.key)) for one in refs)
+    keys = [one.key for one in wanted if isinstance(one, Ref)] if arn.startswith("arn:") else []
+    return any((str(key), live_name_of(arn, key.kind)) in desired.names for key in keys)
 
 
 def _joined(one: tuple[Grant, ...], two: tuple[Grant, ...]) -> tuple[Grant, ...]:
@@ -234,7 +233,9 @@ def _with_inline(have: Observed[Role], names: list[str], desired: Role) -> Obser
 
 def _as_far_as_nobody_needs_it(have: Observed[Role], desired: Role, reads: Reads) -> Observed[Role]:
     """*have* without what it allows beyond *desired*, while tasks of an older revision run, which may need it."""
-    policies, grants = surplus_of(desired, have.as_desired)
+    keys = {ref.key for ref in refs(desired.grants)}  # a name finds and creates: what is there may have another
+    born = tuple((str(key), name) for key in sorted(keys) for name in sorted(reads.born_as(key)))
+    policies, grants = surplus_of(replace(desired, names=(*desired.names, *born)), have.as_desired)
     if not (policies or grants or have.as_desired.inline) or not desired.family or have.owner != reads.owner:
         return have
     newest = (reads.task_definition(desired.family) or {}).get("taskDefinitionArn")
