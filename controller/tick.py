@@ -141,6 +141,9 @@ def _execute(aws: Aws, seen: Tick, *, act: bool) -> Tick:
     open_steps = [step for step in todo.steps if step.action != "none"]
     if not act or not open_steps:
         return replace(seen, quiet=not open_steps and not todo.busy)
+    for step in todo.pending:
+        if step.action == "replace" and step.observed is not None and (ident := step.observed.outputs.get("id")):
+            aws.lately.seen(ident)
     run = execute(todo, KINDS, aws, {key: one.why for key, one in seen.held.items()}, seen.now)
     for error in run.failed.values():
         if isinstance(error, Interrupted | Locked):

@@ -10,7 +10,7 @@ forgets it, and the lease it leaves behind lasts longer than AWS takes to show e
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -27,6 +27,7 @@ ONCE = {
 }  # fmt: skip
 REMOVALS = ("delete_", "deregister_", "release_")
 LATELY = timedelta(seconds=30)  # AWS shows most of it within five seconds
+SPREAD = timedelta(seconds=5)  # until every node of a load balancer knows where a rule leads by now
 State = Literal["ACTIVE", "DRAINING", "leaving"]
 
 
@@ -44,6 +45,7 @@ class Lately:
         self._now: datetime | None = None
         self._made: dict[tuple[str, str, str], _Made] = {}
         self._moved: dict[str, tuple[State, datetime]] = {}
+        self._turned: dict[str, datetime] = {}
         self._lock = threading.Lock()
 
     def begin(self, now: datetime) -> None:
@@ -86,6 +88,18 @@ class Lately:
         """We have put *host* into *state*, whatever AWS shows."""
         if self._now is not None:
             self._moved[host] = (state, self._now)
+
+    def turn(self, groups: Iterable[str]) -> None:
+        """Requests go to *groups* (arns) no more; some node of the load balancer may send one still."""
+        with self._lock:
+            if self._now is not None:
+                self._turned |= dict.fromkeys(groups, self._now)
+
+    def turning(self, groups: Iterable[str]) -> bool:
+        """Whether one of *groups* may still be sent a request, although no rule leads there any more."""
+        return any(
+            self._now is not None and self._now - self._turned[one] < SPREAD for one in groups if one in self._turned
+        )
 
     @property
     def moved(self) -> dict[str, State]:

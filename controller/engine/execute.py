@@ -122,8 +122,6 @@ def _perform(step: Step, kind: Any, aws: Aws, outputs: Mapping[Key, Mapping[str,
                 raise Underway("narrowed when the tasks of before have been replaced")
         return {**step.observed.outputs, **kind.update(aws, step.observed, desired, changes)}
     if step.action == "replace":
-        if step.observed is not None and (ident := step.observed.outputs.get("id")):
-            aws.lately.seen(ident)
         if not any(c.replaces and c.field in differing for c in step.changes):
             raise Stale(f"{step.key}: what could not be changed in place is as it should be")
         desired = successor(desired, LIMITS.get(step.key.kind, 255))

@@ -210,6 +210,8 @@ class ListenerRuleKind:
             spread(aws, desired.balancing, differing)
         if request:
             aws.elbv2.modify_rule(RuleArn=arn, **request)
+            if "Actions" in request:
+                aws.lately.turn({*_led(observed.as_desired)} - _weighed(request["Actions"]))
         if desired.balancing.stickiness is not None:  # once it has one group alone
             spread(aws, desired.balancing, differing)
         if "priority" in fields:
@@ -276,6 +278,7 @@ class ListenerRuleKind:
 
     def delete(self, aws: Aws, observed: Observed[ListenerRule]) -> None:
         aws.elbv2.delete_rule(RuleArn=observed.outputs["arn"])
+        aws.lately.turn(_led(observed.as_desired))
 
 
 def parse_rule(
@@ -398,6 +401,10 @@ def _made(rules: Iterable[Rule], key: Key) -> str:
 
 def _led(desired: ListenerRule) -> list[str]:
     return [str(one.group) for one in desired.forwards if one.weight]
+
+
+def _weighed(actions: list[Any]) -> set[str]:
+    return {str(one.group) for one in parse_forwards(actions) if one.weight}
 
 
 def _place(aws: Aws, key: Key, desired: ListenerRule, rules: Sequence[Rule]) -> int:

@@ -275,13 +275,15 @@ class ServiceKind:
         """Its successor runs what it shall, and no rule leads to its own target groups any more. One that the spec has
         no more serves until the others have settled: it may have got another name."""
         cluster, live = str(observed.as_desired.cluster), observed.as_desired
-        if not heir:
-            return unsettled(aws, cluster, str(observed.owner), observed.outputs["heirs"].split(), live.name)
-        if waits := settling(aws, cluster, heir):
+        heirs = observed.outputs.get("heirs", "").split()
+        waits = settling(aws, cluster, heir) if heir else unsettled(aws, cluster, str(observed.owner), heirs, live.name)
+        if waits:
             return waits
-        shared = set(groups_of(aws, cluster, heir))  # it serves there beside this one
-        led = led_to(aws, set(groups_of(aws, cluster, live.name)) - shared)
-        return f"{led[0].rsplit('/', 2)[-2]} still gets requests" if led else ""
+        shared = set(groups_of(aws, cluster, heir)) if heir else set()  # it serves there beside this one
+        groups = set(groups_of(aws, cluster, live.name)) - shared
+        if led := led_to(aws, groups):
+            return f"{led[0].rsplit('/', 2)[-2]} still gets requests"
+        return "some node of the load balancer may still send it requests" if aws.lately.turning(groups) else ""
 
     def delete(self, aws: Aws, observed: Observed[Service]) -> None:
         """Delete it and wait until its tasks have stopped: until then they answer requests and hold target groups."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from controller.aws.lately import LATELY, Lately
+from controller.aws.lately import LATELY, SPREAD, Lately
 from controller.base.errors import NotYet
 from controller.base.keys import NAME_TAG, OWNER_TAG
 
@@ -79,3 +79,21 @@ def test_hosts_are_remembered_by_where_we_put_them_last(lately: Lately) -> None:
 
     lately.begin(NOW + LATELY)
     assert lately.moved == {}
+
+
+def test_a_group_that_a_rule_led_to_may_be_sent_a_request_for_some_seconds(lately: Lately) -> None:
+    assert not lately.turning(["a"])
+    lately.turn(["a"])
+    assert lately.turning(["b", "a"])
+    assert not lately.turning(["b"])
+
+    lately.begin(NOW + SPREAD)
+
+    assert not lately.turning(["a"])
+
+
+def test_what_aws_shows_is_not_what_a_successor_would_be(lately: Lately) -> None:
+    """Its request is the same, and asks for another one."""
+    lately.seen("vpc-1")
+
+    assert lately.answer("create_vpc", request()) is None

@@ -17,8 +17,10 @@ LEAVE = [word for address in REPLACED for word in ("--replace", address)]
 
 
 def test_tasks_get_addresses_of_their_own_without_a_loss(sandbox: Drill, tmp_path: Path) -> None:
-    """Another service, on target groups of another type, behind the same rule."""
+    """Another service, on target groups of another type, behind the same rule; before that, on another port."""
     stage = Stage(sandbox, "moves", tmp_path).birth()
+    row = stage.choose(services__web__port=8081).roll()
+    assert row["broken"] == [], row
 
     row = stage.choose(services__web__network_mode="awsvpc").roll(*LEAVE)
 
