@@ -333,6 +333,6 @@ def _behind_stuck(todo: Plan, failed: Mapping[Key, ControllerError], held: Colle
         for step in todo.steps:  # parents come first
             if (behind - going_on) & todo.before.get(step.key, frozenset()):
                 behind.add(step.key)
-        lost = {str(key) for key in (*behind, *held, *todo.left_out)}
-        behind |= {key for key, error in failed.items() if isinstance(error, Underway) and lost & error.awaits}
+        lost = {str(key) for key in (*behind, *held, *todo.differs)}
+        behind |= {key for key, error in failed.items() if isinstance(error, NotYet) and lost & error.awaits}
     return behind

@@ -9,6 +9,7 @@ forgets it, and the lease it leaves behind lasts longer than AWS takes to show e
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ ONCE = {
     "allocate_address", "create_vpc", "create_subnet", "create_internet_gateway", "create_route_table",
     "register_task_definition",
 }  # fmt: skip
+IDENT = re.compile(r"arn:|[a-z]+-[0-9a-f]+$")  # no name: every answer holds that of its stack
 REMOVALS = ("delete_", "deregister_", "release_")
 LATELY = timedelta(seconds=30)  # AWS shows most of it within five seconds
 SPREAD = timedelta(seconds=5)  # until every node of a load balancer knows where a rule leads by now
@@ -45,7 +47,7 @@ class Lately:
         self._now: datetime | None = None
         self._made: dict[tuple[str, str, str], _Made] = {}
         self._moved: dict[str, tuple[State, datetime]] = {}
-        self._turned: dict[str, datetime] = {}
+        self._turned: dict[str, datetime | None] = {}  # None: in this pass, which may take a while
         self._lock = threading.Lock()
 
     def begin(self, now: datetime) -> None:
@@ -54,6 +56,7 @@ class Lately:
             self._now = now
             self._made = {whose: one for whose, one in self._made.items() if now - one.at < LATELY}
             self._moved = {host: one for host, one in self._moved.items() if now - one[1] < LATELY}
+            self._turned = {group: at or now for group, at in self._turned.items()}
 
     def answer(self, name: str, request: Mapping[str, Any]) -> Any:
         """What the same call was answered; None when it was not made. Raises NotYet while AWS may not show what came of
@@ -72,7 +75,7 @@ class Lately:
             if self._now is not None and name in ONCE and all((whose := _whose(name, request))[1:]):
                 self._made[whose] = _Made(request, answer, self._now)
             elif name.startswith(REMOVALS):
-                self._forget([value for value in request.values() if isinstance(value, str)])
+                self._forget([value for value in request.values() if isinstance(value, str) and IDENT.match(value)])
 
     def seen(self, ident: str) -> None:
         """AWS shows what has the id *ident*: whoever makes its like by now wishes for another one, a successor."""
@@ -92,14 +95,13 @@ class Lately:
     def turn(self, groups: Iterable[str]) -> None:
         """Requests go to *groups* (arns) no more; some node of the load balancer may send one still."""
         with self._lock:
-            if self._now is not None:
-                self._turned |= dict.fromkeys(groups, self._now)
+            self._turned |= dict.fromkeys(groups)
 
     def turning(self, groups: Iterable[str]) -> bool:
         """Whether one of *groups* may still be sent a request, although no rule leads there any more."""
-        return any(
-            self._now is not None and self._now - self._turned[one] < SPREAD for one in groups if one in self._turned
-        )
+        with self._lock:
+            since = [self._turned[group] for group in groups if group in self._turned]
+            return any(at is None or self._now is None or self._now - at < SPREAD for at in since)
 
     @property
     def moved(self) -> dict[str, State]:

@@ -163,16 +163,28 @@ def moves(
     """
     going = {rule.arn: wanted[rule.name] for rule in rules if wanted.get(rule.name, rule.priority) != rule.priority}
     held: dict[str, str] = {}
-    while found := _held(rules, going, wanted, late, answering):
+    while True:
+        room = _room(rules, going, leaving)
+        found = _held(rules, {**going, **room}, wanted, late, answering)
+        if found is None:
+            return Moves({**going, **room}, held)
         arn, name = found
+        if arn in room:  # it would make room and fall behind who cannot answer: nobody takes its place yet
+            place = next(rule.priority for rule in rules if rule.arn == arn)
+            arn = next(taker for taker, to in going.items() if to == place)
         held[arn] = name
         del going[arn]
+
+
+def _room(rules: Collection[Rule], going: Mapping[str, int], leaving: Collection[str]) -> dict[str, int]:
+    """Where those who are *leaving* go, by arn, as others take their places."""
     taken = {going.get(rule.arn, rule.priority) for rule in rules}
+    found: dict[str, int] = {}
     for rule in rules:
         if rule.name in leaving and rule.arn not in going and rule.priority in going.values():
-            going[rule.arn] = _aside(rule.priority, taken)
-            taken.add(going[rule.arn])
-    return Moves(going, held)
+            found[rule.arn] = _aside(rule.priority, taken)
+            taken.add(found[rule.arn])
+    return found
 
 
 def _held(

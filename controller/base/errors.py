@@ -35,22 +35,21 @@ class SpecError(ControllerError):
 
 
 class NotYet(ControllerError):  # noqa: N818 - named by what happens next
-    """Still under way; the same step is worth trying again `after`."""
-
-    def __init__(self, message: str, after: timedelta = timedelta(seconds=2)) -> None:
-        super().__init__(message)
-        self.after = after
-
-
-class Underway(NotYet):
-    """As far as it can be for now, and the rest waits for others: what depends on the step may go on.
+    """Still under way; the same step is worth trying again `after`.
 
     `awaits`: the addresses of those it waits for, where they are resources; what will not come is not waited for.
     """
 
-    def __init__(self, message: str, after: timedelta = timedelta(seconds=2), awaits: Collection[str] = ()) -> None:
-        super().__init__(message, after)
+    def __init__(
+        self, message: str, after: timedelta = timedelta(seconds=2), awaits: Collection[str] = frozenset()
+    ) -> None:
+        super().__init__(message)
+        self.after = after
         self.awaits = frozenset(awaits)
+
+
+class Underway(NotYet):
+    """As far as it can be for now, and the rest waits for others: what depends on the step may go on."""
 
 
 class Stale(ControllerError):  # noqa: N818

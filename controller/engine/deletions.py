@@ -105,9 +105,11 @@ def _due(step: Step, switching: Collection[Key], coming: Collection[Key], kind: 
         return step
     if switching:
         named = ", ".join(map(str, sorted(switching)))
-        return replace(step, later=f"{named} is replaced first, and uses it until then")
+        words = f"{named} is replaced first, and uses it until then"
+        return replace(step, later=words, awaits=frozenset(map(str, switching)))
     if step.heir == "" and coming and isinstance(kind, Lasting):
-        return replace(step, later=f"{', '.join(map(str, sorted(coming)))} is made first")
+        first = ", ".join(map(str, sorted(coming)))
+        return replace(step, later=f"{first} is made first", awaits=frozenset(map(str, coming)))
     return step
 
 

@@ -94,7 +94,7 @@ def _perform(step: Step, kind: Any, aws: Aws, outputs: Mapping[Key, Mapping[str,
     if step.action == "delete":
         assert step.observed is not None
         if step.later:
-            raise NotYet(f"{step.key}: {step.later}")
+            raise NotYet(f"{step.key}: {step.later}", awaits=step.awaits)
         asked = step.heir is not None and isinstance(kind, Serving)
         if asked and (why := kind.still_serves(aws, step.observed, step.heir)):
             raise NotYet(f"{step.key}: {'replaced' if step.heir else 'not in the spec any more'}, {why}")

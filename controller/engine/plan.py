@@ -98,7 +98,16 @@ def plan(desired: Desired, observed: Live, kinds: Kinds, owner: str, scope: Scop
     together, why_not = _together(leaving.steps, observed, kinds)
     problems += why_not
     left_out = frozenset(leaving.graph) - allowed
-    return Plan(together, _frozen(leaving.graph), leaving.orphans, tuple(problems), notes, left_out, leaving.stay)
+    return Plan(
+        together,
+        _frozen(leaving.graph),
+        leaving.orphans,
+        tuple(problems),
+        notes,
+        left_out,
+        leaving.stay,
+        frozenset(differs),
+    )
 
 
 def plan_destroy(desired: Desired, observed: Live, owner: str) -> Plan:
@@ -154,7 +163,7 @@ def _together(steps: tuple[Step, ...], observed: Live, kinds: Kinds) -> tuple[tu
     """*steps*, those of kinds whose resources change places told of each other; and why they cannot be."""
     told: dict[Key, Any] = {}
     problems: list[str] = []
-    going = frozenset(step.key for step in steps if step.action in {"delete", "replace"})
+    going = {step.key: step.heir for step in steps if step.action in {"delete", "replace"}}
     for name in {step.key.kind for step in steps if step.action not in {"none", "read"}}:
         kind = kinds[name]
         if isinstance(kind, Joint):

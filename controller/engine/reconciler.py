@@ -19,7 +19,7 @@ Field metadata the engine understands (`spec` below writes them):
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
@@ -180,13 +180,13 @@ class Joint(Protocol):
     def joint(
         self,
         wanted: Mapping[Key, tuple[Any, Observed[Any] | None]],
-        going: Collection[Key],
+        going: Mapping[Key, str | None],
         observed: Mapping[Key, Observed[Any]],
     ) -> tuple[Mapping[Key, Any], list[str]]:
         """What the steps of one plan are to know of each other, and why they cannot be carried out together. Pure.
 
         wanted   the desired value of all that is made or changed, and what of it is there already
-        going    what is deleted, or makes room for a successor, of any kind
+        going    what is deleted or makes room for a successor, of any kind, and its heir as in `Step`
         """
         ...
 

@@ -30,6 +30,7 @@ class Step:
     reason: str = ""
     heir: str | None = None  # of a deletion in a stack that lives on: the live name of what takes its place, "" if none
     later: str = ""  # of a deletion: why it is not due in the pass of this plan
+    awaits: frozenset[str] = frozenset()  # and the addresses of those it comes after
     early: bool = False  # what depends on it brings new tasks by this plan: nothing is taken from those of before
     left: tuple[Change, ...] = ()  # differences that `drift: warn` leaves as they are
 
@@ -43,6 +44,7 @@ class Plan:
     notes      what the reader should know although nothing is done about it
     resting    what was replaced and stays, because clients may still ask it, and what to do (`notes` have it, too)
     left_out   what --target or --exclude leave as it is: nobody acts on it, waits for it or judges by it
+    differs    what of that is not as the spec says, and stays so
     """
 
     steps: tuple[Step, ...]
@@ -52,6 +54,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     left_out: frozenset[Key] = frozenset()
     resting: tuple[str, ...] = ()
+    differs: frozenset[Key] = frozenset()
 
     def live_name(self, key: Key, born: str) -> str:
         """The name of what stands for *key* now: *born* until a successor of another name has taken over."""

@@ -9,7 +9,7 @@ belong together are written here, where their order with the rule can be kept.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -209,14 +209,16 @@ class ListenerRuleKind:
         if desired.balancing.stickiness is None:  # before the rule may have several groups again
             spread(aws, desired.balancing, differing)
         if request:
-            aws.elbv2.modify_rule(RuleArn=arn, **request)
-            if "Actions" in request:
+            if "Actions" in request:  # whether or not the answer is lost
                 aws.lately.turn({*_led(observed.as_desired)} - _weighed(request["Actions"]))
+            aws.elbv2.modify_rule(RuleArn=arn, **request)
         if desired.balancing.stickiness is not None:  # once it has one group alone
             spread(aws, desired.balancing, differing)
         if "priority" in fields:
-            leaving = {*desired.leaving, *desired.routed} - {route.rule for route in desired.routes}
-            own = dict(desired.moving) or {dict(desired.tags).get(NAME_TAG, ""): desired.priority}
+            here = {route.rule for route in desired.routes}
+            leaving = {*desired.leaving, *desired.routed} - here
+            own = {one: place for one, place in desired.moving if one in here}
+            own = own or {dict(desired.tags).get(NAME_TAG, ""): desired.priority}
             places, held = turn(arn, own, leaving, rules, ready)
             if places:
                 wanted: Any = [{"RuleArn": rule, "Priority": place} for rule, place in sorted(places.items())]
@@ -233,7 +235,7 @@ class ListenerRuleKind:
     def joint(
         self,
         wanted: Mapping[Key, tuple[ListenerRule, Observed[Any] | None]],
-        going: Collection[Key],
+        going: Mapping[Key, str | None],
         observed: Mapping[Key, Observed[Any]],
     ) -> tuple[Mapping[Key, ListenerRule], list[str]]:
         """They change places in one call, and only those whose steps say so; one that stays keeps its place."""
@@ -277,8 +279,8 @@ class ListenerRuleKind:
         return _alone(aws, cluster, observed)
 
     def delete(self, aws: Aws, observed: Observed[ListenerRule]) -> None:
-        aws.elbv2.delete_rule(RuleArn=observed.outputs["arn"])
         aws.lately.turn(_led(observed.as_desired))
+        aws.elbv2.delete_rule(RuleArn=observed.outputs["arn"])
 
 
 def parse_rule(

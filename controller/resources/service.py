@@ -7,7 +7,7 @@ What happens to a deployment is judged elsewhere (`rollout/verdict.py`), by its 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,8 @@ from controller.aws.reads import keyed, label_of
 from controller.aws.running import open_tasks
 from controller.aws.task_sets import CONTROLLER, of_codedeploy
 from controller.aws.tasks import groups_of, settling, unsettled
-from controller.base.errors import Gone, NotYet, Refused, Stale
-from controller.base.keys import HAS_PREFIX, OWNER_TAG, Key, Ref, Tags, lasting_tags
+from controller.base.errors import Gone, NotYet, Refused, Stale, Underway
+from controller.base.keys import HAS_PREFIX, NAME_TAG, OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec import network
 from controller.spec.names import CONTAINER, born_tags, live_name
@@ -216,6 +216,8 @@ class ServiceKind:
         self, aws: Aws, observed: Observed[Service], desired: Service, changes: tuple[Change, ...]
     ) -> Mapping[str, str]:
         fields = {change.field for change in changes}
+        if "target_group" in fields and not desired.target_group:
+            _let_go(aws, desired)
         beside = observed.as_desired.beside
         request = {name: value for names, name, value in _settings(desired, beside) if fields & names}
         if (
@@ -243,23 +245,23 @@ class ServiceKind:
     def joint(
         self,
         wanted: Mapping[Key, tuple[Service, Observed[Any] | None]],
-        going: Collection[Key],
+        going: Mapping[Key, str | None],
         observed: Mapping[Key, Observed[Any]],
     ) -> tuple[Mapping[Key, Service], list[str]]:
-        """None gives up its targets while a rule that stays leads requests to them."""
+        """None gives up its targets, or goes, while a rule that stays leads requests to them."""
         rules = {key: one for key, one in observed.items() if key.kind == "listener_rule" and key not in going}
+        bare = {key: have for key, (one, have) in wanted.items() if have is not None and one.target_group == ""}
+        gone = {key: observed[key] for key, heir in going.items() if key.kind == self.kind and heir == ""}
         problems = []
-        for key, (one, have) in wanted.items():
-            if have is None or one.target_group != "":
-                continue
+        for key, have in {**bare, **gone}.items():
             groups = {*str(have.as_desired.target_group or "").split(",")} - {""}
             led = [
                 str(rule) for rule, live in rules.items() if groups & {str(to.group) for to in live.as_desired.forwards}
             ]
             if led:
                 problems.append(
-                    f"{key}: it has no route any more, and {', '.join(led)} stays and would lead to nobody: "
-                    "take that out in the same command (apply --prune)"
+                    f"{key}: it {'has no route any more' if key in bare else 'goes'}, and {', '.join(led)} stays and "
+                    "would lead to nobody: take that out in the same command (apply --prune)"
                 )
         return {}, problems
 
@@ -295,6 +297,14 @@ class ServiceKind:
             pass
         if left := sum(_open(task, name) for task in open_tasks(aws, cluster)):
             raise NotYet(f"service {name}: {left} tasks are stopping")
+
+
+def _let_go(aws: Aws, desired: Service) -> None:
+    """Raises Underway while its rule stands, or some node of the load balancer may not know that it is gone."""
+    groups = set(groups_of(aws, str(desired.cluster), desired.name))
+    if led_to(aws, groups) or aws.lately.turning(groups):
+        rule = dict(desired.tags)[NAME_TAG].replace("service/", "listener_rule/", 1)
+        raise Underway(f"it keeps its targets until no rule leads to them: {rule} goes first", awaits=[rule])
 
 
 def _elsewhere(item: Mapping[str, Any], wish: Service | None, reads: Reads) -> tuple[str, ...]:

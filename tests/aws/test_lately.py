@@ -82,14 +82,22 @@ def test_hosts_are_remembered_by_where_we_put_them_last(lately: Lately) -> None:
 
 
 def test_a_group_that_a_rule_led_to_may_be_sent_a_request_for_some_seconds(lately: Lately) -> None:
+    """From the end of the pass on, which is before the next one begins."""
     assert not lately.turning(["a"])
     lately.turn(["a"])
     assert lately.turning(["b", "a"])
     assert not lately.turning(["b"])
 
-    lately.begin(NOW + SPREAD)
-
+    lately.begin(NOW + 2 * SPREAD)
+    assert lately.turning(["a"])
+    lately.begin(NOW + 3 * SPREAD)
     assert not lately.turning(["a"])
+
+
+def test_a_deletion_by_name_says_nothing_of_what_was_made(lately: Lately) -> None:
+    lately.note("delete_service", {"cluster": "demo", "service": "demo-web"}, {})
+
+    assert lately.answer("create_vpc", request()) == MADE
 
 
 def test_what_aws_shows_is_not_what_a_successor_would_be(lately: Lately) -> None:

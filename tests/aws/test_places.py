@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from controller.aws.places import CLOSED, LAST, Conditions, Route, Rule, conditions, moves, overlap, waiting_place
+from controller.aws.places import (
+    CLOSED,
+    LAST,
+    Conditions,
+    Moves,
+    Route,
+    Rule,
+    conditions,
+    moves,
+    overlap,
+    waiting_place,
+)
 
 
 def rule(name: str, priority: int, *paths: str, hosts: tuple[str, ...] = ()) -> Rule:
@@ -42,6 +53,14 @@ def test_who_leaves_stays_before_all_that_it_was_before() -> None:
     old, web = rule("old", 100, "/o"), rule("web", 200, "/*")
 
     assert moves([old, web], {"web": 100}, ("old",), (), ()).places == {"arn-web": 100, "arn-old": 99}
+
+
+def test_nobody_takes_the_place_of_one_that_leaves_and_would_fall_behind_before_it_can_answer() -> None:
+    old, new = rule("old", 1, "/o"), rule("new", LAST, "/o")
+    late, able = ({"new"}, {"arn-old"}), ((), {"arn-old", "arn-new"})
+
+    assert moves([old, new], {"new": 1}, ("old",), *late) == Moves({}, {"arn-new": "new"})
+    assert moves([old, new], {"new": 1}, ("old",), *able).places == {"arn-new": 1, "arn-old": 2}
 
 
 WEB, API = rule("web", 100, "/*"), rule("api", 200, "/api")

@@ -197,12 +197,18 @@ def test_an_apply_ends_unproven_where_what_it_waits_for_is_out_of_scope(tmp_path
     assert (outcome(seen), found) == ("unproven", {(80, "/api"): {"web"}})
 
 
-def test_a_service_gives_no_targets_up_while_a_rule_that_stays_leads_to_them(tmp_path: Path) -> None:
-    without = tmp_path / "without.yaml"
+@pytest.fixture
+def without(tmp_path: Path) -> Path:
+    """The second service has no route."""
+    path = tmp_path / "without.yaml"
     text = DUO.read_text().replace("demo.yaml", str(SPECS / "demo.yaml"))
     head, api = text.partition("  api:\n")[::2]
     kept = [line for line in api.splitlines() if not line.strip().startswith(("route:", "port:", "health:"))]
-    without.write_text("\n".join([f"{head}  api:", *kept]))
+    path.write_text("\n".join([f"{head}  api:", *kept]))
+    return path
+
+
+def test_a_service_gives_no_targets_up_while_a_rule_that_stays_leads_to_them(without: Path) -> None:
     world = built(DUO)
     world.stack = stack_of(without)
 
@@ -213,3 +219,59 @@ def test_a_service_gives_no_targets_up_while_a_rule_that_stays_leads_to_them(tmp
     )
     _, found = seen_by_clients(world, Scope(prune=True), (80, "/api"))
     assert found == {(80, "/api"): {"api", "web"}}
+
+
+def test_a_service_gives_its_targets_up_when_no_rule_leads_to_them(without: Path) -> None:
+    """While another one is deployed, the rule stays, and so do they."""
+    world = built(DUO)
+    world.stack = stack_of(DUO, "services.web.environment.APP_MSG=v2")
+    for _ in range(3):
+        world.tick(act=True)
+        world.sim.sleep(timedelta(seconds=1))
+    world.stack = stack_of(without, "services.web.environment.APP_MSG=v2")
+
+    _, found = seen_by_clients(world, Scope(prune=True), (80, "/api"))
+
+    assert found == {(80, "/api"): {"api", "web"}}
+    assert (world.tick().plan.pending, world.tick().plan.orphans) == ((), ())
+
+
+def test_a_service_goes_with_its_rule_or_not_at_all(tmp_path: Path) -> None:
+    world = built(DUO)
+    world.stack = stack_of(alone(tmp_path))
+
+    scope = Scope(prune=True, only=frozenset({"service/api"}))
+    problems = world.tick(scope=scope).plan.problems
+
+    assert [one.partition(": ")[2][:60] for one in problems] == [
+        "it goes, and listener_rule/api stays and would lead to nobod"
+    ]
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_service_with_another_name_takes_its_path_when_it_can_answer(tmp_path: Path, *, crash: bool) -> None:
+    """At the first place there is, with nobody behind."""
+    world = built(DUO, route("api", "/api*", 1), route("web", "/w/*", 9))
+    renamed = tmp_path / "renamed.yaml"
+    renamed.write_text(DUO.read_text().replace("demo.yaml", str(SPECS / "demo.yaml")).replace("  api:\n", "  api2:\n"))
+    world.stack = stack_of(renamed, route("api2", "/api*", 1), route("web", "/w/*", 9))
+    if crash:
+        world.sim.machine.crash = lambda task, _: 1 if task.group == "service:duo-api2" else None
+
+    seen, found = seen_by_clients(world, Scope(prune=True), (80, "/api/x"))
+
+    assert found == {(80, "/api/x"): {"api"} if crash else {"api", "api2"}}
+    assert outcome(seen) == ("failed" if crash else "succeeded")
+
+
+def test_what_is_out_of_scope_and_comes_by_itself_is_waited_for() -> None:
+    world = built(DUO)
+    ecs = world.aws.ecs
+    for task in ecs.list_tasks(cluster="duo", serviceName="duo-api")["taskArns"]:
+        ecs.stop_task(cluster="duo", task=task)
+    world.stack = stack_of(DUO, "services.api.route.path=[/api, /api/*, /v2]")
+    world.sim.sleep(timedelta(seconds=1))
+
+    seen, _ = seen_by_clients(world, Scope(only=frozenset({"listener_rule/api"})))
+
+    assert outcome(seen) == "succeeded"
