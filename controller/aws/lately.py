@@ -56,7 +56,8 @@ class Lately:
             self._now = now
             self._made = {whose: one for whose, one in self._made.items() if now - one.at < LATELY}
             self._moved = {host: one for host, one in self._moved.items() if now - one[1] < LATELY}
-            self._turned = {group: at or now for group, at in self._turned.items()}
+            turned = {group: at or now for group, at in self._turned.items()}
+            self._turned = {group: at for group, at in turned.items() if now - at < SPREAD}
 
     def answer(self, name: str, request: Mapping[str, Any]) -> Any:
         """What the same call was answered; None when it was not made. Raises NotYet while AWS may not show what came of

@@ -87,6 +87,12 @@ class RepositoryKind:
             goes = reads.thorough or born_as(key) in several  # it may
             held = reads.image_count(name) if goes and on_destroy == "retain" else 0
             one = parse_repository(item, live, policy, held, on_destroy, encryption)
+            wish = wanted.get(born_as(key))
+            replaced = wish is not None and wish.encryption != one.as_desired.encryption and born_as(key) in several
+            if replaced and not reads.destroying and (users := _running(reads, one.outputs["uri"])):
+                one = replace(
+                    one, kept=one.kept or f"{plural(users, 'task')} run images of it"
+                )  # a leftover's may stay
             found[key] = replace(one, outputs={**one.outputs, "cluster": reads.cluster() or ""})
         return found
 
@@ -128,11 +134,7 @@ class RepositoryKind:
 
     def still_serves(self, aws: Aws, observed: Observed[Repository], heir: str) -> str:
         """A host that comes, or a task that starts anew, pulls its images again."""
-        uri = observed.outputs["uri"]
-        users = sum(
-            any(str(one.get("image", "")).startswith((f"{uri}:", f"{uri}@")) for one in task.get("containers", []))
-            for task in open_tasks(aws, observed.outputs["cluster"])
-        )
+        users = _users(open_tasks(aws, observed.outputs["cluster"]), observed.outputs["uri"])
         return f"{plural(users, 'task')} run images of it" if users else ""
 
     def delete(self, aws: Aws, observed: Observed[Repository]) -> None:
@@ -144,6 +146,17 @@ class RepositoryKind:
             if refusal.code != "RepositoryNotEmptyException":
                 raise
             raise Stale(str(refusal)) from refusal
+
+
+def _users(tasks: Iterable[Mapping[str, Any]], uri: str) -> int:
+    """How many of *tasks* run images of the repository."""
+    ours = (f"{uri}:", f"{uri}@")
+    return sum(any(str(one.get("image", "")).startswith(ours) for one in task.get("containers", [])) for task in tasks)
+
+
+def _running(reads: Reads, uri: str) -> int:
+    """The same of those that nobody has told to stop."""
+    return _users((task for task in reads.tasks() if task["desiredStatus"] != "STOPPED"), uri)
 
 
 def parse_repository(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from controller.base.keys import Key
 from controller.engine.scope import Scope
 from controller.report.seen import Tick, outcome
 from controller.spec.types import TaskRole
+from tests.resources.answers import DUO, alone
 from tests.resources.stacks import LIVES, PAUSE, SPECS, World, begin, built, converge, stack_of
 
 PRUNE = Scope(prune=True)
@@ -141,6 +143,21 @@ def test_a_repository_in_another_cipher_waits_for_its_image_and_the_old_one_serv
     assert (world.tick().plan.pending, world.tick().plan.problems) == ((), ())
     converge(world, "destroy")
     assert world.left().get("repository", []) == ([before, after] if stays == "retain" else [])
+
+
+def test_a_repository_that_was_replaced_stays_while_a_leftover_runs_its_images(tmp_path: Path) -> None:
+    """It is not waited for: nobody said that the leftover is to go."""
+    own = "registry.shop.on_destroy=delete"
+    world = built(DUO, own)
+    (before,) = world.left()["repository"]
+    world.stack = stack_of(alone(tmp_path), own, "registry.shop.encryption=KMS")
+
+    seen = converge(world, scope=Scope(replace=frozenset({"repository/shop"})))
+
+    assert (outcome(seen), before in world.left()["repository"]) == ("succeeded", True)
+    converge(world, scope=Scope(prune=True))
+    assert before not in world.left()["repository"]
+    assert (world.tick().plan.pending, world.tick().plan.orphans) == ((), ())
 
 
 def unpushed(world: World, scope: Scope) -> Tick:

@@ -33,7 +33,8 @@ class NamedReads(Base):
         """The names of the inline policies of a role."""
 
         def ask() -> list[str]:
-            return list(self.aws.iam.list_role_policies(RoleName=role)["PolicyNames"])
+            found: list[Any] = pages(self.aws.iam.list_role_policies, "PolicyNames", "Marker", RoleName=role)
+            return [str(name) for name in found]
 
         return self._or_gone(("inline_policies", role), ask) or []
 
