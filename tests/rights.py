@@ -14,7 +14,18 @@ from typing import Any
 
 from controller.aws.client import Aws
 from controller.aws.operations import OPERATIONS
-from controller.aws.operations_by_kind import BY_KIND, COSTS, LEASE, PRUNE, RECORD, ROLL, SESSION, WATCH, Calls
+from controller.aws.operations_by_kind import (
+    BY_KIND,
+    BYSTANDERS,
+    COSTS,
+    LEASE,
+    PRUNE,
+    RECORD,
+    ROLL,
+    SESSION,
+    WATCH,
+    Calls,
+)
 from controller.modes.permissions import action, policy
 from controller.spec.types import Stack
 
@@ -39,7 +50,9 @@ ELSEWHERE = {  # rights of a policy that the simulated tests make no use of, and
     "sts:GetCallerIdentity": "whose credentials these are: modes/test_cli.py and the drills, before the first pass",
 }  # fmt: skip
 GRANTED = {
-    one for table in (*BY_KIND.values(), WATCH, ROLL, RECORD, SESSION, PRUNE, LEASE, COSTS) for one in rights_of(table)
+    one
+    for table in (*BY_KIND.values(), WATCH, ROLL, RECORD, SESSION, PRUNE, LEASE, COSTS, BYSTANDERS)
+    for one in rights_of(table)
 }
 
 

@@ -68,6 +68,7 @@ OPERATIONS: dict[str, frozenset[str]] = {
             "deregister_scalable_target",
             "describe_scalable_targets",
             "describe_scaling_policies",
+            "describe_scheduled_actions",
             "put_scaling_policy",
             "register_scalable_target",
         }

@@ -282,6 +282,10 @@ ROLL: Calls = {  # what replaces hosts (`rollout/fleet.py`)
 }
 SESSION: Calls = {"ssm": "get_parameters", "sts": "get_caller_identity"}  # whose account it is, what `${ssm:}` says
 COSTS: Calls = {"ce": "list_cost_allocation_tags"}  # where a spec names tags that costs are told apart by
+BYSTANDERS: Calls = {  # what others do to what is ours (`aws/bystanders.py`)
+    "applicationautoscaling": "describe_scalable_targets describe_scaling_policies describe_scheduled_actions",
+    "autoscaling": "describe_lifecycle_hooks describe_policies describe_scheduled_actions",
+}
 RECORD: Calls = {"ecs": "tag_resource"}  # which spec was applied last (`aws/record.py`)
 LEASE: Calls = {"dynamodb": "create_table delete_item delete_table get_item put_item scan update_item"}
 PRUNE: Calls = {  # what deletes of any kind change: a spec does not say what an earlier one has left

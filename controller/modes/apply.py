@@ -17,6 +17,7 @@ from controller.base.keys import Key
 from controller.engine.scope import OUT_OF_SCOPE
 from controller.engine.steps import Plan
 from controller.modes import plan as planning
+from controller.modes.noted import noted
 from controller.modes.record import following
 from controller.modes.session import (
     Session,
@@ -29,7 +30,6 @@ from controller.modes.session import (
     open_session,
     scope_of,
     stoppable,
-    with_costs,
 )
 from controller.report.journal import Journal
 from controller.report.seen import Outcome, Tick, outcome
@@ -85,7 +85,7 @@ def apply(options: argparse.Namespace) -> int:
 def _agree_and_drive(options: argparse.Namespace, session: Session, chosen: Options, journal: Journal) -> End | None:
     """Look, show, ask, take the lease, act; None when the answer was no. Raises when it may not be done."""
     check_account(session.aws, session.stack)
-    first = with_costs(session, first_look(session, lambda: _look(session, chosen)))
+    first = noted(session, first_look(session, lambda: _look(session, chosen)))
     if options.output == "text":
         _show(first, session, sys.stderr)
     if refusal := _refused(first, options, session):

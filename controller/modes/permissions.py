@@ -12,7 +12,18 @@ from typing import Any, Literal
 from controller.aws.client import READ_PREFIXES
 from controller.aws.lease import TABLE
 from controller.aws.operations import SPELLED
-from controller.aws.operations_by_kind import BY_KIND, COSTS, LEASE, PRUNE, RECORD, ROLL, SESSION, WATCH, Calls
+from controller.aws.operations_by_kind import (
+    BY_KIND,
+    BYSTANDERS,
+    COSTS,
+    LEASE,
+    PRUNE,
+    RECORD,
+    ROLL,
+    SESSION,
+    WATCH,
+    Calls,
+)
 from controller.engine.observe import declare
 from controller.resources import RECONCILERS
 from controller.resources.instance_profile import InstanceProfile
@@ -27,6 +38,7 @@ PREFIXES = {
     "resourcegroupstaggingapi": "tag",
     **SPELLED,
 }  # where IAM has another word than the SDK
+USUAL = (WATCH, ROLL, RECORD, SESSION, BYSTANDERS)
 ASKED_OF_DEPLOYERS = {  # by CreateDeployment, of whoever calls it
     "Sid": "DeployWithCodeDeploy",
     "Effect": "Allow",
@@ -43,6 +55,7 @@ NAME_ENDPOINTS = {  # asked of whoever makes an interface endpoint with private 
     "Action": ["route53:AssociateVPCWithHostedZone"],
     "Resource": "*",
 }
+MANAGED_MAX, INLINE_MAX = 6_144, 10_240  # characters, white space not counted (IAM quotas)
 SCALING = ["ecs.application-autoscaling.amazonaws.com"]
 LINKED = ("autoscaling.amazonaws.com", "ecs.amazonaws.com", "elasticloadbalancing.amazonaws.com")
 
@@ -50,7 +63,14 @@ LINKED = ("autoscaling.amazonaws.com", "ecs.amazonaws.com", "elasticloadbalancin
 def iam_policy(options: argparse.Namespace) -> int:
     """Print the policy of a spec."""
     stack = load(options.spec, tuple(options.set), os.environ).stack
-    sys.stdout.write(json.dumps(policy(stack, options.mode, prune=options.prune), indent=2) + "\n")
+    document = policy(stack, options.mode, prune=options.prune)
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    size = len(json.dumps(document, separators=(",", ":")))
+    if size > MANAGED_MAX:
+        sys.stderr.write(
+            f"note: {size} characters without spaces; a managed policy holds {MANAGED_MAX}: make it an inline policy "
+            f"of the controller's role (all of a role's hold {INLINE_MAX}), aws iam put-role-policy\n"
+        )
     return 0
 
 
@@ -63,7 +83,7 @@ def policy(stack: Stack, mode: Mode, *, prune: bool = False) -> dict[str, Any]:
     desired = declare(stack, RECONCILERS)
     made = {key.kind for key, one in desired.items() if not getattr(one, "existing", "")}
     costs = [COSTS] if stack.cost_allocation_tags else []
-    tables = [*(BY_KIND[kind] for kind in made), WATCH, ROLL, RECORD, SESSION, *costs, *([PRUNE] if prune else [])]
+    tables = [*(BY_KIND[kind] for kind in made), *USUAL, *costs, *([PRUNE] if prune else [])]
     called = _methods(tables)
     reads = {one for one in called | _methods(BY_KIND.values()) if one[1].startswith(READ_PREFIXES)}
     statements = [_allow("Look", reads)]

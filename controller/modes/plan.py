@@ -12,6 +12,7 @@ from typing import Any
 
 from controller.base.errors import Refused
 from controller.engine.reconciler import RISKS, Risk
+from controller.modes.noted import noted
 from controller.modes.session import (
     again,
     check_account,
@@ -20,7 +21,6 @@ from controller.modes.session import (
     open_session,
     scope_of,
     stoppable,
-    with_costs,
 )
 from controller.report.moves import acting
 from controller.report.seen import Tick
@@ -64,7 +64,7 @@ def plan(options: argparse.Namespace) -> int:
         check_account(session.aws, session.stack)
         chosen = Options(scope=scope_of(options), by_person=True, started=session.clock.now())
         seen = first_look(session, lambda: tick(session.stack, session.aws, session.clock, options=chosen))
-        seen = with_costs(session, seen)
+        seen = noted(session, seen)
     _print(options, seen, session.stack, dict(session.aws.calls))
     if options.out:
         save(options.out, options, seen, session.stack)

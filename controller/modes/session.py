@@ -15,7 +15,6 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from controller.aws.client import Aws, connect
-from controller.aws.costs import unseen
 from controller.base.clock import SystemClock
 from controller.base.errors import Interrupted, Locked, NotYet, Refused, SpecError, Stale
 from controller.engine.scope import Scope
@@ -206,12 +205,6 @@ def agreed(question: str, options: argparse.Namespace, stop: Stop) -> bool:
         return sys.stdin.readline().strip() == "yes"
     finally:
         stop.asking = False
-
-
-def with_costs(session: Session, seen: Tick) -> Tick:
-    """*seen* with a note about tags of the spec that no bill tells costs apart by."""
-    notes = unseen(session.aws, session.stack.cost_allocation_tags)
-    return replace(seen, plan=replace(seen.plan, notes=(*seen.plan.notes, *notes))) if notes else seen
 
 
 def first_look(session: Session, look: Callable[[], Tick]) -> Tick:

@@ -91,6 +91,7 @@ def test_a_kind_calls_what_is_listed(kind: str, reads: dict[str, ast.FunctionDef
         pytest.param(listed.RECORD, ["aws/record.py"], id="record"),
         pytest.param(listed.SESSION, ["modes/session.py"], id="session"),
         pytest.param(listed.COSTS, ["aws/costs.py"], id="costs"),
+        pytest.param(listed.BYSTANDERS, ["aws/bystanders.py"], id="bystanders"),
         pytest.param(listed.IMPORT, ["aws/survey.py"], id="import"),
     ],
 )
@@ -133,6 +134,6 @@ def test_what_deletes_call_is_listed() -> None:
 
 def test_every_operation_there_is_belongs_to_somebody() -> None:
     tables = [*listed.BY_KIND.values(), listed.WATCH, listed.ROLL, listed.LEASE, listed.RECORD]
-    tables += [listed.SESSION, listed.IMPORT, listed.COSTS]
+    tables += [listed.SESSION, listed.IMPORT, listed.COSTS, listed.BYSTANDERS]
 
     assert {(s, m) for s, names in OPERATIONS.items() for m in names} == set().union(*map(methods, tables))

@@ -141,3 +141,16 @@ def test_codedeploy_asks_more_of_whoever_deploys_and_its_leftovers_are_looked_fo
     assert writes <= allowed(policy(with_it, "apply"))
     assert {"codedeploy:GetApplication", "codedeploy:BatchGetDeploymentGroups"} <= allowed(policy(without, "plan"))
     assert not writes & allowed(policy(without, "apply"))
+
+
+def test_a_policy_that_no_managed_policy_holds_says_so_beside_it(command: Command) -> None:
+    """On stderr: what is written to stdout is the document, whoever reads it."""
+    large = command("iam-policy", str(SPECS / "demo.yaml"))
+    small = command("iam-policy", str(SPECS / "demo.yaml"), "--mode", "plan")
+
+    size = len(json.dumps(large.json(), separators=(",", ":")))
+    assert 6_144 < size < 10_240
+    assert large.err.startswith(f"note: {size} characters without spaces; a managed policy holds 6144: ")
+    assert "put-role-policy" in large.err
+    assert len(json.dumps(small.json(), separators=(",", ":"))) <= 6_144
+    assert small.err == ""
