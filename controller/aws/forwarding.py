@@ -8,6 +8,7 @@ from typing import Any
 
 from controller.aws import tags
 from controller.aws.client import Aws, pages
+from controller.aws.places import CLOSED
 from controller.aws.tasks import behind
 from controller.base.errors import Gone
 from controller.base.keys import OWNER_TAG, Ref
@@ -118,9 +119,13 @@ def _balancers_of(aws: Aws, group: str) -> list[str]:
 
 
 def led_to(aws: Aws, groups: Collection[str]) -> list[str]:
-    """Those of *groups* (arns) that a rule sends requests to; one with weight 0 gets none."""
-    if not groups:
-        return []
+    """Those of *groups* (arns) that a rule sends requests to; one with weight 0 gets none, nor does a closed rule."""
+    asked = [one for rule in rules_near(aws, groups) if not _closed(rule) for one in forwards_of(rule)]
+    return sorted({str(to.group) for to in asked if to.weight} & set(groups))
+
+
+def rules_near(aws: Aws, groups: Collection[str], besides: str = "") -> list[Any]:
+    """The rules of all load balancers that use one of *groups*."""
     balancers = sorted({arn for group in groups for arn in _balancers_of(aws, group)})
     listeners = [
         listener["ListenerArn"]
@@ -128,5 +133,13 @@ def led_to(aws: Aws, groups: Collection[str]) -> list[str]:
         for listener in pages(aws.elbv2.describe_listeners, "Listeners", "Marker", LoadBalancerArn=arn)
     ]
     rules = [rule for arn in listeners for rule in pages(aws.elbv2.describe_rules, "Rules", "Marker", ListenerArn=arn)]
-    weighed = {str(to.group) for rule in rules for to in parse_forwards(list(rule.get("Actions", []))) if to.weight}
-    return sorted(weighed & set(groups))
+    return [rule for rule in rules if rule["RuleArn"] != besides]
+
+
+def forwards_of(rule: Any) -> tuple[Forward, ...]:
+    return parse_forwards(list(rule.get("Actions", [])))
+
+
+def _closed(rule: Any) -> bool:
+    hosts = [one.get("HostHeaderConfig", {}).get("Values") or one.get("Values", []) for one in rule["Conditions"]]
+    return any(CLOSED in values for values in hosts)

@@ -30,6 +30,7 @@ IDENT = re.compile(r"arn:|[a-z]+-[0-9a-f]+$")  # no name: every answer holds tha
 REMOVALS = ("delete_", "deregister_", "release_")
 LATELY = timedelta(seconds=30)  # AWS shows most of it within five seconds
 SPREAD = timedelta(seconds=5)  # until every node of a load balancer knows where a rule leads by now
+LONGEST = SPREAD + timedelta(hours=1)  # and until what one sent before is answered: no deregistration delay is longer
 State = Literal["ACTIVE", "DRAINING", "leaving"]
 
 
@@ -57,7 +58,7 @@ class Lately:
             self._made = {whose: one for whose, one in self._made.items() if now - one.at < LATELY}
             self._moved = {host: one for host, one in self._moved.items() if now - one[1] < LATELY}
             turned = {group: at or now for group, at in self._turned.items()}
-            self._turned = {group: at for group, at in turned.items() if now - at < SPREAD}
+            self._turned = {group: at for group, at in turned.items() if now - at < LONGEST}
 
     def answer(self, name: str, request: Mapping[str, Any]) -> Any:
         """What the same call was answered; None when it was not made. Raises NotYet while AWS may not show what came of
@@ -98,11 +99,14 @@ class Lately:
         with self._lock:
             self._turned |= dict.fromkeys(groups)
 
-    def turning(self, groups: Iterable[str]) -> bool:
-        """Whether one of *groups* may still be sent a request, although no rule leads there any more."""
+    def turning(self, groups: Iterable[str], within: timedelta = SPREAD, *, unknown: bool = False) -> bool:
+        """Whether one of *groups* was sent requests *within* that time, although no rule leads there any more. With
+        *unknown* one of which nobody knows since when is taken to be sent none since now."""
         with self._lock:
+            if unknown:
+                self._turned = dict.fromkeys(groups) | self._turned
             since = [self._turned[group] for group in groups if group in self._turned]
-            return any(at is None or self._now is None or self._now - at < SPREAD for at in since)
+            return any(at is None or self._now is None or self._now - at < within for at in since)
 
     @property
     def moved(self) -> dict[str, State]:

@@ -304,7 +304,7 @@ PRUNE: Calls = {  # what deletes of any kind change: a spec does not say what an
         "delete_capacity_provider delete_cluster delete_service deregister_container_instance "
         "deregister_task_definition put_cluster_capacity_providers update_container_instances_state"
     ),
-    "elbv2": "delete_listener delete_load_balancer delete_rule delete_target_group",
+    "elbv2": "delete_listener delete_load_balancer delete_rule delete_target_group modify_rule",
     "iam": (
         "delete_instance_profile delete_role delete_role_policy detach_role_policy remove_role_from_instance_profile"
     ),

@@ -14,7 +14,7 @@ from controller.base.errors import ControllerError, Gone, NotYet, Refused, Stale
 from controller.base.keys import Key, refs
 from controller.engine.compare import compare
 from controller.engine.graph import resolve
-from controller.engine.reconciler import Change, Inheriting, Serving, Widening
+from controller.engine.reconciler import Change, Inheriting, Parting, Serving, Widening
 from controller.engine.steps import Kinds, Plan, Step
 from controller.engine.succession import successor
 from controller.spec.names import LIMITS
@@ -98,6 +98,8 @@ def _perform(step: Step, kind: Any, aws: Aws, outputs: Mapping[Key, Mapping[str,
         asked = step.heir is not None and isinstance(kind, Serving)
         if asked and (why := kind.still_serves(aws, step.observed, step.heir)):
             raise NotYet(f"{step.key}: {'replaced' if step.heir else 'not in the spec any more'}, {why}")
+        if step.heir is not None and isinstance(kind, Parting) and (why := kind.part(aws, step.observed)):
+            raise NotYet(f"{step.key}: {why}")
         _delete(kind, aws, step)
         return {}
     desired = resolve(step.desired, outputs)

@@ -203,6 +203,15 @@ class Serving(Protocol):
 
 
 @runtime_checkable
+class Parting(Protocol):
+    """A kind whose resources are taken out of use before they are deleted. Nobody asks where the stack is destroyed."""
+
+    def part(self, aws: Aws, observed: Observed[Any]) -> str:
+        """Take it out of use; what it still waits for, "" when it may be deleted."""
+        ...
+
+
+@runtime_checkable
 class Widening(Protocol):
     """A kind that allows something to what runs: what it should not allow any more, tasks of before may still need."""
 

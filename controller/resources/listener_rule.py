@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from controller.aws import tags
 from controller.aws.balancing import OWN_COOKIE, Balancing, Stickiness, parse_balancing, spread
 from controller.aws.forwarding import Forward, parse_forwards, release, staged, targets_of
+from controller.aws.parting import in_flight
 from controller.aws.places import CLOSED, Route, Rule, waiting_place
 from controller.aws.reads import apart
 from controller.aws.rules import (
@@ -278,8 +279,19 @@ class ListenerRuleKind:
             return _registered(aws, cluster, observed)
         return _alone(aws, cluster, observed)
 
+    def part(self, aws: Aws, observed: Observed[ListenerRule]) -> str:
+        """Closed first, it leads nobody to its groups, and they keep their deregistration delay."""
+        arn, rule = observed.outputs["arn"], observed.as_desired
+        closed = CLOSED in rule.hosts
+        why = in_flight(aws, arn, [str(one.group) for one in rule.forwards], closed=closed)
+        if why and not closed:
+            aws.lately.turn(_led(rule))
+            aws.elbv2.modify_rule(RuleArn=arn, Conditions=_conditions(replace(rule, paths=(), hosts=(CLOSED,))))
+        return why
+
     def delete(self, aws: Aws, observed: Observed[ListenerRule]) -> None:
-        aws.lately.turn(_led(observed.as_desired))
+        if CLOSED not in observed.as_desired.hosts:
+            aws.lately.turn(_led(observed.as_desired))
         aws.elbv2.delete_rule(RuleArn=observed.outputs["arn"])
 
 

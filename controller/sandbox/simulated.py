@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -192,17 +192,28 @@ class SimulatedMachine:
 
 
 class SimulatedBalancers:
-    """Nodes that check their targets' health on the moved clock: a check passes unless `sick` has its address."""
+    """Nodes that check their targets' health on the moved clock: a check passes unless `sick` has its address.
+
+    cut   target groups (arns) that no rule names any more, with targets that were sent requests within their delay of
+          deregistration: what they were answering was cut off
+    """
 
     def __init__(self, clock: Any, seen: Callable[[str, list[dict[str, Any]]], None]) -> None:
         self._clock = clock
         self._seen = seen
         self._views: dict[tuple[Place, str, str, int], tuple[View, datetime]] = {}
+        self._told: Mapping[Place, Mapping[str, Any]] = {}
+        self._asked: dict[str, datetime] = {}  # when a target group was sent requests last
         self.sick: set[tuple[str, int]] = set()  # (instance, port), or (instance, 0) for all its ports
+        self.cut: set[str] = set()
 
     def set(self, wanted: Mapping[Place, Mapping[str, Any]]) -> None:
         now, there = self._clock.now(), set()
         for place, config in wanted.items():
+            told = self._told.get(place, {"groups": {}, "listeners": []})
+            self._asked |= dict.fromkeys(_asked(told), now)
+            gone = told["groups"].keys() - config["groups"].keys()
+            self.cut |= {arn for arn in gone if self._busy(arn, told["groups"][arn], now)}
             for arn, group in config["groups"].items():
                 settings = Settings(group["interval"], group["timeout"], group["healthy"], group["unhealthy"])
                 for target in group["targets"]:
@@ -211,6 +222,12 @@ class SimulatedBalancers:
                         there.add(key)
                         self._check(key, settings, now)
         self._views = {key: view for key, view in self._views.items() if key in there}
+        self._told = wanted
+
+    def _busy(self, arn: str, group: Mapping[str, Any], now: datetime) -> bool:
+        """Whether one of its targets may be answering a request."""
+        since = now - self._asked[arn] if arn in self._asked else timedelta.max
+        return bool(group["targets"]) and since < timedelta(seconds=group["delay"])
 
     def _check(self, key: tuple[Place, str, str, int], settings: Settings, now: datetime) -> None:
         view, due = self._views.get(key, (View(), now))
@@ -232,3 +249,11 @@ class SimulatedBalancers:
 
     def close(self) -> None:
         pass
+
+
+def _asked(config: Mapping[str, Any]) -> Iterator[str]:
+    """The groups that requests are sent to; no request has a host under .invalid (RFC 2606)."""
+    for listener in config["listeners"]:
+        for rule in listener["rules"]:
+            if not any(host.endswith(".invalid") for host in rule["host"]):
+                yield from (group for group, weight in rule.get("forward", ()) if weight)

@@ -11,6 +11,7 @@ import pytest
 from controller.aws import operations_by_kind as listed
 from controller.aws.client import READ_PREFIXES
 from controller.aws.operations import OPERATIONS
+from controller.engine.reconciler import Parting
 from controller.resources import RECONCILERS
 from tests.aws.test_operations import called
 
@@ -129,7 +130,9 @@ def test_what_deletes_call_is_listed() -> None:
     """Whoever prunes may meet any kind: a policy for that is made of this list."""
     kinds = [one.kind for one in RECONCILERS]
 
-    assert methods(listed.PRUNE) == set().union(*(changed_by(f"resources/{one}.py", "delete", set()) for one in kinds))
+    makes = [changed_by(f"resources/{one}.py", "delete", set()) for one in kinds]
+    makes += [changed_by(f"resources/{one.kind}.py", "part", set()) for one in RECONCILERS if isinstance(one, Parting)]
+    assert methods(listed.PRUNE) == set().union(*makes)
 
 
 def test_every_operation_there_is_belongs_to_somebody() -> None:

@@ -162,6 +162,7 @@ def settle(world: World, scope: Scope) -> None:
     assert [(str(step.key), step.action, step.changes) for step in seen.plan.pending] == []
     kept = {step.key for step in seen.plan.steps if step.reason.startswith("kept: ")}
     assert (seen.plan.problems, set(seen.plan.orphans) - kept, seen.quiet) == ((), set(), True)
+    assert world.sim.balancers.cut == set()
 
 
 def loaded(document: Json) -> Stack | None:

@@ -60,6 +60,7 @@ def seen_by_clients(
         assert seen.plan.problems == ()
         look()
         if seen.quiet:
+            assert world.sim.balancers.cut == set()
             return seen, found
         world.sim.sleep(timedelta(seconds=0.5))
     raise AssertionError({str(key): str(error) for key, error in seen.failed.items()})

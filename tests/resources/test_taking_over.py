@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from controller.aws.places import CLOSED
 from controller.base.errors import Refused
 from controller.base.keys import Key
 from controller.engine.compare import compare
@@ -31,7 +32,8 @@ def answering(world: World) -> int:
     (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
     (listener,) = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
     rules = elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
-    first = min((one for one in rules if not one["IsDefault"]), key=lambda one: int(one["Priority"]), default=None)
+    led = [one for one in rules if not one["IsDefault"] and CLOSED not in str(one["Conditions"])]
+    first = min(led, key=lambda one: int(one["Priority"]), default=None)
     forwards = first["Actions"][0]["ForwardConfig"]["TargetGroups"] if first else []
     groups = [one["TargetGroupArn"] for one in forwards if one["Weight"]]
     found = [elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"] for arn in groups]
