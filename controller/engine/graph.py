@@ -48,6 +48,10 @@ def live_edges(observed: Mapping[Key, Observed[Any]]) -> dict[Key, set[Key]]:
             texts = _strings(getattr(one.as_desired, item.name)) if kind else set()
             parents |= {named[kind, text] for text in texts if (kind, text) in named}
         found[key] = parents - {key}
+    for key, one in observed.items():
+        for user in one.outputs.get("users", "").split():  # who holds it by what no field of theirs shows
+            kind, _, name = user.partition("/")
+            found.get(Key(kind, name), set()).add(key)
     return found
 
 

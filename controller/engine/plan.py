@@ -167,7 +167,7 @@ def _together(steps: tuple[Step, ...], observed: Live, kinds: Kinds) -> tuple[tu
     for name in {step.key.kind for step in steps if step.action not in {"none", "read"}}:
         kind = kinds[name]
         if isinstance(kind, Joint):
-            acting = [s for s in steps if s.key.kind == name and s.action in {"create", "update"}]
+            acting = [s for s in steps if s.key.kind == name and s.action in {"create", "update", "replace"}]
             wanted = {s.key: (s.desired, s.observed if s.action == "update" else None) for s in acting}
             more, why_not = kind.joint(wanted, going, observed)
             told |= more

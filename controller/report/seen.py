@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from controller.base.errors import ControllerError, Missing, Refused, Underway
+from controller.base.errors import ControllerError, Missing, NotYet, Refused
 from controller.base.keys import Key
 from controller.engine.steps import Plan
 from controller.rollout.forecast import Forecast
@@ -60,7 +60,5 @@ def outcome(seen: Tick) -> Outcome:
             return state
     if seen.plan.problems or any(isinstance(error, Refused) for error in seen.failed.values()):
         return "failed"
-    left = any(
-        isinstance(error, Missing | Underway) for error in seen.failed.values()
-    )  # what waits for what will not come
+    left = any(isinstance(error, Missing | NotYet) for error in seen.failed.values())  # it waits for what will not come
     return "unproven" if left else "succeeded"

@@ -9,6 +9,7 @@ belong together are written here, where their order with the rule can be kept.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from controller.aws import tags
 from controller.aws.balancing import OWN_COOKIE, Balancing, Stickiness, parse_balancing, spread
 from controller.aws.forwarding import Forward, parse_forwards, release, staged, targets_of
 from controller.aws.parting import in_flight
-from controller.aws.places import CLOSED, Route, Rule, waiting_place
+from controller.aws.places import CLOSED, Route, Rule, holds, waiting_place
 from controller.aws.reads import apart
 from controller.aws.rules import (
     Readiness,
@@ -147,8 +148,8 @@ class ListenerRuleKind:
                 moved = key in wanted and (wanted[key].port, wanted[key].front) != places[arn]
                 aside = "yes" if key in wanted and wanted[key].front != places[arn][1] else ""
                 shall = {one: wish for one, wish in wanted.items() if moved and (wish.port, wish.front) == places[arn]}
-                coming = [f"{one}={wish.least}" for one, wish in shall.items()]
-                more = {"cluster": reads.cluster() or "", "service": key.name, "coming": " ".join(sorted(coming))}
+                coming = sorted((str(one), wish.least, wish.paths, wish.hosts) for one, wish in shall.items())
+                more = {"cluster": reads.cluster() or "", "service": key.name, "coming": json.dumps(coming)}
                 more["aside"] = aside
                 more["heirs"] = " ".join(f"service/{one.name}" for one in sorted(wanted))
                 rule = replace(rule, outputs={**rule.outputs, **more})
@@ -325,10 +326,13 @@ def _alone(aws: Aws, cluster: str, observed: Observed[ListenerRule]) -> str:
     """Which rules shall be on its listener and cannot answer there yet: the one in its place answers elsewhere."""
     rules = rules_of(aws, str(observed.as_desired.listener), str(observed.owner))
     there = {rule.name: rule for rule in rules}
-    for name, _, tasks in (one.partition("=") for one in observed.outputs["coming"].split()):
+    for name, tasks, paths, hosts in json.loads(observed.outputs["coming"]):
         rule = there.get(name)
         if rule is None:
             return f"{name} is not there yet"
+        if not (holds(rule.paths, paths) and holds(rule.hosts, hosts)):
+            awaits = [name, name.replace("listener_rule/", "service/", 1)]
+            raise NotYet(f"{name} does not match yet what it shall", awaits=awaits)
         if why := lacking(aws, cluster, rule.groups, int(tasks)):
             return f"{name} cannot answer yet: {why}"
     return ""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from controller.aws import tags
 from controller.aws.running import open_tasks
 from controller.base.errors import Refused, Stale
-from controller.base.keys import OWNER_TAG, Key, Tags, lasting_tags
+from controller.base.keys import OWNER_TAG, Key, Tags, key_of, lasting_tags
 from controller.base.words import plural
 from controller.engine.reconciler import Change, Home, Observed, born_as, spec
 from controller.spec.names import born_tags, live_name
@@ -88,12 +88,12 @@ class RepositoryKind:
             held = reads.image_count(name) if goes and on_destroy == "retain" else 0
             one = parse_repository(item, live, policy, held, on_destroy, encryption)
             wish = wanted.get(born_as(key))
+            more = {"cluster": reads.cluster() or ""}
             replaced = wish is not None and wish.encryption != one.as_desired.encryption and born_as(key) in several
-            if replaced and not reads.destroying and (users := _running(reads, one.outputs["uri"])):
-                one = replace(
-                    one, kept=one.kept or f"{plural(users, 'task')} run images of it"
-                )  # a leftover's may stay
-            found[key] = replace(one, outputs={**one.outputs, "cluster": reads.cluster() or ""})
+            if replaced and not reads.destroying:
+                more["users"], strangers = _users(reads, one.outputs["uri"])
+                one = replace(one, kept=one.kept or (f"{strangers} run images of it" if strangers else ""))
+            found[key] = replace(one, outputs={**one.outputs, **more})
         return found
 
     def create(self, aws: Aws, key: Key, desired: Repository) -> Mapping[str, str]:
@@ -134,7 +134,8 @@ class RepositoryKind:
 
     def still_serves(self, aws: Aws, observed: Observed[Repository], heir: str) -> str:
         """A host that comes, or a task that starts anew, pulls its images again."""
-        users = _users(open_tasks(aws, observed.outputs["cluster"]), observed.outputs["uri"])
+        tasks = open_tasks(aws, observed.outputs["cluster"])
+        users = sum(_holds(task.get("containers", []), observed.outputs["uri"]) for task in tasks)
         return f"{plural(users, 'task')} run images of it" if users else ""
 
     def delete(self, aws: Aws, observed: Observed[Repository]) -> None:
@@ -148,15 +149,31 @@ class RepositoryKind:
             raise Stale(str(refusal)) from refusal
 
 
-def _users(tasks: Iterable[Mapping[str, Any]], uri: str) -> int:
-    """How many of *tasks* run images of the repository."""
-    ours = (f"{uri}:", f"{uri}@")
-    return sum(any(str(one.get("image", "")).startswith(ours) for one in task.get("containers", [])) for task in tasks)
+def _holds(containers: Iterable[Mapping[str, Any]], uri: str) -> bool:
+    """Whether one of *containers* is of an image of the repository."""
+    return any(str(one.get("image", "")).startswith((f"{uri}:", f"{uri}@")) for one in containers)
 
 
-def _running(reads: Reads, uri: str) -> int:
-    """The same of those that nobody has told to stop."""
-    return _users((task for task in reads.tasks() if task["desiredStatus"] != "STOPPED"), uri)
+def _users(reads: Reads, uri: str) -> tuple[str, str]:
+    """Our services that start tasks of its images, however many run now, by their keys; and, in words, the tasks that
+    others started in our cluster."""
+    ours, groups = set(), set()
+    for item in reads.services():
+        groups.add(f"service:{item['serviceName']}")
+        parts = (item, *item.get("deployments", ()), *item.get("taskSets", ()))
+        revisions = {str(one["taskDefinition"]) for one in parts if "taskDefinition" in one}
+        found = [(reads.task_definition(arn) or {}).get("containerDefinitions", []) for arn in sorted(revisions)]
+        key = key_of(tags.read(item.get("tags")), "service")
+        if key is not None and item["status"] == "ACTIVE" and any(_holds(containers, uri) for containers in found):
+            ours.add(str(key))
+    strange = [
+        task
+        for task in reads.tasks()
+        if task["desiredStatus"] != "STOPPED"
+        and task.get("group") not in groups
+        and _holds(task.get("containers", []), uri)
+    ]
+    return " ".join(sorted(ours)), plural(len(strange), "task") + " of others" if strange else ""
 
 
 def parse_repository(

@@ -160,6 +160,36 @@ def test_a_repository_that_was_replaced_stays_while_a_leftover_runs_its_images(t
     assert (world.tick().plan.pending, world.tick().plan.orphans) == ((), ())
 
 
+@pytest.mark.parametrize("left", [pytest.param(True, id="in no spec"), pytest.param(False, id="out of scope")])
+def test_a_repository_that_was_replaced_stays_for_who_has_no_task_now(tmp_path: Path, left: bool) -> None:
+    """Scaled out again, a service pulls its image: what counts is what it would start."""
+    own = ("registry.shop.on_destroy=delete", "services.api.desired=0")
+    world = built(DUO, *own)
+    (before,) = world.left()["repository"]
+    spec = (alone(tmp_path), own[0]) if left else (DUO, *own)
+    world.stack = stack_of(*spec, "registry.shop.encryption=KMS")
+    exclude = frozenset[str]() if left else frozenset({"service/api"})
+
+    seen = converge(world, scope=Scope(replace=frozenset({"repository/shop"}), exclude=exclude))
+
+    assert (outcome(seen), before in world.left()["repository"]) == ("succeeded", True)
+
+
+def test_a_plan_announces_the_end_of_a_repository_whose_users_it_moves_over(tmp_path: Path) -> None:
+    world = built(DUO, "registry.shop.on_destroy=delete")
+    world.stack = stack_of(alone(tmp_path), "registry.shop.on_destroy=delete", "registry.shop.encryption=KMS")
+    leave = frozenset({"repository/shop"})
+    converge(world, scope=Scope(replace=leave))
+
+    def announced(scope: Scope) -> list[str]:
+        return [
+            step.action for step in world.tick(scope=scope).plan.steps if str(step.key).startswith("repository/shop@")
+        ]
+
+    assert announced(Scope()) == ["none"]  # kept for the leftover
+    assert announced(Scope(prune=True)) == ["delete"]
+
+
 def unpushed(world: World, scope: Scope) -> Tick:
     """Passes until one is quiet; nobody pushes anything."""
     for _ in range(LIVES):

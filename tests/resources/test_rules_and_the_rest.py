@@ -275,3 +275,61 @@ def test_what_is_out_of_scope_and_comes_by_itself_is_waited_for() -> None:
     seen, _ = seen_by_clients(world, Scope(only=frozenset({"listener_rule/api"})))
 
     assert outcome(seen) == "succeeded"
+
+
+# ------------------------------------------------------------------------------------------------ another listener
+def moving(excluded: bool) -> tuple[World, Scope]:
+    """One rule goes to another listener, and a second shall answer its path where it was."""
+    world = built(DUO, TWO, route("web", "/b", 3, "admin"), route("api", "/w/*", 2, "admin"))
+    world.stack = stack_of(DUO, TWO, route("web", "[/b, /w/*]", 3, "admin"), route("api", "/w/*", 2))
+    exclude = frozenset({"listener_rule/web"} if excluded else ())
+    return world, Scope(replace=frozenset({"listener_rule/api"}), exclude=exclude)
+
+
+def test_a_rule_goes_to_another_listener_when_its_path_is_matched_where_it_was() -> None:
+    world, scope = moving(excluded=False)
+
+    seen, found = seen_by_clients(world, scope, (81, "/w/3"))
+
+    assert (outcome(seen), found) == ("succeeded", {(81, "/w/3"): {"api", "web"}})
+    assert world.tick().plan.pending == ()
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+def test_it_does_so_however_often_the_controller_dies(calls: int) -> None:
+    world, scope = moving(excluded=False)
+    found = set()
+
+    for _ in range(60):
+        world.aws.guard = mortal(calls)
+        with suppress(Killed):
+            world.tick(act=True, scope=scope)
+        world.restart()
+        found.add(answered_by(world, 81, "/w/3"))
+        world.sim.sleep(timedelta(seconds=0.5))
+
+    assert found == {"api", "web"}
+    assert world.tick().plan.pending == ()
+
+
+def test_it_stays_where_the_other_is_out_of_scope_and_that_is_no_success() -> None:
+    world, scope = moving(excluded=True)
+
+    seen, found = seen_by_clients(world, scope, (81, "/w/3"))
+
+    assert (outcome(seen), found) == ("unproven", {(81, "/w/3"): {"api"}})
+    [waits] = map(str, seen.failed.values())
+    assert waits == "listener_rule/web does not match yet what it shall"
+
+
+def test_a_rule_goes_to_the_place_of_a_leftover_on_another_listener(tmp_path: Path) -> None:
+    world = built(DUO, TWO, route("web", "/x", 3, "admin"), route("api", "/api", 1))
+    world.stack = stack_of(alone(tmp_path), TWO, route("web", "/x", 1))
+    leave = frozenset({"listener_rule/web"})
+
+    [problem] = world.tick(scope=Scope(replace=leave)).plan.problems
+    seen, found = seen_by_clients(world, Scope(replace=leave, prune=True), (81, "/x"), (80, "/x"))
+
+    assert problem.startswith("listener_rule/web: priority 1 is that of listener_rule/api, which the spec has no more")
+    assert (outcome(seen), found[80, "/x"]) == ("succeeded", {"404", "web"})
+    assert world.tick(scope=Scope(prune=True)).plan.pending == ()
