@@ -115,10 +115,16 @@ def tick(
     planned = tuple(moved_out(fleet, todo) for fleet in inside)
     forecasts = outlook(stack, planned, rolling, reads)
     why_not = (*misfits(stack, fleets, todo, forecasts, reads), *unready(stack, planned, todo, forecasts, reads))
-    todo = replace(todo, problems=(*todo.problems, *why_not))
+    unwell = _unwell(todo, states)
+    todo = replace(
+        todo,
+        problems=(*todo.problems, *why_not),
+        notes=todo.notes + _left_out(todo, unwell, fleets, changing),
+        differs=todo.differs | {Key("service", name) for name, one in unwell.items() if one.state != "in_progress"},
+    )
     seen = Tick(
         now,
-        replace(todo, notes=todo.notes + _left_out(todo, states, fleets, changing)),
+        todo,
         held=held,
         fleets=inside,
         verdicts=_verdicts(todo, states, held),
@@ -235,8 +241,16 @@ def _seen_by_services(todo: Plan, fleets: tuple[Fleet, ...]) -> tuple[Fleet, ...
     return tuple(replace(one, pool="") if Key(GROUP, one.pool) in todo.left_out else one for one in fleets)
 
 
+def _unwell(todo: Plan, states: Mapping[str, ServiceState]) -> Mapping[str, Verdict]:
+    """The services out of scope that are not as they should be; those that may still come are waited for by others."""
+    wanted = _wanted(todo)
+    out = [name for name in sorted(states) if not todo.left_out.isdisjoint(_deploying(name))]
+    found = {name: judge(states[name], wanted.get(name)) for name in out}
+    return {name: verdict for name, verdict in found.items() if verdict.state != "succeeded"}
+
+
 def _left_out(
-    todo: Plan, states: Mapping[str, ServiceState], fleets: tuple[Fleet, ...], changing: Collection[str]
+    todo: Plan, unwell: Mapping[str, Verdict], fleets: tuple[Fleet, ...], changing: Collection[str]
 ) -> tuple[str, ...]:
     """Notes on hosts and services out of scope that are not as they should be: a reader would wonder about them."""
     notes = []
@@ -249,12 +263,9 @@ def _left_out(
         halt = f"halted ({fleet.halted.code})" if fleet.halted is not None else ""
         facts = [fact for fact in (f"{old} not current" if old else "", size, roll, halt) if fact]
         notes += [f"{OUT_OF_SCOPE}: the hosts of {fleet.pool}: {', '.join(facts)}; none is touched"] if facts else []
-    wanted = _wanted(todo)
-    for name, state in sorted(states.items()):
-        out = not todo.left_out.isdisjoint(_deploying(name))
-        if out and (verdict := judge(state, wanted.get(name))).state != "succeeded":
-            word = verdict.state.replace("_", " ")
-            notes.append(f"{OUT_OF_SCOPE}: service {name}: {word}: {verdict.why}; not waited for")
+    for name, verdict in unwell.items():
+        word = verdict.state.replace("_", " ")
+        notes.append(f"{OUT_OF_SCOPE}: service {name}: {word}: {verdict.why}; left as it is")
     return tuple(notes)
 
 

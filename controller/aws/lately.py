@@ -26,7 +26,7 @@ ONCE = {
     "allocate_address", "create_vpc", "create_subnet", "create_internet_gateway", "create_route_table",
     "register_task_definition",
 }  # fmt: skip
-IDENT = re.compile(r"arn:|[a-z]+-[0-9a-f]+$")  # no name: every answer holds that of its stack
+IDENT = re.compile(r"arn:|[a-z]+-[0-9a-f]{8,}$")  # no name: every answer holds that of its stack
 REMOVALS = ("delete_", "deregister_", "release_")
 LATELY = timedelta(seconds=30)  # AWS shows most of it within five seconds
 SPREAD = timedelta(seconds=5)  # until every node of a load balancer knows where a rule leads by now

@@ -154,7 +154,7 @@ BY_KIND: Mapping[str, Calls] = {
             "get_lifecycle_policy list_tags_for_resource put_image_scanning_configuration put_image_tag_mutability "
             "put_lifecycle_policy tag_resource"
         ),
-        "ecs": "describe_clusters describe_tasks list_tasks",
+        "ecs": "describe_clusters describe_services describe_task_definition describe_tasks list_tasks",
         "resourcegroupstaggingapi": "get_resources",
     },
     "role": {

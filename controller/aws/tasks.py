@@ -9,7 +9,7 @@ from controller.aws import tags
 from controller.aws.client import Aws, pages
 from controller.aws.running import DESCRIBE_MAX
 from controller.aws.task_sets import deployments, of_codedeploy
-from controller.base.errors import Gone, Refused
+from controller.base.errors import Gone, NotYet, Refused
 from controller.base.keys import NAME_TAG, OWNER_TAG
 from controller.base.words import plural
 
@@ -72,8 +72,8 @@ def deploying(aws: Aws, cluster: str, owner: str, name: str) -> str:
     return ""
 
 
-def unsettled(aws: Aws, cluster: str, owner: str, heirs: Collection[str], apart: str) -> str:
-    """Which service of the stack *owner* may be about to take over what *apart* does; "" when all have settled.
+def settled(aws: Aws, cluster: str, owner: str, heirs: Collection[str], apart: str) -> None:
+    """Raises NotYet while a service of the stack *owner* may be about to take over what *apart* does.
 
     *heirs* are the keys of those that the spec has: what it has no more takes over nothing. Raises Refused where one
     has failed to.
@@ -85,8 +85,7 @@ def unsettled(aws: Aws, cluster: str, owner: str, heirs: Collection[str], apart:
             continue
         if failed(item):
             raise Refused(f"not removed: the deployment of {name} has failed, which may be meant to take over")
-        return waits
-    return ""
+        raise NotYet(f"not in the spec any more, {waits}", awaits=[live[NAME_TAG]])
 
 
 def failed(item: Mapping[str, Any]) -> bool:

@@ -33,7 +33,7 @@ from controller.aws.rules import (
     rules_of,
     turn,
 )
-from controller.aws.tasks import behind, deploying, groups_of, unsettled
+from controller.aws.tasks import behind, deploying, groups_of, settled
 from controller.base.errors import NotYet, Refused, Stuck, Underway
 from controller.base.keys import NAME_TAG, OWNER_TAG, Key, Ref, Tags, key_of, lasting_tags
 from controller.engine.reconciler import Change, Observed, born_as, spec
@@ -275,7 +275,8 @@ class ListenerRuleKind:
         if not cluster:
             return ""
         if not heir:
-            return unsettled(aws, cluster, str(observed.owner), observed.outputs["heirs"].split(), "")
+            settled(aws, cluster, str(observed.owner), observed.outputs["heirs"].split(), "")
+            return ""
         if observed.outputs["aside"]:
             return _registered(aws, cluster, observed)
         return _alone(aws, cluster, observed)

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
-from controller.aws.forwarding import led_to
+from controller.aws.forwarding import led_to, parse_forwards
 from controller.aws.reads import keyed, label_of
 from controller.aws.running import open_tasks
 from controller.aws.task_sets import CONTROLLER, of_codedeploy
-from controller.aws.tasks import groups_of, settling, unsettled
+from controller.aws.tasks import groups_of, settled, settling
 from controller.base.errors import Gone, NotYet, Refused, Stale, Underway
 from controller.base.keys import HAS_PREFIX, NAME_TAG, OWNER_TAG, Key, Ref, Tags, lasting_tags
 from controller.engine.reconciler import Change, Observed, spec
@@ -170,9 +170,10 @@ class ServiceKind:
                 key in wanted and wanted[key].desired is None
             ):  # somebody else moves it: what it is now says nothing about the service
                 one = replace(one, as_desired=replace(one.as_desired, desired=None))
+            more = _led(item, owner, reads)
             if key not in wanted:
-                one = replace(one, outputs={**one.outputs, "heirs": " ".join(map(str, sorted(wanted)))})
-            found[key] = one
+                more["heirs"] = " ".join(map(str, sorted(wanted)))
+            found[key] = replace(one, outputs={**one.outputs, **more})
         return found
 
     def create(self, aws: Aws, key: Key, desired: Service) -> Mapping[str, str]:
@@ -254,15 +255,18 @@ class ServiceKind:
         gone = {key: observed[key] for key, heir in going.items() if key.kind == self.kind and heir == ""}
         problems = []
         for key, have in {**bare, **gone}.items():
-            groups = {*str(have.as_desired.target_group or "").split(",")} - {""}
+            groups = {*have.outputs["groups"].split()}
             led = [
                 str(rule) for rule, live in rules.items() if groups & {str(to.group) for to in live.as_desired.forwards}
             ]
+            what = f"{key}: it {'has no route any more' if key in bare else 'goes'}, and"
             if led:
                 problems.append(
-                    f"{key}: it {'has no route any more' if key in bare else 'goes'}, and {', '.join(led)} stays and "
-                    "would lead to nobody: take that out in the same command (apply --prune)"
+                    f"{what} {', '.join(led)} stays and would lead to nobody: take that out in the same command "
+                    "(apply --prune)"
                 )
+            if strange := have.outputs["strange"]:
+                problems.append(f"{what} a rule that others made leads to it: delete that first ({strange})")
         return {}, problems
 
     def inherit(self, aws: Aws, desired: Service, observed: Observed[Service]) -> Service:
@@ -278,8 +282,9 @@ class ServiceKind:
         no more serves until the others have settled: it may have got another name."""
         cluster, live = str(observed.as_desired.cluster), observed.as_desired
         heirs = observed.outputs.get("heirs", "").split()
-        waits = settling(aws, cluster, heir) if heir else unsettled(aws, cluster, str(observed.owner), heirs, live.name)
-        if waits:
+        if not heir:
+            settled(aws, cluster, str(observed.owner), heirs, live.name)
+        elif waits := settling(aws, cluster, heir):
             return waits
         shared = set(groups_of(aws, cluster, heir)) if heir else set()  # it serves there beside this one
         groups = set(groups_of(aws, cluster, live.name)) - shared
@@ -297,6 +302,20 @@ class ServiceKind:
             pass
         if left := sum(_open(task, name) for task in open_tasks(aws, cluster)):
             raise NotYet(f"service {name}: {left} tasks are stopping")
+
+
+def _led(item: Mapping[str, Any], owner: str, reads: Reads) -> dict[str, str]:
+    """The target groups that a service registers its tasks in, and the rules of others that send requests there."""
+    parts = (item, *item.get("taskSets", ()))
+    groups = {to["targetGroupArn"] for one in parts for to in one.get("loadBalancers", ()) if to.get("targetGroupArn")}
+    strange = [
+        rule["RuleArn"]
+        for rule in (reads.rules() if groups else ())
+        if not rule["IsDefault"]
+        and reads.elb_tags().get(rule["RuleArn"], {}).get(OWNER_TAG) != owner
+        and groups & {str(to.group) for to in parse_forwards(rule["Actions"]) if to.weight}
+    ]
+    return {"groups": " ".join(sorted(groups)), "strange": ", ".join(sorted(strange))}
 
 
 def _let_go(aws: Aws, desired: Service) -> None:

@@ -12,7 +12,7 @@ from controller.base.errors import NotYet
 from controller.base.keys import NAME_TAG, OWNER_TAG
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-MADE = {"Vpc": {"VpcId": "vpc-1"}}
+MADE = {"Vpc": {"VpcId": "vpc-00000001"}}
 
 
 def request(key: str = "vpc/main", cidr: str = "10.0.0.0/16", stack: str = "demo") -> dict[str, Any]:
@@ -57,7 +57,7 @@ def test_what_was_wanted_before_something_else_is_made_anew(lately: Lately) -> N
 
 
 def test_what_was_removed_since_is_made_anew(lately: Lately) -> None:
-    lately.note("delete_vpc", {"VpcId": "vpc-1"}, {})
+    lately.note("delete_vpc", {"VpcId": "vpc-00000001"}, {})
 
     assert lately.answer("create_vpc", request()) is None
 
@@ -102,6 +102,6 @@ def test_a_deletion_by_name_says_nothing_of_what_was_made(lately: Lately) -> Non
 
 def test_what_aws_shows_is_not_what_a_successor_would_be(lately: Lately) -> None:
     """Its request is the same, and asks for another one."""
-    lately.seen("vpc-1")
+    lately.seen("vpc-00000001")
 
     assert lately.answer("create_vpc", request()) is None

@@ -333,3 +333,36 @@ def test_a_rule_goes_to_the_place_of_a_leftover_on_another_listener(tmp_path: Pa
     assert problem.startswith("listener_rule/web: priority 1 is that of listener_rule/api, which the spec has no more")
     assert (outcome(seen), found[80, "/x"]) == ("succeeded", {"404", "web"})
     assert world.tick(scope=Scope(prune=True)).plan.pending == ()
+
+
+# ------------------------------------------------------------------------------------------------ what else stays
+def test_a_leftover_of_codedeploy_goes_with_its_rule_or_not_at_all(tmp_path: Path) -> None:
+    deployed = "services.api.deployment={strategy: codedeploy, config: CodeDeployDefault.ECSAllAtOnce, keep: 1m}"
+    world = built(DUO, deployed)
+    world.stack = stack_of(alone(tmp_path))
+
+    [problem] = world.tick(scope=Scope(prune=True, only=frozenset({"service/api"}))).plan.problems
+
+    assert problem.startswith("service/api: it goes, and listener_rule/api stays and would lead to nobody")
+
+
+def test_a_rule_of_others_that_leads_to_a_service_that_goes_is_in_the_way(tmp_path: Path) -> None:
+    """Nobody would ever take it away, and its clients would be answered by nobody."""
+    world = built(DUO)
+    elb = world.aws.elbv2
+    (group,) = elb.describe_target_groups(Names=["duo-api-blue"])["TargetGroups"]
+    (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
+    (listener,) = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    made = elb.create_rule(
+        ListenerArn=listener["ListenerArn"],
+        Priority=7,
+        Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/by-hand"]}}],
+        Actions=[{"Type": "forward", "TargetGroupArn": group["TargetGroupArn"]}],
+    )["Rules"][0]["RuleArn"]
+    world.stack = stack_of(alone(tmp_path))
+
+    [problem] = world.tick(scope=Scope(prune=True)).plan.problems
+
+    assert problem == f"service/api: it goes, and a rule that others made leads to it: delete that first ({made})"
+    elb.delete_rule(RuleArn=made)
+    assert outcome(seen_by_clients(world, Scope(prune=True))[0]) == "succeeded"
