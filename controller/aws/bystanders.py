@@ -59,7 +59,8 @@ def _on_groups(aws: Aws, ours: Ours) -> Iterable[str]:
         for what, field, ask in asks:
             for name in sorted(str(one[field]) for one in ask(group)):
                 if name not in ours.names and not name.startswith(OF_ECS):
-                    yield f"{key}: {what} {name}, made by others: left alone"
+                    theirs = ", and the number of hosts is its" if what == "scaling policy" else ""
+                    yield f"{key}: {what} {name}, made by others: left alone{theirs}"
 
 
 def _hooks(aws: Aws, group: str) -> Iterable[Any]:

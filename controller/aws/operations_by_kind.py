@@ -259,7 +259,9 @@ BY_KIND: Mapping[str, Calls] = {
     },
 }
 WATCH: Calls = {  # how hosts, tasks and deployments stand (`rollout/{sight,members,outlook}.py`)
-    "autoscaling": "describe_auto_scaling_groups describe_instance_refreshes describe_scaling_activities",
+    "autoscaling": (
+        "describe_auto_scaling_groups describe_instance_refreshes describe_policies describe_scaling_activities"
+    ),
     "cloudwatch": "describe_alarms",
     "codedeploy": "batch_get_deployment_groups batch_get_deployments list_deployments",
     "ec2": "describe_instance_types describe_instances",

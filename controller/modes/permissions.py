@@ -24,6 +24,7 @@ from controller.aws.operations_by_kind import (
     WATCH,
     Calls,
 )
+from controller.base.errors import SpecError
 from controller.engine.observe import declare
 from controller.resources import RECONCILERS
 from controller.resources.instance_profile import InstanceProfile
@@ -62,8 +63,16 @@ LINKED = ("autoscaling.amazonaws.com", "ecs.amazonaws.com", "elasticloadbalancin
 
 def iam_policy(options: argparse.Namespace) -> int:
     """Print the policy of a spec."""
-    stack = load(options.spec, tuple(options.set), os.environ).stack
-    document = policy(stack, options.mode, prune=options.prune)
+    loaded = load(options.spec, tuple(options.set), os.environ)
+    try:
+        document = policy(loaded.stack, options.mode, prune=options.prune)
+    except (LookupError, TypeError, ValueError) as error:
+        if not loaded.unresolved:
+            raise
+        left = ", ".join(loaded.unresolved)
+        raise SpecError(
+            (f"{options.spec}: what is needed depends on {left}, which is not looked up here: say it with --set",)
+        ) from error
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
     size = len(json.dumps(document, separators=(",", ":")))
     if size > MANAGED_MAX:

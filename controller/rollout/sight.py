@@ -63,12 +63,13 @@ def observe(reads: Reads, stack: Stack, pool: Pool, now: datetime) -> Fleet | No
     if any(one.own_address and pool.name in one.pools for one in stack.services):
         hosts = with_interfaces(hosts, reads)
     hosts = judged(hosts, roll, policy_of(stack, pool.name), now)
+    elastic = _elastic(pool, group, reads)
     fleet = Fleet(
         pool=pool.name,
         group=name,
         generation=parse_generation(group),
-        size=size_of(pool, int(group["DesiredCapacity"]), roll),
-        elastic=pool.elastic,
+        size=size_of(pool, int(group["DesiredCapacity"]), roll, elastic=elastic),
+        elastic=elastic,
         min=int(group["MinSize"]),
         max=int(group["MaxSize"]),
         desired=int(group["DesiredCapacity"]),
@@ -138,10 +139,17 @@ def _deployed(reads: Reads, item: Item, wanted: str | None) -> tuple[list[Item],
     )
 
 
-def size_of(pool: Pool, desired: int, roll: RollCrumb | None) -> int:
-    """How many hosts are wanted: the spec's number, or where somebody else owns it, what that had come to be: now, and
-    during a roll when it began (our surge is in what it is now)."""
-    if not pool.elastic:
+def _elastic(pool: Pool, group: Item, reads: Reads) -> bool:
+    """Whether somebody else owns the number of hosts: the spec says so, or it is another one than the spec's where a
+    scaling policy is live that the spec does not know."""
+    moved = int(group["DesiredCapacity"]) != pool.size.desired
+    return pool.elastic or (moved and bool(reads.scaling_policies(group["AutoScalingGroupName"])))
+
+
+def size_of(pool: Pool, desired: int, roll: RollCrumb | None, *, elastic: bool) -> int:
+    """How many hosts are wanted: the spec's number, or where it is *elastic*, what that had come to be: now, and during
+    a roll when it began (our surge is in what it is now)."""
+    if not elastic:
         return pool.size.desired
     return min(roll.desired if roll is not None else desired, pool.most)
 

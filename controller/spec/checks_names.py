@@ -13,7 +13,7 @@ from controller.spec.schema import near
 from controller.spec.types import Stack
 
 RESERVED = ("aws", "ecs", "fargate", "internal-", "sg-")
-TAG = re.compile(r"[\w\s.:/=+@-]*")
+TAG = re.compile(r"[\w .:/=+@-]*")
 
 
 def check_names(stack: Stack, one: Check) -> None:
@@ -39,6 +39,7 @@ def _hyphens(stack: Stack, one: Check) -> None:
 
 
 def _tags(stack: Stack, one: Check) -> None:
+    same: dict[str, str] = {}  # IAM tells no tags apart by upper and lower case
     for key, value in stack.tags:
         path: Path = ("tags", key)
         if key.lower().startswith(("aws:", "theseus:", "amazonecsmanaged")):
@@ -47,9 +48,12 @@ def _tags(stack: Stack, one: Check) -> None:
             one.fail(path, f"expected a tag name of 1 to 128 characters, got {len(key)}")
         elif key == "Name":
             one.fail(path, "Name is the name of each resource", "leave it out, or use another tag")
+        elif (twin := same.setdefault(key.lower(), key)) != key:
+            one.fail(path, f"{twin} is the same tag for IAM, which refuses both on a role", "leave one of them out")
         for what, text in (("name", key), ("value", value)):
             if not TAG.fullmatch(text):
                 wrong = "".join(sorted({letter for letter in text if not TAG.fullmatch(letter)}))
+                wrong = wrong if wrong.isprintable() else wrong.encode("unicode_escape").decode()
                 one.fail(path, f'the {what} holds "{wrong}"; AWS takes letters, digits, spaces and _.:/=+-@')
     known = [OWNER_TAG, *(key for key, _ in stack.tags)]
     for place, key in enumerate(stack.cost_allocation_tags):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ TARGET: Any = {
     "ResourceId": SERVICE,
     "ScalableDimension": "ecs:service:DesiredCount",
 }
+POLICY = "auto_scaling_group/main: scaling policy by-hand, made by others: left alone"
 OURS = """
 hosts:
   main:
@@ -118,7 +120,12 @@ def asked(stage: Stage) -> int:
     ("put", "told"),
     [
         (hook, ["auto_scaling_group/main: lifecycle hook by-hand, made by others: left alone"]),
-        (policy, ["auto_scaling_group/main: scaling policy by-hand, made by others: left alone"]),
+        (
+            policy,
+            [
+                f"{POLICY}, and the number of hosts is its",
+            ],
+        ),
         (action, ["auto_scaling_group/main: scheduled action by-hand, made by others: left alone"]),
         (
             scaled,
@@ -134,6 +141,25 @@ def test_what_others_put_there_is_told_and_stays(bare: Stage, command: Command, 
 
     assert told[0] in command("apply", bare.spec, "--yes").err
     assert notes(bare, command) == told
+
+
+def test_hosts_that_a_policy_of_others_brings_stay_as_long_as_it_is_there(bare: Stage, command: Command) -> None:
+    def hosts() -> int:
+        found = bare.own.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[GROUP])
+        return len(found["AutoScalingGroups"][0]["Instances"])
+
+    before = hosts()
+    policy(bare)
+    bare.own.autoscaling.set_desired_capacity(AutoScalingGroupName=GROUP, DesiredCapacity=before + 1)
+    bare.sim.sleep(timedelta(seconds=30))
+
+    assert len(notes(bare, command)) == 1
+    assert command("apply", bare.spec, "--yes").code == 0
+    assert hosts() == before + 1
+
+    bare.own.autoscaling.delete_policy(AutoScalingGroupName=GROUP, PolicyName="by-hand")
+    assert command("apply", bare.spec, "--yes").code == 0
+    assert hosts() == before
 
 
 def test_what_is_ours_is_no_strangers_nor_what_an_earlier_spec_left(bare: Stage, command: Command) -> None:

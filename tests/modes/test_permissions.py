@@ -154,3 +154,13 @@ def test_a_policy_that_no_managed_policy_holds_says_so_beside_it(command: Comman
     assert "put-role-policy" in large.err
     assert len(json.dumps(small.json(), separators=(",", ":"))) <= 6_144
     assert small.err == ""
+
+
+def test_a_policy_that_depends_on_what_is_not_looked_up_says_so(stage: Stage, command: Command) -> None:
+    path = stage.write('load_balancer: {listeners: {old: {port: 81, redirect: "${ssm:/where}"}}}\n', "lookup")
+
+    ended = command("iam-policy", path)
+
+    assert (ended.code, ended.out) == (1, "")
+    assert "depends on /where, which is not looked up here: say it with --set" in ended.err
+    assert command("iam-policy", path, "--set", "load_balancer.listeners.old.redirect=http").code == 0

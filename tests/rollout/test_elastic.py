@@ -40,7 +40,7 @@ def kinds(found: Fleet) -> set[type[Move]]:
     ],
 )  # fmt: skip
 def test_the_size_of_a_pool_is_what_its_owner_made_it(pool: Pool, desired: int, roll: RollCrumb, size: int) -> None:
-    assert size_of(pool, desired, roll) == size
+    assert size_of(pool, desired, roll, elastic=pool.elastic) == size
 
 
 def test_more_hosts_than_at_birth_are_as_they_should_be() -> None:
