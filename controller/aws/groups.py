@@ -1,9 +1,10 @@
-"""Emptying auto scaling groups: a group's own deletion and the detaching of its provider both need it."""
+"""Auto scaling groups: what somebody set in one that no spec can say; and emptying one, which its own deletion and the
+detaching of its provider both need."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from controller.aws.client import Aws
@@ -12,6 +13,19 @@ from controller.base.words import plural
 
 GOING = "Terminating"
 PROTECT_PER_CALL = 50  # autoscaling SetInstanceProtection (aws.md 1.7)
+SPREAD = "AvailabilityZoneDistribution"
+USUAL: Mapping[str, Any] = {  # what a group has that was given none of it; written, it takes a setting off (aws.md 9.5)
+    "HealthCheckType": "EC2",
+    "HealthCheckGracePeriod": 0,
+    "MaxInstanceLifetime": 0,
+    "CapacityRebalance": False,
+    "TerminationPolicies": ["Default"],
+    "DefaultCooldown": 300,
+    "DefaultInstanceWarmup": -1,
+    SPREAD: {"CapacityDistributionStrategy": "balanced-best-effort"},
+}
+GRACE_OF_CONSOLE = 300  # what the console gives every group; checks of EC2 alone hardly ask for it (aws.md 3.1)
+UNGIVEN = "PropagateAtLaunch=False of "
 
 
 def empty(aws: Aws, groups: Iterable[Mapping[str, Any]]) -> None:
@@ -52,3 +66,33 @@ def unprotect(aws: Aws, group: str, instances: Sequence[str]) -> None:
             InstanceIds=list(instances[start : start + PROTECT_PER_CALL]),
             ProtectedFromScaleIn=False,
         )
+
+
+def set_by_others(group: Mapping[str, Any], given: Collection[str]) -> tuple[str, ...]:
+    """What differs from `USUAL`, as words: ``MaxInstanceLifetime=86400``; and which of the tags *given* to hosts the
+    group keeps to itself."""
+    live = {name: group.get(name) for name in USUAL}
+    if live["HealthCheckGracePeriod"] == GRACE_OF_CONSOLE:
+        live["HealthCheckGracePeriod"] = None
+    kept = sorted(one["Key"] for one in group.get("Tags", []) if one.get("PropagateAtLaunch") is False)
+    return (
+        *(f"{name}={_word(value)}" for name, value in live.items() if value is not None and value != USUAL[name]),
+        *(f"{UNGIVEN}{key}" for key in kept if key in given),
+    )
+
+
+def put_back(others: Iterable[str]) -> dict[str, Any]:
+    """The request that takes *others* off a group, tags aside."""
+    return {name: USUAL[name] for name in (one.partition("=")[0] for one in others) if name in USUAL}
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ",".join(str(one) for one in value.values())
+    return ",".join(value) if isinstance(value, list) else str(value)
+
+
+def halted_by_others(group: Mapping[str, Any], ours: Collection[str]) -> tuple[str, ...]:
+    """A note of the processes that are suspended, and not by us."""
+    halted = sorted({one["ProcessName"] for one in group.get("SuspendedProcesses", [])} - {*ours})
+    return (f"suspended by others: {', '.join(halted)}; left so until they resume it",) if halted else ()

@@ -4,6 +4,9 @@ While a roll is under way the bounds may be raised; the breadcrumb on the group 
 recorded ones are what gets compared. Where somebody else owns the number of hosts (managed scaling, scaling policies),
 `min` and `max` are all that is said about it. Lowering MaxSize below the live desired count would let AWS choose and
 kill hosts without draining them: it waits until the rollout has shrunk the fleet.
+
+What no spec can say is put back: a health check of the load balancer or a lifetime of instances ends hosts behind the
+rollout's back, undrained.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
-from controller.aws.groups import protected_of, unprotect
+from controller.aws.groups import UNGIVEN, halted_by_others, protected_of, put_back, set_by_others, unprotect
 from controller.aws.mixes import Mix, mix_of, policy_of, template_of
 from controller.aws.providers import end_hosts, tasks_on
 from controller.aws.reads import keyed
@@ -35,6 +38,8 @@ CLEARED = -1  # a bound of a maintenance policy that is not set any more (aws.md
 
 @dataclass(frozen=True, slots=True)
 class AutoScalingGroup:
+    """`others`: what somebody else set in it, ``MaxInstanceLifetime=86400``; none is ours."""
+
     template: str | Ref = spec(risk="host_roll")
     version: str | Ref = spec(risk="host_roll")
     subnets: tuple[str | Ref, ...] = spec(unordered=True)
@@ -50,6 +55,7 @@ class AutoScalingGroup:
     hooks: tuple[tuple[str, str, int, str], ...] = spec(compare=False, default=())  # (name, on, heartbeat, default)
     mins: tuple[int, ...] = spec(compare=False, default=())  # other bounds that scheduled actions set
     maxs: tuple[int, ...] = spec(compare=False, default=())
+    others: tuple[str, ...] = spec(default=())
 
 
 class AutoScalingGroupKind:
@@ -122,6 +128,8 @@ class AutoScalingGroupKind:
             request["NewInstancesProtectedFromScaleIn"] = desired.protect_new
         if "maintenance" in fields:
             request |= _bearable(desired)
+        if "others" in fields:
+            request |= put_back(observed.as_desired.others)
         if "subnets" in fields:
             request["VPCZoneIdentifier"] = _zones(desired)
             if set(observed.as_desired.subnets) - set(desired.subnets):
@@ -138,9 +146,10 @@ class AutoScalingGroupKind:
             aws.autoscaling.update_auto_scaling_group(AutoScalingGroupName=desired.name, **request)
         if "protect_new" in fields and not desired.protect_new:  # nobody else takes it off again (aws.md 1.7)
             unprotect(aws, desired.name, protected_of(live))
-        if "tags" in fields:
+        tagged = "tags" in fields or ("others" in fields and any(UNGIVEN in one for one in observed.as_desired.others))
+        if tagged:
             aws.autoscaling.create_or_update_tags(Tags=_tags(desired.name, desired.tags))
-        if waiting and not request and "tags" not in fields:
+        if waiting and not request and not tagged:
             raise NotYet(waiting)
         return {}
 
@@ -174,6 +183,8 @@ def parse_group(
         low = wanted.min if low in wanted.mins else low
         high = wanted.max if high in wanted.maxs else high
     warm = ("a warm pool is attached to it: left alone",) if item.get("WarmPoolConfiguration") else ()
+    halted = halted_by_others(item, live.get(SUSPENDED_TAG, "").split(","))
+    given = {key for key, _ in wanted.tags if not key.startswith(HAS_PREFIX)} if wanted is not None else set()
     template, version = template_of(item)
     policy = item.get("InstanceMaintenancePolicy") or {}
     upkeep = tuple(int(policy.get(key, CLEARED)) for key in ("MinHealthyPercentage", "MaxHealthyPercentage"))
@@ -189,9 +200,10 @@ def parse_group(
         mix_of(item) or "",
         bool(item.get("NewInstancesProtectedFromScaleIn")),
         () if CLEARED in upkeep else upkeep,
+        others=set_by_others(item, given),
     )
     outputs = {**_outputs(item), "cluster": cluster}
-    return Observed(as_desired, outputs, live.get(OWNER_TAG), gone=bool(item.get("Status")), notes=warm)
+    return Observed(as_desired, outputs, live.get(OWNER_TAG), gone=bool(item.get("Status")), notes=(*warm, *halted))
 
 
 def _bounds(live: Mapping[str, Any], desired: AutoScalingGroup, *, rolling: bool) -> tuple[dict[str, int], str]:

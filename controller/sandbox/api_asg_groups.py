@@ -155,8 +155,11 @@ def _show_group(draft: Draft, group: Group) -> Json:
 
 def _extra(have: Mapping[str, Any], params: Json) -> Json:
     """Settings that are kept and echoed, those of *params* over those there are. A maintenance policy of -1 and -1 is
-    none any more (aws.md 3.1)."""
+    none any more (aws.md 3.1), as are a warmup of -1 and a lifetime of 0."""
     kept = {**have, **{key: params[key] for key in KEPT if params.get(key) is not None}}
+    for key, none in (("DefaultInstanceWarmup", -1), ("MaxInstanceLifetime", 0)):
+        if key in kept and int(kept[key]) == none:
+            del kept[key]
     given = params.get("InstanceMaintenancePolicy")
     if given is not None:
         least, most = int(given.get("MinHealthyPercentage", -1)), int(given.get("MaxHealthyPercentage", -1))

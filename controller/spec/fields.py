@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 ANY = "*"  # for a name or a field: every one
 COMPARED: Mapping[str, str] = {  # kind -> fields, separated by blanks
-    "auto_scaling_group": "maintenance max min mix protect_new subnets tags template version",
+    "auto_scaling_group": "maintenance max min mix others protect_new subnets tags template version",
     "capacity_provider": "group managed_draining managed_scaling tags termination_protection",
     "cluster": "container_insights exec_log tags",
     "cluster_capacity_providers": "cluster providers",

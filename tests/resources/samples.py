@@ -155,6 +155,12 @@ def _disabled(world: World, desired: Any) -> Any:
     return desired
 
 
+def _aging(world: World, desired: Any) -> Any:
+    """Somebody had its hosts replaced every day, behind the rollout's back."""
+    world.aws.autoscaling.update_auto_scaling_group(AutoScalingGroupName=desired.name, MaxInstanceLifetime=86400)
+    return desired
+
+
 def _ending(world: World, desired: Any) -> Any:
     """Somebody had it end next year."""
     end, put = world.sim.now() + timedelta(days=365), world.aws.autoscaling.put_scheduled_update_group_action
@@ -276,6 +282,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "mix": Mix(("t3.small", "t3.large"), 1, 20, "capacity-optimized"),
         "protect_new": True,
         "maintenance": (),
+        "others": _aging,
         "tags": TAGS,
     },
     "capacity_provider": {

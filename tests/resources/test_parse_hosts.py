@@ -92,6 +92,12 @@ def provider(**settings: Any) -> Any:
                                                                             "MaxHealthyPercentage": -1})).as_desired,
             auto_scaling_group.parse_group(group()).as_desired, id="a maintenance policy that was cleared",
         ),
+        pytest.param(
+            auto_scaling_group.parse_group(group(HealthCheckType="EC2", HealthCheckGracePeriod=300,
+                                                 TerminationPolicies=["Default"], DefaultCooldown=300,
+                                                 CapacityRebalance=False, MaxInstanceLifetime=0)).as_desired,
+            auto_scaling_group.parse_group(group()).as_desired, id="a group as the console makes it",
+        ),
     ],
 )  # fmt: skip
 def test_what_aws_fills_in_is_equal(one: Any, other: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from controller.base.keys import OWNER_TAG, SUSPENDED_TAG
 from controller.resources.role import INLINE
 from tests.resources.samples import ALL_ALLOWED
 from tests.resources.stacks import RICH, World, built, converge
@@ -52,6 +53,21 @@ def allowed_as_ours(world: World) -> None:
     world.aws.iam.put_role_policy(RoleName="rich-hosts-main", PolicyName=INLINE, PolicyDocument=ALL_ALLOWED)
 
 
+def grouped(**settings: Any) -> Callable[[World], None]:
+    def by_hand(world: World) -> None:
+        world.aws.autoscaling.update_auto_scaling_group(AutoScalingGroupName="rich-main", **settings)
+
+    return by_hand
+
+
+def kept_from_hosts(world: World) -> None:
+    tag: Any = {"ResourceId": "rich-main", "ResourceType": "auto-scaling-group", "Key": OWNER_TAG, "Value": "rich"}
+    world.aws.autoscaling.create_or_update_tags(Tags=[{**tag, "PropagateAtLaunch": False}])
+
+
+GROUP = "auto_scaling_group/main"
+
+
 @pytest.mark.parametrize(
     ("by_hand", "key", "field", "word"),
     [
@@ -60,8 +76,25 @@ def allowed_as_ours(world: World) -> None:
         pytest.param(ending, "scheduled_action/spare-morning", "ends", "", id="a schedule that ends"),
         pytest.param(allowed, "role/task-float", "inline", "theirs", id="what a task's role allows beside"),
         pytest.param(allowed_as_ours, "role/hosts-main", "grants", "*", id="our policy of a role that has none"),
+        pytest.param(
+            grouped(HealthCheckType="ELB", HealthCheckGracePeriod=1), GROUP, "others", "HealthCheckType=ELB",
+            id="hosts judged by the load balancer",
+        ),
+        pytest.param(grouped(MaxInstanceLifetime=86400), GROUP, "others", "MaxInstanceLifetime=86400", id="a lifetime"),
+        pytest.param(grouped(CapacityRebalance=True), GROUP, "others", "CapacityRebalance=True", id="rebalancing"),
+        pytest.param(
+            grouped(TerminationPolicies=["NewestInstance", "Default"]), GROUP, "others",
+            "TerminationPolicies=NewestInstance,Default", id="another order of scaling in",
+        ),
+        pytest.param(grouped(DefaultCooldown=5), GROUP, "others", "DefaultCooldown=5", id="a cooldown"),
+        pytest.param(grouped(DefaultInstanceWarmup=600), GROUP, "others", "DefaultInstanceWarmup=600", id="a warmup"),
+        pytest.param(
+            grouped(AvailabilityZoneDistribution={"CapacityDistributionStrategy": "balanced-only"}), GROUP, "others",
+            "balanced-only", id="zones at any price",
+        ),
+        pytest.param(kept_from_hosts, GROUP, "others", OWNER_TAG, id="a tag that hosts do not get"),
     ],
-)
+)  # fmt: skip
 def test_it_is_planned_with_what_it_was_and_gone_after_apply(
     world: World, by_hand: Callable[[World], None], key: str, field: str, word: str
 ) -> None:
@@ -82,3 +115,20 @@ def test_what_others_allow_the_hosts_beside_is_noted_and_kept(world: World) -> N
 
     assert "role/hosts-main: inline policy of others kept: agent" in seen.plan.notes
     assert world.aws.iam.list_role_policies(RoleName="rich-hosts-main")["PolicyNames"] == ["agent"]
+
+
+def test_processes_that_others_suspended_are_told_and_stay_so_and_ours_are_not_told(world: World) -> None:
+    scaling: Any = world.aws.autoscaling
+    place: Any = {"AutoScalingGroupName": "rich-main", "ScalingProcesses": ["Launch", "AZRebalance"]}
+    tag: Any = {"ResourceId": "rich-main", "ResourceType": "auto-scaling-group", "Key": SUSPENDED_TAG}
+    before = world.tick().plan.notes
+    scaling.create_or_update_tags(Tags=[{**tag, "Value": "AZRebalance", "PropagateAtLaunch": False}])
+    scaling.suspend_processes(**place)
+
+    plan = world.tick().plan
+
+    told = "auto_scaling_group/main: suspended by others: Launch; left so until they resume it"
+    assert {*plan.notes} - {*before} == {told}
+    assert plan.pending == ()
+    scaling.resume_processes(**place)
+    scaling.delete_tags(Tags=[{**tag, "Value": "AZRebalance"}])
