@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
+from controller.aws.attributes import put_back, set_by_others
 from controller.aws.reads import LATELY, keyed, label_of
 from controller.aws.target_zones import places_of_hosts, zones_of_targets
 from controller.base.errors import Underway
@@ -29,6 +30,17 @@ PROTECTION = "deletion_protection.enabled"
 DROP_INVALID = "routing.http.drop_invalid_header_fields.enabled"
 LOGS = "access_logs.s3"
 ANEW = "build another stack beside this one, and move over"
+USUAL: Mapping[str, str] = {  # what one has that was given none of it (aws.md 2.6)
+    "client_keep_alive.seconds": "3600",
+    "routing.http.desync_mitigation_mode": "defensive",
+    "routing.http.preserve_host_header.enabled": "false",
+    "routing.http.x_amzn_tls_version_and_cipher_suite.enabled": "false",
+    "routing.http.xff_client_port.enabled": "false",
+    "routing.http.xff_header_processing.mode": "append",
+    "routing.http2.enabled": "true",
+    "waf.fail_open.enabled": "false",
+    "zonal_shift.config.enabled": "false",
+}
 ATTRIBUTES = ("idle_timeout", "deletion_protection", "drop_invalid_headers", "access_logs")
 
 
@@ -42,6 +54,8 @@ class AccessLogs:
 
 @dataclass(frozen=True, slots=True)
 class LoadBalancer:
+    """`others`: the attributes that somebody else set, ``routing.http2.enabled=false``; none is ours."""
+
     subnets: tuple[str | Ref, ...] = spec(unordered=True)
     security_groups: tuple[str | Ref, ...] = spec(unordered=True)
     idle_timeout: int = spec()  # seconds
@@ -54,6 +68,7 @@ class LoadBalancer:
     after: tuple[str | Ref, ...] = spec(compare=False, default=())  # the way in: clients reach it over it
     hosts: tuple[str | Ref, ...] = spec(compare=False, default=())  # the subnets in which hosts shall stand
     bound: tuple[str, ...] = spec(compare=False, default=())  # why what is behind it cannot be behind another one
+    others: tuple[str, ...] = spec(default=())
 
 
 class LoadBalancerKind:
@@ -122,6 +137,9 @@ class LoadBalancerKind:
             _set_attributes(aws, arn, desired)
         for change in changes:
             match change.field:
+                case "others":
+                    back: Any = put_back(observed.as_desired.others, USUAL)
+                    aws.elbv2.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=back)
                 case "subnets":
                     subnets, waits = _bearable(aws, arn, desired, str(observed.owner))
                     if set(subnets) != set(observed.as_desired.subnets):
@@ -205,6 +223,7 @@ def parse_balancer(
         item["Scheme"],
         item["LoadBalancerName"],
         lasting_tags(live),
+        others=set_by_others(attributes, USUAL),
     )
     state = item.get("State", {}).get("Code", "active")
     busy = "" if state in {"active", "active_impaired"} else state

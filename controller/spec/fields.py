@@ -29,7 +29,7 @@ COMPARED: Mapping[str, str] = {  # kind -> fields, separated by blanks
     "listener": "certificate certificates default load_balancer policy port protocol tags",
     "listener_rule": "balancing forwards hosts listener paths priority tags",
     "load_balancer": (
-        "access_logs deletion_protection drop_invalid_headers idle_timeout scheme security_groups subnets tags"
+        "access_logs deletion_protection drop_invalid_headers idle_timeout others scheme security_groups subnets tags"
     ),
     "log_group": "retention_days tags",
     "nat_gateway": "address subnet tags",

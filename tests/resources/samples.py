@@ -161,6 +161,14 @@ def _aging(world: World, desired: Any) -> Any:
     return desired
 
 
+def _first_version(world: World, desired: Any) -> Any:
+    """Somebody has it speak HTTP/1.1 only."""
+    (live,) = world.aws.elbv2.describe_load_balancers(Names=[desired.name])["LoadBalancers"]
+    attributes: Any = [{"Key": "routing.http2.enabled", "Value": "false"}]
+    world.aws.elbv2.modify_load_balancer_attributes(LoadBalancerArn=live["LoadBalancerArn"], Attributes=attributes)
+    return desired
+
+
 def _ending(world: World, desired: Any) -> Any:
     """Somebody had it end next year."""
     end, put = world.sim.now() + timedelta(days=365), world.aws.autoscaling.put_scheduled_update_group_action
@@ -367,6 +375,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "deletion_protection": True,
         "drop_invalid_headers": False,
         "access_logs": AccessLogs(),
+        "others": _first_version,
         "scheme": "internal",
         "tags": TAGS,
     },

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from controller.base.keys import OWNER_TAG, SUSPENDED_TAG
+from controller.base.keys import OWNER_TAG, SUSPENDED_TAG, Key
 from controller.resources.role import INLINE
 from tests.resources.samples import ALL_ALLOWED
 from tests.resources.stacks import RICH, World, built, converge
@@ -65,7 +65,27 @@ def kept_from_hosts(world: World) -> None:
     world.aws.autoscaling.create_or_update_tags(Tags=[{**tag, "PropagateAtLaunch": False}])
 
 
-GROUP = "auto_scaling_group/main"
+def balanced(name: str, value: str) -> Callable[[World], None]:
+    def by_hand(world: World) -> None:
+        arn, attributes = world.see("load_balancer")[FRONT].outputs["arn"], [{"Key": name, "Value": value}]
+        call: Any = world.aws.elbv2.modify_load_balancer_attributes
+        call(LoadBalancerArn=arn, Attributes=attributes)
+
+    return by_hand
+
+
+GROUP, FRONT = "auto_scaling_group/main", Key("load_balancer", "main")
+OF_BALANCERS = {
+    "client_keep_alive.seconds": "60",
+    "routing.http.desync_mitigation_mode": "strictest",
+    "routing.http.preserve_host_header.enabled": "true",
+    "routing.http.x_amzn_tls_version_and_cipher_suite.enabled": "true",
+    "routing.http.xff_client_port.enabled": "true",
+    "routing.http.xff_header_processing.mode": "remove",
+    "routing.http2.enabled": "false",
+    "waf.fail_open.enabled": "true",
+    "zonal_shift.config.enabled": "true",
+}
 
 
 @pytest.mark.parametrize(
@@ -93,6 +113,10 @@ GROUP = "auto_scaling_group/main"
             "balanced-only", id="zones at any price",
         ),
         pytest.param(kept_from_hosts, GROUP, "others", OWNER_TAG, id="a tag that hosts do not get"),
+        *(
+            pytest.param(balanced(name, value), str(FRONT), "others", f"{name}={value}", id=name)
+            for name, value in OF_BALANCERS.items()
+        ),
     ],
 )  # fmt: skip
 def test_it_is_planned_with_what_it_was_and_gone_after_apply(
