@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tags
+from controller.aws.attributes import put_back, set_by_others
 from controller.aws.reads import keyed
 from controller.aws.tasks import behind, deploying
 from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
     from controller.spec.types import Service, Stack
 
 DELAY = "deregistration_delay.timeout_seconds"
+HEALTHY = "minimum_healthy_targets"
+USUAL: Mapping[str, str] = {  # what one has that was given none of it (aws.md 2.3); what chooses a target is the rule's
+    "load_balancing.algorithm.anomaly_mitigation": "off",
+    "load_balancing.cross_zone.enabled": "use_load_balancer_configuration",
+    f"target_group_health.dns_failover.{HEALTHY}.count": "1",
+    f"target_group_health.dns_failover.{HEALTHY}.percentage": "off",
+    f"target_group_health.unhealthy_state_routing.{HEALTHY}.count": "1",
+    f"target_group_health.unhealthy_state_routing.{HEALTHY}.percentage": "off",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,8 @@ class HealthCheck:
 
 @dataclass(frozen=True, slots=True)
 class TargetGroup:
+    """`others`: the attributes that somebody else set, ``load_balancing.cross_zone.enabled=false``; none is ours."""
+
     vpc: str | Ref = spec(immutable=True)
     port: int = spec(compare=False)  # AWS asks for one at birth; ECS registers every target with a port of its own
     protocol: str = spec(immutable=True)
@@ -51,6 +63,7 @@ class TargetGroup:
     name: str = spec(compare=False)
     tags: Tags = spec(subset=True, risk="cosmetic")
     front: str = spec(compare=False, default="")  # `scheme`, as the spec says it
+    others: tuple[str, ...] = spec(default=())
 
 
 class TargetGroupKind:
@@ -140,6 +153,9 @@ class TargetGroupKind:
                 case "deregistration_delay":
                     for group in (arn, *beside):
                         _set_delay(aws, group, desired)
+                case "others":
+                    back: Any = put_back(observed.as_desired.others, USUAL)
+                    aws.elbv2.modify_target_group_attributes(TargetGroupArn=arn, Attributes=back)
                 case "tags":
                     aws.elbv2.add_tags(ResourceArns=[arn], Tags=tags.pascal(desired.tags))
         return {}
@@ -183,6 +199,7 @@ def parse_group(
         int(attributes.get(DELAY, 300)),
         item["TargetGroupName"],
         lasting_tags(live),
+        others=set_by_others(attributes, USUAL),
     )
     return Observed(as_desired, _outputs(item), live.get(OWNER_TAG))
 

@@ -49,7 +49,7 @@ COMPARED: Mapping[str, str] = {  # kind -> fields, separated by blanks
         "load_balancer metric scalable_target scale_in_cooldown scale_out_cooldown scales_in target target_group"
     ),
     "subnet": "cidr public_ip tags vpc zone",
-    "target_group": "deregistration_delay health protocol scheme tags target_type vpc",
+    "target_group": "deregistration_delay health others protocol scheme tags target_type vpc",
     "task_definition": (
         "architecture command cpu depends_on environment execution_role health image log_group memory "
         "memory_reservation network_mode others port runs_on secrets sidecars stop_timeout tags task_role volumes"

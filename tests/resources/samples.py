@@ -169,6 +169,14 @@ def _first_version(world: World, desired: Any) -> Any:
     return desired
 
 
+def _apart(world: World, desired: Any) -> Any:
+    """Somebody has each zone send to its own targets only."""
+    (live,) = world.aws.elbv2.describe_target_groups(Names=[desired.name])["TargetGroups"]
+    attributes: Any = [{"Key": "load_balancing.cross_zone.enabled", "Value": "false"}]
+    world.aws.elbv2.modify_target_group_attributes(TargetGroupArn=live["TargetGroupArn"], Attributes=attributes)
+    return desired
+
+
 def _ending(world: World, desired: Any) -> Any:
     """Somebody had it end next year."""
     end, put = world.sim.now() + timedelta(days=365), world.aws.autoscaling.put_scheduled_update_group_action
@@ -474,6 +482,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "target_type": "ip",
         "health": HealthCheck("/up", 30, 6, 4, 5, "200-399", "8081"),
         "deregistration_delay": 120,
+        "others": _apart,
         "tags": TAGS,
     },
     "task_definition": {

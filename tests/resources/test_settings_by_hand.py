@@ -74,7 +74,16 @@ def balanced(name: str, value: str) -> Callable[[World], None]:
     return by_hand
 
 
-GROUP, FRONT = "auto_scaling_group/main", Key("load_balancer", "main")
+def targeted(name: str, value: str) -> Callable[[World], None]:
+    def by_hand(world: World) -> None:
+        arn, attributes = world.see("target_group")[BLUE].outputs["arn"], [{"Key": name, "Value": value}]
+        call: Any = world.aws.elbv2.modify_target_group_attributes
+        call(TargetGroupArn=arn, Attributes=attributes)
+
+    return by_hand
+
+
+GROUP, FRONT, BLUE = "auto_scaling_group/main", Key("load_balancer", "main"), Key("target_group", "web-blue")
 OF_BALANCERS = {
     "client_keep_alive.seconds": "60",
     "routing.http.desync_mitigation_mode": "strictest",
@@ -85,6 +94,15 @@ OF_BALANCERS = {
     "routing.http2.enabled": "false",
     "waf.fail_open.enabled": "true",
     "zonal_shift.config.enabled": "true",
+}
+MINIMUM = "minimum_healthy_targets"
+OF_TARGETS = {
+    "load_balancing.algorithm.anomaly_mitigation": "on",
+    "load_balancing.cross_zone.enabled": "false",
+    f"target_group_health.dns_failover.{MINIMUM}.count": "2",
+    f"target_group_health.dns_failover.{MINIMUM}.percentage": "50",
+    f"target_group_health.unhealthy_state_routing.{MINIMUM}.count": "2",
+    f"target_group_health.unhealthy_state_routing.{MINIMUM}.percentage": "50",
 }
 
 
@@ -116,6 +134,10 @@ OF_BALANCERS = {
         *(
             pytest.param(balanced(name, value), str(FRONT), "others", f"{name}={value}", id=name)
             for name, value in OF_BALANCERS.items()
+        ),
+        *(
+            pytest.param(targeted(name, value), str(BLUE), "others", f"{name}={value}", id=name)
+            for name, value in OF_TARGETS.items()
         ),
     ],
 )  # fmt: skip
