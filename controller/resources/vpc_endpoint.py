@@ -2,12 +2,13 @@
 or, for S3 and DynamoDB, a route in each table.
 
 Interfaces come and go in minutes; an endpoint that is pending has no id yet for others, so that hosts wait for it. The
-policy is AWS's default, and one that others wrote is theirs.
+policy is AWS's default, which allows everything: one of others may keep hosts from their images, and is put back.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 PLACES = {"Interface": "Subnet", "Gateway": "RouteTable"}  # as in SubnetIds
 LIVING = ("pending", "available")
+EVERYTHING = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
 ONE_A_ZONE = "DuplicateSubnetsInSameZone"
 LOOK_AGAIN = timedelta(seconds=5)
 TRIES_MAX = 3  # tokens, as for NAT gateways
@@ -37,7 +39,10 @@ TRIES_MAX = 3  # tokens, as for NAT gateways
 @dataclass(frozen=True, slots=True)
 class VpcEndpoint:
     """`type` is Interface, whose `places` are subnets, with security groups and the service's own name in the VPC
-    (`private_dns`); or Gateway, whose `places` are route tables."""
+    (`private_dns`); or Gateway, whose `places` are route tables.
+
+    others  the policy that somebody else wrote, ``policy={...}``; none is ours
+    """
 
     service: str = spec(immutable=True)
     type: str = spec(immutable=True)
@@ -46,6 +51,7 @@ class VpcEndpoint:
     places: tuple[str | Ref, ...] = spec(unordered=True)
     security_groups: tuple[str | Ref, ...] = spec(unordered=True, default=())
     private_dns: bool = False
+    others: tuple[str, ...] = spec(default=())
 
 
 class VpcEndpointKind:
@@ -108,6 +114,8 @@ class VpcEndpointKind:
                 request |= {f"Add{word}Ids": sorted(new - old), f"Remove{word}Ids": sorted(old - new)}
         if "private_dns" in fields:
             request["PrivateDnsEnabled"] = desired.private_dns
+        if "others" in fields:
+            request["ResetPolicy"] = True
         if request := {name: value for name, value in request.items() if value != []}:
             try:
                 aws.ec2.modify_vpc_endpoint(VpcEndpointId=ident, **request)
@@ -165,12 +173,29 @@ def parse_endpoint(
         places=tuple(sorted(item.get("SubnetIds") or item.get("RouteTableIds") or ())),
         security_groups=tuple(sorted(one["GroupId"] for one in item.get("Groups") or ())),
         private_dns=bool(item.get("PrivateDnsEnabled")),
+        others=_policy_of_others(item.get("PolicyDocument")),
     )
     outputs = {"endpoint": ident} | ({"id": ident} if state == "available" else {})
     busy = f"{ident} is {state}" if state in {"pending", "deleting"} else ""
     if state not in {*LIVING, "deleting"}:
         notes += (_failure(item),)
     return Observed(as_desired, outputs, live.get(OWNER_TAG), busy=busy, gone=state not in LIVING, notes=notes)
+
+
+def _policy_of_others(text: str | None) -> tuple[str, ...]:
+    """The policy in one line, where it is not the one that allows everything; a service may know no policies."""
+    policy = json.loads(text) if text else {}
+    said = policy.get("Statement", [])
+    statements = [said] if isinstance(said, dict) else said
+    plain = [{name: _plain(value) for name, value in one.items() if name != "Sid"} for one in statements]
+    return () if not text or plain == [EVERYTHING] else (f"policy={json.dumps(policy, sort_keys=True)}",)
+
+
+def _plain(value: Any) -> Any:
+    """As AWS takes it: a list of one is that one, and any AWS principal is any principal (aws.md 9.5)."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return _plain(value["AWS"]) if isinstance(value, dict) and value.keys() == {"AWS"} else value
 
 
 def _failure(item: Mapping[str, Any]) -> str:

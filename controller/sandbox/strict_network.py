@@ -6,6 +6,7 @@ Nothing steps them: whoever asks sees what the clock made of them (`settle`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from datetime import datetime, timedelta
@@ -273,6 +274,8 @@ def _endpoints(current: Callable[[], Backing]) -> None:
         _check_zones(ec2, [*endpoint.subnet_ids, *self._get_param("AddSubnetIds", [])])
         if self._get_param("PrivateDnsEnabled") is not None:
             endpoint.private_dns_enabled = bool(self._get_bool_param("PrivateDnsEnabled"))
+        if self._get_bool_param("ResetPolicy"):
+            endpoint.policy_document = json.dumps(endpoint.DEFAULT_POLICY)
         return modify(self)
 
     def settled(self: Any) -> None:

@@ -55,5 +55,5 @@ COMPARED: Mapping[str, str] = {  # kind -> fields, separated by blanks
         "memory_reservation network_mode others port runs_on secrets sidecars stop_timeout tags task_role volumes"
     ),
     "vpc": "cidr dns_hostnames tags",
-    "vpc_endpoint": "places private_dns security_groups service tags type vpc",
+    "vpc_endpoint": "others places private_dns security_groups service tags type vpc",
 }

@@ -177,6 +177,13 @@ def _apart(world: World, desired: Any) -> Any:
     return desired
 
 
+def _narrowed(world: World, desired: Any) -> Any:
+    """Somebody has an endpoint let through nobody."""
+    ident = world.see("vpc_endpoint")[Key("vpc_endpoint", "logs")].outputs["endpoint"]
+    world.aws.ec2.modify_vpc_endpoint(VpcEndpointId=ident, PolicyDocument=ALL_ALLOWED.replace("Allow", "Deny"))
+    return desired
+
+
 def _ending(world: World, desired: Any) -> Any:
     """Somebody had it end next year."""
     end, put = world.sim.now() + timedelta(days=365), world.aws.autoscaling.put_scheduled_update_group_action
@@ -526,6 +533,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "places": lambda _, desired: replace(desired, places=desired.places[:1]),
         "security_groups": _added("security_groups", _output(Key("security_group", "hosts-main"), "id")),
         "private_dns": False,
+        "others": _narrowed,
     },
 }
 

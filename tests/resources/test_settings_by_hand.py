@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from controller.base.keys import OWNER_TAG, SUSPENDED_TAG, Key
+from controller.resources import vpc_endpoint
 from controller.resources.role import INLINE
 from tests.resources.samples import ALL_ALLOWED
 from tests.resources.stacks import RICH, World, built, converge
@@ -83,6 +85,11 @@ def targeted(name: str, value: str) -> Callable[[World], None]:
     return by_hand
 
 
+def narrowed(world: World) -> None:
+    ident = world.see("vpc_endpoint")[Key("vpc_endpoint", "logs")].outputs["endpoint"]
+    world.aws.ec2.modify_vpc_endpoint(VpcEndpointId=ident, PolicyDocument=ALL_ALLOWED.replace("Allow", "Deny"))
+
+
 GROUP, FRONT, BLUE = "auto_scaling_group/main", Key("load_balancer", "main"), Key("target_group", "web-blue")
 OF_BALANCERS = {
     "client_keep_alive.seconds": "60",
@@ -130,6 +137,7 @@ OF_TARGETS = {
             grouped(AvailabilityZoneDistribution={"CapacityDistributionStrategy": "balanced-only"}), GROUP, "others",
             "balanced-only", id="zones at any price",
         ),
+        pytest.param(narrowed, "vpc_endpoint/logs", "others", '"Effect": "Deny"', id="who may go through an endpoint"),
         pytest.param(kept_from_hosts, GROUP, "others", OWNER_TAG, id="a tag that hosts do not get"),
         *(
             pytest.param(balanced(name, value), str(FRONT), "others", f"{name}={value}", id=name)
@@ -178,3 +186,25 @@ def test_processes_that_others_suspended_are_told_and_stay_so_and_ours_are_not_t
     assert plan.pending == ()
     scaling.resume_processes(**place)
     scaling.delete_tags(Tags=[{**tag, "Value": "AZRebalance"}])
+
+
+EVERYTHING = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+
+
+@pytest.mark.parametrize(
+    ("statements", "shown"),
+    [
+        pytest.param(None, False, id="a service without policies"),
+        pytest.param([EVERYTHING], False, id="AWS's own"),
+        pytest.param(EVERYTHING, False, id="no list"),
+        pytest.param([{**EVERYTHING, "Sid": "x", "Principal": {"AWS": ["*"]}, "Action": ["*"]}], False, id="in words"),
+        pytest.param([{**EVERYTHING, "Condition": {"StringEquals": {"aws:PrincipalAccount": "1"}}}], True, id="if"),
+        pytest.param([EVERYTHING, {**EVERYTHING, "Effect": "Deny", "Action": "s3:Put*"}], True, id="but for"),
+        pytest.param([], True, id="nothing"),
+    ],
+)
+def test_only_a_policy_that_keeps_something_out_is_of_others(statements: Any, *, shown: bool) -> None:
+    item = {"VpcEndpointId": "e", "ServiceName": "s", "VpcId": "v", "State": "available"}
+    policy = {"PolicyDocument": json.dumps({"Statement": statements})} if statements is not None else {}
+
+    assert bool(vpc_endpoint.parse_endpoint({**item, **policy}, {}).as_desired.others) == shown
