@@ -6,7 +6,7 @@ ReplaceRoute, and is at no moment without a way out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 TARGETS = (
     "GatewayId", "NatGatewayId", "TransitGatewayId", "VpcPeeringConnectionId", "NetworkInterfaceId", "InstanceId",
-    "LocalGatewayId", "CarrierGatewayId", "CoreNetworkArn",
+    "LocalGatewayId", "CarrierGatewayId", "CoreNetworkArn", "EgressOnlyInternetGatewayId",
 )  # fmt: skip
+LOCAL = "local"
+DESTINATIONS = ("DestinationCidrBlock", "DestinationIpv6CidrBlock", "DestinationPrefixListId")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +145,27 @@ def parse_table(
     default: Mapping[str, Any] = next(
         (one for one in item.get("Routes", []) if one.get("DestinationCidrBlock") == ANYWHERE), {}
     )
-    gateway = next((str(default[target]) for target in TARGETS if default.get(target)), "")
+    gateway = _first(default, TARGETS)
     subnets = [one["SubnetId"] for one in item.get("Associations", []) if one.get("SubnetId")]
     ours = sorted((subnet for subnet in subnets if subnet in order), key=lambda subnet: order[subnet])
     others = tuple(f"association of others kept: {subnet}" for subnet in sorted({*subnets} - {*ours, *kept}))
+    others += tuple(sorted(_routes_of_others(item.get("Routes", []))))
     as_desired = RouteTable(gateway, tuple(ours), item["VpcId"], lasting_tags(live))
     return Observed(as_desired, {"id": item["RouteTableId"]}, live.get(OWNER_TAG), notes=(*notes, *others))
+
+
+def _routes_of_others(routes: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Notes of those that are neither the VPC's own, nor our default route, nor of a gateway endpoint (aws.md 9.3)."""
+    for one in routes:
+        destination, target = _first(one, DESTINATIONS), _first(one, TARGETS)
+        of_endpoint = one.get("DestinationPrefixListId") and target.startswith("vpce-")
+        if destination != ANYWHERE and target != LOCAL and not of_endpoint:
+            dead = ", which is gone" if one.get("State") == "blackhole" else ""
+            yield f"route of others kept: {destination} to {target}{dead}"
+
+
+def _first(route: Mapping[str, Any], members: Iterable[str]) -> str:
+    return next((str(route[name]) for name in members if route.get(name)), "")
 
 
 def _associations(aws: Aws, table: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 
 from controller.base.keys import OWNER_TAG, Key
 from controller.report.seen import Tick
+from controller.resources.route_table import parse_table
 from tests.resources.stacks import SPECS, World, built, converge, stack_of
 
 ANYWHERE = "0.0.0.0/0"
@@ -128,6 +129,44 @@ def test_a_subnet_of_others_that_uses_a_table_of_ours_is_told_and_goes_on(world:
     assert link in [one["RouteTableAssociationId"] for one in links]
     ec2.disassociate_route_table(AssociationId=link)
     ec2.delete_subnet(SubnetId=subnet)
+
+
+def test_a_route_of_others_in_a_table_of_ours_is_told_and_kept(world: World) -> None:
+    """With where it leads: half of the world may be sent elsewhere, past our default route."""
+    ec2, key = world.aws.ec2, Key("route_table", "public")
+    live = world.see("route_table", "internet_gateway")
+    table, gateway = live[key].outputs["id"], live[Key("internet_gateway", "main")].outputs["id"]
+    route: Any = {"RouteTableId": table, "DestinationCidrBlock": "0.0.0.0/1"}
+    ec2.create_route(**route, GatewayId=gateway)
+
+    last = converge(world)
+
+    assert (last.plan.pending, told(last, key)) == ((), [f"route of others kept: 0.0.0.0/1 to {gateway}"])
+    ways = ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["Routes"]
+    assert "0.0.0.0/1" in [one.get("DestinationCidrBlock") for one in ways]
+    ec2.delete_route(**route)
+
+
+@pytest.mark.parametrize(
+    ("route", "notes"),
+    [
+        ({"DestinationCidrBlock": "10.0.0.0/16", "GatewayId": "local"}, ()),
+        ({"DestinationIpv6CidrBlock": "2600::/56", "GatewayId": "local"}, ()),
+        ({"DestinationCidrBlock": ANYWHERE, "NatGatewayId": "nat-1"}, ()),
+        ({"DestinationPrefixListId": "pl-1", "GatewayId": "vpce-1"}, ()),
+        ({"DestinationPrefixListId": "pl-1", "TransitGatewayId": "tgw-1"}, ("route of others kept: pl-1 to tgw-1",)),
+        (
+            {"DestinationCidrBlock": "10.9.0.0/16", "VpcPeeringConnectionId": "pcx-1", "State": "blackhole"},
+            ("route of others kept: 10.9.0.0/16 to pcx-1, which is gone",),
+        ),
+        (
+            {"DestinationIpv6CidrBlock": "::/0", "EgressOnlyInternetGatewayId": "eigw-1"},
+            ("route of others kept: ::/0 to eigw-1",),
+        ),
+    ],
+)
+def test_what_is_the_vpc_s_own_or_an_endpoint_s_is_no_route_of_others(route: Any, notes: tuple[str, ...]) -> None:
+    assert parse_table({"RouteTableId": "r", "VpcId": "v", "Routes": [route]}, {}, {}).notes == notes
 
 
 def test_hosts_that_shall_have_no_way_out_lose_ours_and_keep_that_of_others(world: World) -> None:
