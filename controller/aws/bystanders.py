@@ -1,10 +1,12 @@
-"""What others put on groups and services of ours: hooks, scaling policies, schedules. Named in plans, left alone.
+"""What others put on groups and services of ours: hooks, scaling policies, schedules; and on repositories: a policy.
+Named in plans, left alone.
 
 None of it carries tags, so nothing else of a pass meets it: it is asked for once, by commands that somebody waits for.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,25 +30,57 @@ class Ours:
     services  ``cluster/service`` -> its key
     scaled    the names, in the spec, of the services whose scaling is ours
     names     of our hooks, policies and actions
+    repositories  name -> its key
     """
 
     groups: Mapping[str, Key]
     services: Mapping[str, Key]
     scaled: Collection[str]
     names: Collection[str]
+    repositories: Mapping[str, Key]
 
 
 def bystanders(aws: Aws, ours: Ours) -> tuple[str, ...]:
     """A note for each; one note where it may not be asked for.
 
-    Source: DescribeLifecycleHooks, DescribePolicies, DescribeScheduledActions; the same of Application Auto Scaling.
+    Source: DescribeLifecycleHooks, DescribePolicies, DescribeScheduledActions; the same of Application Auto Scaling;
+    GetRepositoryPolicy of ECR.
     """
+    return (
+        *_told("hooks and scaling policies", lambda: (*_on_groups(aws, ours), *_on_services(aws, ours))),
+        *_told("repository policies", lambda: tuple(_on_repositories(aws, ours))),
+    )
+
+
+def _told(what: str, ask: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
     try:
-        return (*_on_groups(aws, ours), *_on_services(aws, ours))
+        return ask()
     except (Gone, Stale):  # deleted meanwhile: whoever plans again sees
         return ()
     except ControllerError as error:  # what it is told for goes on without
-        return (f"hooks and scaling policies of others were not looked for: {error}",)
+        return (f"{what} of others were not looked for: {error}",)
+
+
+def _on_repositories(aws: Aws, ours: Ours) -> Iterable[str]:
+    """Who pulls or pushes there by a policy: it is theirs to say."""
+    for name, key in sorted(ours.repositories.items()):
+        try:
+            text = aws.ecr.get_repository_policy(repositoryName=name)["policyText"]
+        except Gone:  # the usual case: there is none
+            continue
+        yield f"{key}: repository policy, made by others: left alone; it lets in {', '.join(_let_in(text)) or 'nobody'}"
+
+
+def _let_in(text: str) -> list[str]:
+    """The principals that a policy allows something."""
+    said = json.loads(text).get("Statement", [])
+    given = [one.get("Principal", "*") for one in (said if isinstance(said, list) else [said]) if _allows(one)]
+    named = [value for one in given for value in (one.values() if isinstance(one, dict) else [one])]
+    return sorted({name for value in named for name in (value if isinstance(value, list) else [value])})
+
+
+def _allows(statement: Mapping[str, Any]) -> bool:
+    return statement.get("Effect") == "Allow"
 
 
 def _on_groups(aws: Aws, ours: Ours) -> Iterable[str]:

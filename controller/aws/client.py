@@ -48,6 +48,7 @@ READ_PREFIXES = ("describe_", "list_", "get_", "batch_get_")
 GONE = {
     "NoSuchEntity", "LoadBalancerNotFound", "TargetGroupNotFound", "ListenerNotFound", "RuleNotFound",
     "RepositoryNotFoundException", "LifecyclePolicyNotFoundException", "ImageNotFoundException",
+    "RepositoryPolicyNotFoundException",
     "ResourceNotFoundException", "ClusterNotFoundException", "ServiceNotFoundException",
     "ServiceNotActiveException", "ParameterNotFound", "InvalidLaunchTemplateName.NotFoundException",
     "ObjectNotFoundException", "InvalidLaunchTemplateId.NotFound", "ApplicationDoesNotExistException",

@@ -201,6 +201,7 @@ OPERATIONS: dict[str, frozenset[str]] = {
             "describe_images",
             "describe_repositories",
             "get_lifecycle_policy",
+            "get_repository_policy",
             "list_tags_for_resource",
             "put_image_scanning_configuration",
             "put_image_tag_mutability",

@@ -287,6 +287,7 @@ COSTS: Calls = {"ce": "list_cost_allocation_tags"}  # where a spec names tags th
 BYSTANDERS: Calls = {  # what others do to what is ours (`aws/bystanders.py`)
     "applicationautoscaling": "describe_scalable_targets describe_scaling_policies describe_scheduled_actions",
     "autoscaling": "describe_lifecycle_hooks describe_policies describe_scheduled_actions",
+    "ecr": "get_repository_policy",
 }
 RECORD: Calls = {"ecs": "tag_resource"}  # which spec was applied last (`aws/record.py`)
 LEASE: Calls = {"dynamodb": "create_table delete_item delete_table get_item put_item scan update_item"}

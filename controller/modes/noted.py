@@ -17,8 +17,8 @@ PARTS = {"lifecycle_hook", "scaling_policy", "scheduled_action", "service_scalin
 
 
 def noted(session: Session, seen: Tick) -> Tick:
-    """*seen* with a note about tags of the spec that no bill tells costs apart by, and one for each hook, policy and
-    schedule of others."""
+    """*seen* with a note about tags of the spec that no bill tells costs apart by, and one for each hook, schedule and
+    policy of others."""
     notes = (
         *unseen(session.aws, session.stack.cost_allocation_tags),
         *bystanders(session.aws, _ours(session.stack.name, seen)),
@@ -38,4 +38,5 @@ def _ours(owner: str, seen: Tick) -> Ours:
             *(have.outputs["name"] for key, have in live.items() if key.kind in PARTS),
             *(f"{owner}-{key.name.partition('~')[0]}" for key in left),
         },
+        {have.outputs["name"]: key for key, have in live.items() if key.kind == "repository"},
     )

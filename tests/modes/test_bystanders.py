@@ -1,7 +1,8 @@
-"""What others put on groups and services of ours is told to whoever plans, and nothing is done about it."""
+"""What others put on groups, services, repositories of ours is told to whoever plans, and nothing is done about it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -188,6 +189,34 @@ def test_what_others_put_on_scaling_of_ours_is_told(bare: Stage, command: Comman
         "service/web: scheduled action by-hand, made by others: left alone",
     ]
 
+    bare.spec = bare.write()
+    assert command("apply", bare.spec, "--yes", "--prune").code == 0
+
+
+REPOSITORY = "registry: {shop: {keep_images: 10}}"
+
+
+def let_in(stage: Stage) -> None:
+    them: Any = {"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::210987654321:root"]}, "Action": "ecr:*"}
+    nobody: Any = {"Effect": "Deny", "Principal": "*", "Action": "ecr:DeleteRepository"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [them, nobody]})
+    stage.own.ecr.set_repository_policy(repositoryName="tiny/shop", policyText=policy)
+
+
+def test_whom_others_let_into_a_repository_is_told_and_stays(bare: Stage, command: Command) -> None:
+    bare.spec = bare.write(REPOSITORY)
+    assert command("apply", bare.spec, "--yes").code == 0
+    assert notes(bare, command) == []
+    let_in(bare)
+
+    told = "repository/shop: repository policy, made by others: left alone; it lets in arn:aws:iam::210987654321:root"
+    assert notes(bare, command) == [told]
+    assert told in command("apply", bare.spec, "--yes").err
+    assert notes(bare, command) == [told]
+
+    bare.faults("ecr", "GetRepositoryPolicy", "AccessDeniedException")
+    [refused] = notes(bare, command)
+    assert refused.startswith("repository policies of others were not looked for: ")
     bare.spec = bare.write()
     assert command("apply", bare.spec, "--yes", "--prune").code == 0
 
