@@ -25,6 +25,7 @@ CORDONED_TAG = "theseus:cordoned-at"
 AWAY_TAG = "theseus:away-since"  # its agent is not connected
 BASELINE_TAG = "theseus:baseline"
 IMAGE_TAG = "theseus:image"  # what a template's image is by: a parameter, or an id; long ones as a hash
+POLICIES_TAG = "theseus:policies"  # the managed policies of a role that a spec asked for, as hashes
 HAS_PREFIX = "theseus:has-"  # and a kind: a group has, or had, such parts of ours, which carry no tags
 
 Tags = tuple[tuple[str, str], ...]
@@ -102,7 +103,7 @@ def lasting_tags(live: Mapping[str, str]) -> Tags:
         sorted(
             (k, v)
             for k, v in live.items()
-            if k in {OWNER_TAG, NAME_TAG, IMAGE_TAG}
+            if k in {OWNER_TAG, NAME_TAG, IMAGE_TAG, POLICIES_TAG}
             or k.startswith(HAS_PREFIX)
             or not k.startswith(("aws:", "theseus:", "AmazonECSManaged"))
         )

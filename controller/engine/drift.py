@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any, Literal
 
-from controller.base.keys import IMAGE_TAG, NAME_TAG, OWNER_TAG, Key, Tags, refs
+from controller.base.keys import IMAGE_TAG, NAME_TAG, OWNER_TAG, POLICIES_TAG, Key, Tags, refs
 from controller.engine.compare import compare
 from controller.engine.reconciler import Change, Observed, born_as
 from controller.spec.fields import ANY
 
 Policy = Literal["correct", "warn", "ignore"]
-OURS = (OWNER_TAG, NAME_TAG, IMAGE_TAG)
+OURS = (OWNER_TAG, NAME_TAG, IMAGE_TAG, POLICIES_TAG)
 
 
 @dataclass(frozen=True, slots=True)

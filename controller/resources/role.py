@@ -3,10 +3,13 @@ what runs in a task may do what the spec says.
 
 Documents are compared in canonical form (aws.md 9.5). Policies that others attached, or wrote into a role of hosts
 under a name of theirs, are noted and kept, except on a task's role: what the application may do is the spec's alone.
+A managed policy is ours once a spec asked for it, whoever attached it: a tag of the role remembers which, so that one
+that left the spec is detached. A role without the tag gets it with what is asked, as any tag it lacks.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +21,7 @@ from controller.aws.client import pages
 from controller.aws.reads import keyed, live_name_of
 from controller.aws.role_users import profiles_of_others, tasks_with
 from controller.base.errors import NotYet, held_by_others
-from controller.base.keys import OWNER_TAG, Key, Ref, Tags, lasting_tags, refs
+from controller.base.keys import OWNER_TAG, POLICIES_TAG, Key, Ref, Tags, lasting_tags, refs
 from controller.base.words import plural
 from controller.engine.reconciler import Change, Home, Observed, spec
 from controller.spec.names import born_tags, live_name
@@ -49,8 +52,9 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """`trust` is the AWS service that may assume it; `policies` are managed policies by arn, all of them if
-    `exclusive`; `inline` are the names of inline policies of others, which an exclusive role has none of."""
+    """`trust` is the AWS service that may assume it; `policies` are managed policies by arn, those that a spec asked
+    for, or all of them if `exclusive`; `inline` are the names of inline policies of others, which an exclusive role has
+    none of."""
 
     trust: str
     policies: tuple[str, ...]
@@ -73,10 +77,10 @@ class RoleKind:
         for pool in stack.pools:
             key = Key(self.kind, f"hosts-{pool.name}")
             policies = tuple(sorted({*HOST_POLICIES, *pool.policies}))
-            yield key, self._role(stack, key, "ec2.amazonaws.com", policies, ())
+            yield key, _remembering(self._role(stack, key, "ec2.amazonaws.com", policies, ()))
         if any(service.by_codedeploy for service in stack.services):
             key = Key(self.kind, "codedeploy")
-            yield key, self._role(stack, key, CODEDEPLOY, CODEDEPLOY_POLICIES, ())
+            yield key, _remembering(self._role(stack, key, CODEDEPLOY, CODEDEPLOY_POLICIES, ()))
         for service in stack.services:
             family = live_name(stack, Key("task_definition", service.name))
             key = Key(self.kind, f"execution-{service.name}")
@@ -146,11 +150,7 @@ class RoleKind:
                     document = json.dumps(_trust_document(desired.trust))
                     aws.iam.update_assume_role_policy(RoleName=desired.name, PolicyDocument=document)
                 case "policies":
-                    for arn in sorted(set(desired.policies) - set(observed.as_desired.policies)):
-                        aws.iam.attach_role_policy(RoleName=desired.name, PolicyArn=arn)
-                    surplus = set(observed.as_desired.policies) - set(desired.policies) if desired.exclusive else set()
-                    for arn in sorted(surplus):
-                        aws.iam.detach_role_policy(RoleName=desired.name, PolicyArn=arn)
+                    _set_policies(aws, set(observed.as_desired.policies), desired)
                 case "grants":
                     whole = replace(desired, grants=_joined(desired.grants, observed.as_desired.kept))
                     if not whole.grants:
@@ -264,8 +264,9 @@ def parse_role(
 ) -> Observed[Role]:
     """*cluster*: whose tasks may run with it."""
     live = tags.read(item.get("Tags"))
-    ours = tuple(arn for arn in asked if arn in attached)
-    foreign = tuple(f"policy attached by others kept: {arn}" for arn in sorted(set(attached) - set(asked)))
+    remembered = live.get(POLICIES_TAG, "").split()
+    ours = tuple(arn for arn in sorted(attached) if arn in asked or _short(arn) in remembered)
+    foreign = tuple(f"policy attached by others kept: {arn}" for arn in sorted(set(attached) - set(ours)))
     trust = parse_trust(_document(item["AssumeRolePolicyDocument"]))
     as_desired = Role(trust, ours, parse_grants(inline), item["RoleName"], lasting_tags(live))
     return Observed(as_desired, {**_outputs(item), "cluster": cluster}, live.get(OWNER_TAG), notes=foreign)
@@ -351,6 +352,33 @@ def _has_inline(role: Role) -> bool:
 def _may_have_others(role: Role) -> bool:
     """Where inline policies of others matter, and where people write them; the role of an agent has ours alone."""
     return role.exclusive or not role.grants
+
+
+def _remembering(role: Role) -> Role:
+    """*role* with the tag that says which managed policies are ours on it."""
+    return replace(role, tags=tuple(sorted({**dict(role.tags), POLICIES_TAG: _shorts(role.policies)}.items())))
+
+
+def _shorts(policies: Iterable[str]) -> str:
+    """What remembers *policies*: a tag holds 256 characters, and so 28 of them; a spec has ten at most."""
+    return " ".join(sorted(map(_short, policies)))
+
+
+def _short(arn: str) -> str:
+    return hashlib.sha256(arn.encode()).hexdigest()[:8]
+
+
+def _set_policies(aws: Aws, have: set[str], desired: Role) -> None:
+    """Attach what is missing and detach what is too much. What is attached is remembered before, beside what is still
+    to be detached: whenever the process dies, no policy of ours is taken for one of others. The tags come last."""
+    new, surplus = sorted(set(desired.policies) - have), sorted(have - set(desired.policies))
+    if new and not desired.exclusive:
+        kept = ((POLICIES_TAG, _shorts({*have, *desired.policies})),)
+        aws.iam.tag_role(RoleName=desired.name, Tags=tags.pascal(kept))
+    for arn in new:
+        aws.iam.attach_role_policy(RoleName=desired.name, PolicyArn=arn)
+    for arn in surplus:
+        aws.iam.detach_role_policy(RoleName=desired.name, PolicyArn=arn)
 
 
 def _trust_document(service: str) -> dict[str, Any]:
