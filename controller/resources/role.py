@@ -1,8 +1,9 @@
 """IAM roles with the least they need: hosts join their cluster, a service's agent pulls its images, writes one log, and
 what runs in a task may do what the spec says.
 
-Documents are compared in canonical form (aws.md 9.5). Policies that others attached, or wrote into a role of hosts
-under a name of theirs, are noted and kept, except on a task's role: what the application may do is the spec's alone.
+Documents are compared in canonical form (aws.md 9.5). Inline policies of others go from a task's role and from that of
+its agent: what the application may do, and what is done for it, is the spec's alone. In other roles they are noted and
+kept, as are managed policies that others attached, except to a task's role.
 A managed policy is ours once a spec asked for it, whoever attached it: a tag of the role remembers which, so that one
 that left the spec is detached. A role without the tag gets it with what is asked, as any tag it lacks.
 """
@@ -53,8 +54,7 @@ class Grant:
 @dataclass(frozen=True, slots=True)
 class Role:
     """`trust` is the AWS service that may assume it; `policies` are managed policies by arn, those that a spec asked
-    for, or all of them if `exclusive`; `inline` are the names of inline policies of others, which an exclusive role has
-    none of."""
+    for, or all of them if `exclusive`; `inline` are names of inline policies of others, where there shall be none."""
 
     trust: str
     policies: tuple[str, ...]
@@ -100,7 +100,7 @@ class RoleKind:
         reads.spread(  # side by side, then from memory
             [partial(reads.role, one.name) for one in wanted.values()]
             + [partial(reads.attached_policies, one.name) for one in wanted.values()]
-            + [partial(reads.inline_policies, one.name) for one in wanted.values() if _may_have_others(one)]
+            + [partial(reads.inline_policies, one.name) for one in wanted.values()]
             + [partial(reads.inline_policy, one.name, INLINE) for one in wanted.values() if _has_inline(one)]
         )
         for key, desired in wanted.items():
@@ -108,7 +108,7 @@ class RoleKind:
             if item is None:
                 continue
             attached = reads.attached_policies(desired.name)
-            names = reads.inline_policies(desired.name) if _may_have_others(desired) else []
+            names = reads.inline_policies(desired.name)
             asked_for = _has_inline(desired) or INLINE in names
             inline = reads.inline_policy(desired.name, INLINE) if asked_for else None
             asked = tuple(sorted(attached)) if desired.exclusive else desired.policies
@@ -224,9 +224,9 @@ def _joined(one: tuple[Grant, ...], two: tuple[Grant, ...]) -> tuple[Grant, ...]
 
 
 def _with_inline(have: Observed[Role], names: list[str], desired: Role) -> Observed[Role]:
-    """*have* with the inline policies of others: what goes from a role that is the spec's alone, and else is noted."""
+    """*have* with the inline policies of others: what goes where a spec says what is allowed, and else is noted."""
     others = tuple(sorted(set(names) - {INLINE}))
-    if desired.exclusive:
+    if _has_inline(desired):
         return replace(have, as_desired=replace(have.as_desired, inline=others))
     return replace(have, notes=(*have.notes, *(f"inline policy of others kept: {name}" for name in others)))
 
@@ -347,11 +347,6 @@ def _task_grants(service: Service) -> tuple[Grant, ...]:
 def _has_inline(role: Role) -> bool:
     """It is likely to have an inline policy of ours: a task's role may have lost the need for it."""
     return bool(role.grants) or role.exclusive
-
-
-def _may_have_others(role: Role) -> bool:
-    """Where inline policies of others matter, and where people write them; the role of an agent has ours alone."""
-    return role.exclusive or not role.grants
 
 
 def _remembering(role: Role) -> Role:

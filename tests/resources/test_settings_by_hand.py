@@ -51,6 +51,10 @@ def allowed(world: World) -> None:
     world.aws.iam.put_role_policy(RoleName="rich-task-float", PolicyName="theirs", PolicyDocument=ALL_ALLOWED)
 
 
+def agent_allowed(world: World) -> None:
+    world.aws.iam.put_role_policy(RoleName="rich-execution-web", PolicyName="alien", PolicyDocument=ALL_ALLOWED)
+
+
 def allowed_as_ours(world: World) -> None:
     world.aws.iam.put_role_policy(RoleName="rich-hosts-main", PolicyName=INLINE, PolicyDocument=ALL_ALLOWED)
 
@@ -120,6 +124,7 @@ OF_TARGETS = {
         pytest.param(priced, "auto_scaling_group/edge", "mix", "SpotMaxPrice=0.001", id="a price of spot"),
         pytest.param(ending, "scheduled_action/spare-morning", "ends", "", id="a schedule that ends"),
         pytest.param(allowed, "role/task-float", "inline", "theirs", id="what a task's role allows beside"),
+        pytest.param(agent_allowed, "role/execution-web", "inline", "alien", id="what an agent's role allows beside"),
         pytest.param(allowed_as_ours, "role/hosts-main", "grants", "*", id="our policy of a role that has none"),
         pytest.param(
             grouped(HealthCheckType="ELB", HealthCheckGracePeriod=1), GROUP, "others", "HealthCheckType=ELB",
