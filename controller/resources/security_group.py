@@ -39,7 +39,7 @@ class Rule:
     protocol: str
     from_port: int
     to_port: int
-    peer: str | Ref  # a CIDR block or a security group id
+    peer: str | Ref  # a CIDR block or a security group id; of what others made, whatever AWS calls it
 
     def sort_key(self) -> tuple[str, ...]:
         return (self.direction, self.protocol, str(self.from_port), str(self.to_port), str(self.peer))
@@ -291,28 +291,31 @@ def authorize(aws: Aws, group: str, rules: Sequence[Rule], born: Tags) -> None:
 
 
 def revoke(aws: Aws, group: str, rules: Iterable[Rule]) -> None:
-    """Remove *rules*; one that is already gone is success."""
-    for rule in sorted(rules, key=Rule.sort_key):
+    """Remove *rules*, by their ids: whatever a rule's peer is, a prefix list or what there will be. One that is already
+    gone is success."""
+    surplus, asked = set(rules), [{"Name": "group-id", "Values": [group]}]
+    live = pages(aws.ec2.describe_security_group_rules, "SecurityGroupRules", Filters=asked) if surplus else []
+    going = [(rule, one["SecurityGroupRuleId"]) for one in live if (rule := parse_rule(one)) in surplus]
+    for rule, ident in sorted(going, key=lambda pair: pair[0].sort_key()):
         call = (
             aws.ec2.revoke_security_group_egress
             if rule.direction == "egress"
             else aws.ec2.revoke_security_group_ingress
         )
         try:
-            call(GroupId=group, IpPermissions=[_permission(rule)])
+            call(GroupId=group, SecurityGroupRuleIds=[ident])
         except Gone:
             continue
 
 
 def _permission(rule: Rule) -> Any:
+    """As a rule that a spec asks for is authorized: its peer is a block, or a group."""
     peer = str(rule.peer)
     permission: dict[str, Any] = {"IpProtocol": rule.protocol}
     if rule.protocol != "-1":
         permission |= {"FromPort": rule.from_port, "ToPort": rule.to_port}
     if peer.startswith("sg-"):
         return permission | {"UserIdGroupPairs": [{"GroupId": peer}]}
-    if ":" in peer:
-        return permission | {"Ipv6Ranges": [{"CidrIpv6": peer}]}
     return permission | {"IpRanges": [{"CidrIp": peer}]}
 
 

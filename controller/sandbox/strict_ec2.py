@@ -5,6 +5,7 @@ Line numbers of moto's faults: reference/moto.md sections 4, 9 and 12.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ PAGE = 200  # launch template versions per page
 def install(current: Callable[[], Backing]) -> None:
     _launch_templates()
     _deletes(current)
+    _blocks()
     _instances(current)
     _pages()
     _parse_images_once()
@@ -270,6 +272,27 @@ def _deletes(current: Callable[[], Backing]) -> None:
     before(InternetGateways, "detach_internet_gateway", gateway)
     before(InternetGateways, "attach_internet_gateway", one_gateway)
     before(InternetGateways, "delete_internet_gateway", attached)
+
+
+def _blocks() -> None:
+    """A rule names an address block as one; moto takes any word for a block of a rule that is not there."""
+
+    def blocks(self: Any) -> None:
+        asked = [*self._get_param("IpPermissions", []), {"IpRanges": [{"CidrIp": self._get_param("CidrIp")}]}]
+        ranges = [one.get("CidrIp") for permission in asked for one in permission.get("IpRanges", [])]
+        if wrong := [block for block in ranges if block is not None and not _is_block(block)]:
+            raise ApiError("InvalidParameterValue", f"CIDR block {wrong[0]} is malformed")
+
+    for verb in ("authorize", "revoke"):
+        for direction in ("ingress", "egress"):
+            before(SecurityGroups, f"{verb}_security_group_{direction}", blocks)
+
+
+def _is_block(text: str) -> bool:
+    try:
+        return "/" in text and bool(ipaddress.IPv4Network(text, strict=False))
+    except ValueError:
+        return False
 
 
 def _violation(kind: str, ident: str) -> ApiError:

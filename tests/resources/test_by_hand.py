@@ -64,6 +64,27 @@ def test_the_way_out_of_the_hosts_comes_back_and_one_too_many_goes(world: World)
     assert told(last, HOSTS) == ["rule of others kept: egress udp 26-26 0.0.0.0/0"]
 
 
+@pytest.mark.parametrize(
+    "peer",
+    [
+        pytest.param({"PrefixListIds": [{"PrefixListId": "pl-63a5400a"}]}, id="a prefix list"),
+        pytest.param({"Ipv6Ranges": [{"CidrIpv6": "2001:db8::/64"}]}, id="a block of IPv6"),
+        pytest.param({"IpRanges": [{"CidrIp": "10.9.0.0/16", "Description": "mine"}]}, id="a block, described"),
+    ],
+)
+def test_a_rule_that_says_it_is_ours_goes_whatever_its_peer_is(world: World, peer: Any) -> None:
+    group = world.see("security_group")[HOSTS].outputs["id"]
+    before = rules_of(world, group)
+    rule: Any = [{"IpProtocol": "tcp", "FromPort": 3, "ToPort": 4, **peer}]
+    tagged: Any = [{"ResourceType": "security-group-rule", "Tags": [{"Key": OWNER_TAG, "Value": world.stack.name}]}]
+    world.aws.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=rule, TagSpecifications=tagged)
+    assert [step.key for step in world.tick().plan.pending] == [HOSTS]
+
+    world.tick(act=True)
+
+    assert (rules_of(world, group), converge(world).plan.pending) == (before, ())
+
+
 def test_other_clients_are_let_in_before_those_of_before_are_shut_out(world: World) -> None:
     """At no moment nobody is."""
     group = world.see("security_group")[Key("security_group", "load-balancer")].outputs["id"]

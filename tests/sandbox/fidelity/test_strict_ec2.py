@@ -80,6 +80,21 @@ def test_a_security_group_named_by_another_stays(stack: Stack) -> None:
     ec2.delete_security_group(GroupId=other)
 
 
+@pytest.mark.parametrize("block", ["pl-63a5400a", "10.0.0.0", "10.0.0.0/40"])
+def test_a_block_that_is_none_is_refused_before_anything_is_looked_up(stack: Stack, block: str) -> None:
+    """moto says of a revoke that there is no such rule."""
+    ec2 = stack.aws.ec2
+    rule = [{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": block}]}]
+
+    for call in (
+        ec2.authorize_security_group_egress,
+        ec2.authorize_security_group_ingress,
+        ec2.revoke_security_group_egress,
+        ec2.revoke_security_group_ingress,
+    ):
+        refused("InvalidParameterValue", call, GroupId=stack.security_group, IpPermissions=rule)
+
+
 def test_what_exists_already_is_refused_with_the_code_of_its_kind(stack: Stack) -> None:
     """aws.md 5.2: each in the spelling of its service."""
     ec2, iam = stack.aws.ec2, stack.aws.iam
