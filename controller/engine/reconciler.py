@@ -98,6 +98,7 @@ class Observed(Generic[D]):
             nobody can. With all that serves behind it, it stays until `--prune`.
     asked   somebody does: not even `--prune` takes it.
     idle    nothing serves behind it any more, so that replacing it loses nothing and needs no leave.
+    along   parts of it that are nobody's, and become the stack's with it when it is adopted, in words.
     """
 
     as_desired: D
@@ -112,6 +113,7 @@ class Observed(Generic[D]):
     rests: str = ""
     asked: bool = False
     idle: bool = False
+    along: tuple[str, ...] = ()
 
 
 class Reconciler(Protocol[D]):

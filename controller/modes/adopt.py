@@ -67,6 +67,8 @@ def _show(found: tuple[Adoption, ...], session: Session) -> None:
         sys.stderr.write(f"    {one.key!s:{width}}  {one.name}\n")
         for tag, before in one.changed:
             sys.stderr.write(f"    {'':{width}}  ~ {tag}: {before} -> {dict(one.tags)[tag]}\n")
+        for part in one.observed.along:
+            sys.stderr.write(f"    {'':{width}}  + {part}\n")
     sys.stderr.write(
         f"\nAdopt: {plural(len(found), 'resource')}. They are the stack's then: `destroy` removes them, too.\n"
     )

@@ -1,5 +1,9 @@
 """Security groups as sets of rules: authorize before revoke, and only rules that carry our tag are ours to revoke.
 
+A rule that the spec asks for is ours, whoever made it, and goes when the spec no longer asks for it. So one that nobody
+tagged is tagged: by `adopt`, and else by the next apply, as a change that a plan shows. What carries the tag of another
+stack stays that one's.
+
 The hosts accept the dynamic port range and the ports their services fix from the load balancer's group only, tasks with
 addresses of their own just their port (aws.md 7.3). The default egress rule AWS adds at birth is one we want, so it is
 declared like any other.
@@ -41,6 +45,10 @@ class Rule:
     to_port: int
     peer: str | Ref  # a CIDR block or a security group id; of what others made, whatever AWS calls it
 
+    @property
+    def words(self) -> str:
+        return f"{self.direction} {self.protocol} {self.from_port}-{self.to_port} {self.peer}"
+
     def sort_key(self) -> tuple[str, ...]:
         return (self.direction, self.protocol, str(self.from_port), str(self.to_port), str(self.peer))
 
@@ -55,6 +63,7 @@ class SecurityGroup:
     description: str | None = spec(immutable=True)  # None: that of one which was there before
     vpc: str | Ref = spec(forever=network.MOVES_NOT)
     tags: Tags = spec(subset=True, risk="cosmetic")
+    untagged: tuple[Rule, ...] = spec(unordered=True, risk="cosmetic", default=())  # asked for, and nobody's yet
 
 
 class SecurityGroupKind:
@@ -136,7 +145,11 @@ class SecurityGroupKind:
                 have, want = set(observed.as_desired.rules), set(desired.rules)
                 authorize(aws, group, sorted(want - have, key=Rule.sort_key), desired.tags)
                 revoke(aws, group, have - want)
+            if change.field == "untagged":
+                mark(aws, group, observed.as_desired.untagged, desired.tags)
             if change.field == "tags":
+                if observed.owner is None:  # it is taken over
+                    mark(aws, group, observed.as_desired.untagged, desired.tags)
                 aws.ec2.create_tags(Resources=[group], Tags=tags.pascal(desired.tags))
         return {}
 
@@ -225,25 +238,26 @@ def parse_group(
     notes: tuple[str, ...] = (),
 ) -> Observed[SecurityGroup]:
     """The group with its rules that are ours (tagged so, or asked for); others become notes."""
-    ours, foreign, owner = set(), [], live.get(OWNER_TAG)
+    ours, untagged, foreign, owner = set(), set(), [], live.get(OWNER_TAG)
     for one in rules:
-        rule = parse_rule(one)
-        if (owner is not None and tags.read(one.get("Tags")).get(OWNER_TAG) == owner) or rule in asked:
+        rule, marked = parse_rule(one), tags.read(one.get("Tags")).get(OWNER_TAG)
+        if (owner is not None and marked == owner) or rule in asked:
             ours.add(rule)
+            untagged |= {rule} if marked is None and rule != EVERYTHING_OUT else set()
         else:
             foreign.append(rule)
-    notes += tuple(
-        f"rule of others kept: {r.direction} {r.protocol} {r.from_port}-{r.to_port} {r.peer}"
-        for r in sorted(foreign, key=Rule.sort_key)
-    )
+    notes += tuple(f"rule of others kept: {rule.words}" for rule in sorted(foreign, key=Rule.sort_key))
+    nobodys = tuple(sorted(untagged, key=Rule.sort_key))
     as_desired = SecurityGroup(
         tuple(sorted(ours, key=Rule.sort_key)),
         item["GroupName"],
         item["Description"],
         item["VpcId"],
         lasting_tags(live),
+        nobodys,
     )
-    return Observed(as_desired, {"id": item["GroupId"]}, live.get(OWNER_TAG), notes=notes)
+    along = tuple(f"rule {rule.words}" for rule in nobodys)
+    return Observed(as_desired, {"id": item["GroupId"]}, owner, notes=notes, along=along)
 
 
 def parse_rule(item: Mapping[str, Any]) -> Rule:
@@ -271,8 +285,7 @@ def canonical(cidr: str) -> str:
 
 
 def authorize(aws: Aws, group: str, rules: Sequence[Rule], born: Tags) -> None:
-    """Add *rules*; one that is already there is success."""
-    marks = tuple((k, v) for k, v in born if k.startswith("theseus:"))
+    """Add *rules*; one that is already there is success, and tagged by the next pass where nobody has."""
     for rule in rules:
         call = (
             aws.ec2.authorize_security_group_egress
@@ -283,20 +296,35 @@ def authorize(aws: Aws, group: str, rules: Sequence[Rule], born: Tags) -> None:
             call(
                 GroupId=group,
                 IpPermissions=[_permission(rule)],
-                TagSpecifications=tags.specification("security-group-rule", marks),
+                TagSpecifications=tags.specification("security-group-rule", _marks(born)),
             )
         except Refused as refusal:
             if refusal.code != "InvalidPermission.Duplicate":
                 raise
 
 
+def mark(aws: Aws, group: str, rules: Iterable[Rule], born: Tags) -> None:
+    """Make *rules* ours."""
+    if there := _found(aws, group, rules):
+        aws.ec2.create_tags(Resources=[ident for _, ident in there], Tags=tags.pascal(_marks(born)))
+
+
+def _marks(born: Tags) -> Tags:
+    return tuple((k, v) for k, v in born if k.startswith("theseus:"))
+
+
+def _found(aws: Aws, group: str, rules: Iterable[Rule]) -> list[tuple[Rule, str]]:
+    """Those of *rules* that are there, each with its id."""
+    asked, inside = set(rules), [{"Name": "group-id", "Values": [group]}]
+    live = pages(aws.ec2.describe_security_group_rules, "SecurityGroupRules", Filters=inside) if asked else []
+    found = [(rule, one["SecurityGroupRuleId"]) for one in live if (rule := parse_rule(one)) in asked]
+    return sorted(found, key=lambda pair: pair[0].sort_key())
+
+
 def revoke(aws: Aws, group: str, rules: Iterable[Rule]) -> None:
     """Remove *rules*, by their ids: whatever a rule's peer is, a prefix list or what there will be. One that is already
     gone is success."""
-    surplus, asked = set(rules), [{"Name": "group-id", "Values": [group]}]
-    live = pages(aws.ec2.describe_security_group_rules, "SecurityGroupRules", Filters=asked) if surplus else []
-    going = [(rule, one["SecurityGroupRuleId"]) for one in live if (rule := parse_rule(one)) in surplus]
-    for rule, ident in sorted(going, key=lambda pair: pair[0].sort_key()):
+    for rule, ident in _found(aws, group, rules):
         call = (
             aws.ec2.revoke_security_group_egress
             if rule.direction == "egress"

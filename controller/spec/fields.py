@@ -39,7 +39,7 @@ COMPARED: Mapping[str, str] = {  # kind -> fields, separated by blanks
     "scalable_target": "max min suspended within",
     "scaling_policy": "others steps tracking warmup",
     "scheduled_action": "desired ends max min schedule timezone",
-    "security_group": "description rules tags vpc",
+    "security_group": "description rules tags untagged vpc",
     "service": (
         "alarm_rollback alarms capacity circuit_breaker cluster constraints controller desired execute_command "
         "grace max_percent min_percent own_address placement platform port public_ip scheduling security_groups "

@@ -33,6 +33,9 @@ def test_what_is_taken_over_is_shown_and_agreed_to(foreign: str, command: Comman
     assert "--yes" in refused.err
     assert (shown.code, again.code) == (0, 0)
     assert re.search(rf"\n    cluster/main  +{PREFIX}-cluster\n", shown.err)
+    assert re.search(
+        rf"\n    security_group/load-balancer  +.*{PREFIX}.*\n +\+ rule ingress tcp 80-80 0.0.0.0/0\n", shown.err
+    )
     assert f"What differs from the spec: theseus plan {foreign}" in shown.err
     assert again.json()["adopted"] == []
     assert command("plan", foreign, "--detailed-exitcode").code == 2

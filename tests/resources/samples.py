@@ -16,7 +16,7 @@ from controller.aws.containers import HealthCheck as HealthCommand
 from controller.aws.containers import Sidecar
 from controller.aws.containers import Volume as TaskVolume
 from controller.aws.mixes import Mix
-from controller.base.keys import NAME_TAG, Key
+from controller.base.keys import NAME_TAG, OWNER_TAG, Key
 from controller.engine.reconciler import Observed
 from controller.resources import internet_gateway
 from controller.resources.capacity_provider import ManagedScaling
@@ -219,6 +219,17 @@ def _optimized(world: World, desired: Any) -> Any:
 def _written_into(world: World, desired: Any) -> Any:
     """Somebody wrote a policy into a role that is the spec's alone."""
     world.aws.iam.put_role_policy(RoleName=desired.name, PolicyName="theirs", PolicyDocument=ALL_ALLOWED)
+    return desired
+
+
+def _bare(world: World, desired: Any) -> Any:
+    """Somebody took the tags off a rule that the spec asks for."""
+    ec2, named = world.aws.ec2, [{"Name": "group-name", "Values": [desired.name]}]
+    (group,) = ec2.describe_security_groups(Filters=named)["SecurityGroups"]
+    asked: Any = [{"Name": "group-id", "Values": [group["GroupId"]]}]
+    rules = ec2.describe_security_group_rules(Filters=asked)["SecurityGroupRules"]
+    bare = [one["SecurityGroupRuleId"] for one in rules if not one["IsEgress"]]
+    ec2.delete_tags(Resources=bare, Tags=[{"Key": OWNER_TAG}])
     return desired
 
 
@@ -452,6 +463,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "description": "other words",
         "vpc": "vpc-0",
         "tags": TAGS,
+        "untagged": _bare,
     },
     "service": {
         "cluster": "other",

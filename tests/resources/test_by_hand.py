@@ -101,6 +101,27 @@ def test_other_clients_are_let_in_before_those_of_before_are_shut_out(world: Wor
     assert {"10.0.0.0/8", ANYWHERE} in seen
 
 
+def test_a_rule_of_nobody_that_a_spec_asks_for_becomes_ours_and_goes_with_it(world: World) -> None:
+    """AWS knows one such rule only: whoever made it, it must not stay open when the spec is narrowed."""
+    key, block = Key("security_group", "load-balancer"), "10.8.0.0/16"
+    group = world.see("security_group")[key].outputs["id"]
+    rule: Any = [{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": block}]}]
+    world.aws.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=rule)
+    assert (told(world.tick(), key), world.tick().plan.pending) == (
+        [f"rule of others kept: ingress tcp 80-80 {block}"], ()
+    )  # fmt: skip
+
+    world.stack = stack_of(SPECS / "private.yaml", f"load_balancer.allow=[{ANYWHERE}, {block}]")
+    (step,) = world.tick().plan.pending
+    assert (step.key, [change.field for change in step.changes], step.risk) == (key, ["untagged"], "cosmetic")
+    assert converge(world).plan.pending == ()
+    world.stack = stack_of(SPECS / "private.yaml", f"load_balancer.allow=[{ANYWHERE}]")
+
+    last = converge(world)
+
+    assert (last.plan.pending, told(last, key), let_in(world, group)) == ((), [], {ANYWHERE})
+
+
 def test_a_subnet_that_was_moved_to_another_table_is_moved_back_in_one_call(world: World) -> None:
     ec2 = world.aws.ec2
     live = world.see("subnet", "route_table", "vpc")

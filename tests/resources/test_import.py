@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,24 @@ def test_what_no_spec_can_say_is_noted_and_goes_with_apply(found: World) -> None
     assert "others" in differences["task_definition/main"]
     assert "others" in differences["launch_template/main"]
     assert converge(found, pause=timedelta(seconds=5)).plan.pending == ()
+
+
+def test_what_was_adopted_open_to_all_is_closed_when_the_spec_is_narrowed(found: World) -> None:
+    """Not left as a rule of others."""
+    taken(found)
+    spec = found.stack
+    assert spec.load_balancer is not None
+    key = Key("security_group", "load-balancer")
+    group = found.see("security_group")[key].outputs["id"]
+    found.stack = replace(spec, load_balancer=replace(spec.load_balancer, allow=("10.0.0.0/8",)))
+    found.push()
+
+    assert differing(found)[str(key)] == ["rules"]
+    last = converge(found, pause=timedelta(seconds=5))
+
+    rules = found.aws.ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])
+    assert [one["CidrIpv4"] for one in rules["SecurityGroupRules"] if not one["IsEgress"]] == ["10.0.0.0/8"]
+    assert (last.plan.pending, [note for note in last.plan.notes if str(key) in note]) == ((), [])
 
 
 def test_a_prefix_names_one_cluster(found: World) -> None:
