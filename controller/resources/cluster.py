@@ -58,10 +58,11 @@ class ClusterKind:
         self, aws: Aws, observed: Observed[Cluster], desired: Cluster, changes: tuple[Change, ...]
     ) -> Mapping[str, str]:
         fields = {change.field for change in changes}
-        if fields & {"container_insights", "exec_log"}:
-            aws.ecs.update_cluster(
-                cluster=desired.name, settings=_settings(desired), configuration=_configuration(desired)
-            )
+        sent: dict[str, Any] = {"settings": _settings(desired)} if "container_insights" in fields else {}
+        if "exec_log" in fields:
+            sent["configuration"] = _beside(aws, desired)
+        if sent:
+            aws.ecs.update_cluster(cluster=desired.name, **sent)
         if "tags" in fields:
             aws.ecs.tag_resource(resourceArn=observed.outputs["arn"], tags=tags.camel(desired.tags))
         return {}
@@ -100,6 +101,15 @@ def _settings(desired: Cluster) -> list[Any]:
 
 def _configuration(desired: Cluster) -> Any:
     return {"executeCommandConfiguration": {"logging": desired.exec_log}}
+
+
+def _beside(aws: Aws, desired: Cluster) -> Any:
+    """The configuration as it is but for what the spec says: ECS forgets what is not sent, and keys that others set
+    encrypt sessions and disks. Where to log goes with the logging it is for (OVERRIDE)."""
+    found = aws.ecs.describe_clusters(clusters=[desired.name], include=["CONFIGURATIONS"])["clusters"]
+    live: Any = found[0].get("configuration", {}) if found else {}
+    shell = {key: value for key, value in live.get("executeCommandConfiguration", {}).items() if key == "kmsKeyId"}
+    return {**live, "executeCommandConfiguration": {**shell, **_configuration(desired)["executeCommandConfiguration"]}}
 
 
 def _outputs(item: Mapping[str, Any]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -164,6 +165,31 @@ def test_it_is_planned_with_what_it_was_and_gone_after_apply(
     assert (str(step.key), step.action, change.field) == (key, "update", field)
     assert word in str(change.before)
     assert converge(world).plan.pending == ()
+
+
+def test_keys_that_others_set_of_a_cluster_outlive_its_changes(world: World) -> None:
+    """ECS forgets what of its configuration is not sent."""
+    ecs: Any = world.aws.ecs
+    key = "arn:aws:kms:us-east-1:123456789012:key/0a1b"
+    theirs = {"managedStorageConfiguration": {"kmsKeyId": key}}
+    bucket = {"logConfiguration": {"s3BucketName": "sessions"}}
+    spec = world.stack.cluster
+
+    def configured() -> Any:
+        return ecs.describe_clusters(clusters=["rich"], include=["CONFIGURATIONS"])["clusters"][0]["configuration"]
+
+    shell = configured()["executeCommandConfiguration"]
+    ecs.update_cluster(
+        cluster="rich", configuration={"executeCommandConfiguration": {**shell, "kmsKeyId": key}, **theirs}
+    )
+    world.stack = replace(world.stack, cluster=replace(spec, container_insights=not spec.container_insights))
+    assert converge(world).plan.pending == ()
+    assert configured() == {"executeCommandConfiguration": {**shell, "kmsKeyId": key}, **theirs}
+
+    other: Any = {"logging": "OVERRIDE", "kmsKeyId": key, **bucket}
+    ecs.update_cluster(cluster="rich", configuration={"executeCommandConfiguration": other, **theirs})
+    assert converge(world).plan.pending == ()
+    assert configured() == {"executeCommandConfiguration": {**shell, "kmsKeyId": key}, **theirs}
 
 
 def test_what_others_allow_the_hosts_beside_is_noted_and_kept(world: World) -> None:
