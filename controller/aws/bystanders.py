@@ -124,7 +124,7 @@ def _on_target(aws: Aws, target: Mapping[str, Any], ours: Ours) -> Iterable[str]
     key = ours.services[ident.removeprefix("service/")]
     if key.name not in ours.scaled:
         bounds = f"{target['MinCapacity']} and {target['MaxCapacity']} tasks"
-        yield f"{key}: scaled by others, between {bounds}: left alone, and they may undo what `desired` says"
+        yield f"{key}: scaled by others, between {bounds}: left alone, and the count is theirs"
     asked: Any = {"ServiceNamespace": "ecs", "ResourceId": ident}
     policies = pages(aws.applicationautoscaling.describe_scaling_policies, "ScalingPolicies", **asked)
     actions = pages(aws.applicationautoscaling.describe_scheduled_actions, "ScheduledActions", **asked)

@@ -200,6 +200,7 @@ BY_KIND: Mapping[str, Calls] = {
         "resourcegroupstaggingapi": "get_resources",
     },
     "service": {
+        "applicationautoscaling": "describe_scalable_targets",
         "cloudwatch": "get_metric_statistics",
         "ecs": (
             "create_service delete_service describe_container_instances describe_services describe_tasks "

@@ -57,7 +57,7 @@ class ScalableTargetKind:
     def observe(
         self, reads: Reads, wanted: Mapping[Key, ScalableTarget], owner: str
     ) -> Mapping[Key, Observed[ScalableTarget]]:
-        targets = reads.scalable_targets()
+        targets = reads.our_scalable_targets()
         services = {item["serviceName"]: item for item in reads.services() if item["status"] == "ACTIVE"}
         found = {}
         for item in sorted(targets, key=lambda one: str(one["ResourceId"])):

@@ -61,7 +61,7 @@ class Service:
 
     own_address   its tasks have interfaces of their own: `subnets`, `security_groups` and `public_ip` are theirs
     desired       None for a daemon, whose hosts ECS counts, and where scaling moves it; `birth` is then what it begins
-                  with
+                  with. Where others scale it, or a target of ours was left, what is there is no difference either
     """
 
     cluster: str | Ref = spec(immutable=True, names="cluster")
@@ -162,14 +162,15 @@ class ServiceKind:
     def observe(self, reads: Reads, wanted: Mapping[Key, Service], owner: str) -> Mapping[Key, Observed[Service]]:
         named = ((item["serviceName"], tags.read(item.get("tags")), item) for item in reads.services())
         found = {}
+        theirs = {one["ResourceId"] for one in reads.scalable_targets()} if wanted else set()
         for key, item in keyed(self.kind, wanted, named).items():
             if item["status"] == "INACTIVE" and not any(_open(task, item["serviceName"]) for task in reads.tasks()):
                 continue  # INACTIVE alone does not mean its tasks have stopped (aws.md 5.3)
             one = parse_service(item, _elsewhere(item, wanted.get(key), reads))
-            if (
-                key in wanted and wanted[key].desired is None
-            ):  # somebody else moves it: what it is now says nothing about the service
-                one = replace(one, as_desired=replace(one.as_desired, desired=None))
+            if key in wanted and (wanted[key].desired is None or _scaled(item) in theirs):
+                # somebody else moves it: what it is now says nothing about the service
+                notes = _stays(one, wanted[key].desired)
+                one = replace(one, as_desired=replace(one.as_desired, desired=wanted[key].desired), notes=notes)
             more = _led(item, owner, reads)
             if key not in wanted:
                 more["heirs"] = " ".join(map(str, sorted(wanted)))
@@ -395,6 +396,19 @@ def _capacity(item: Mapping[str, Any]) -> tuple[Share, ...]:
     strategy = item.get("capacityProviderStrategy", [])
     shares = tuple(Share(one["capacityProvider"], one.get("base", 0), one.get("weight", 0)) for one in strategy)
     return shares or ((Share(item["launchType"], 0, 0),) if item.get("launchType") else ())
+
+
+def _scaled(item: Mapping[str, Any]) -> str:
+    """What Application Auto Scaling calls it."""
+    return str("service/" + item["serviceArn"].split(":service/")[-1])
+
+
+def _stays(have: Observed[Service], desired: int | None) -> tuple[str, ...]:
+    """Told where a target of ours, of which the spec has no more, keeps a count from becoming what the spec says."""
+    live, left = have.as_desired.desired, dict(have.as_desired.tags).get(f"{HAS_PREFIX}scalable_target")
+    if desired is None or live == desired or not left:
+        return ()
+    return (f"its count stays {live}: what an earlier spec scaled it by is there until apply --prune",)
 
 
 def _open(task: Mapping[str, Any], service: str) -> bool:

@@ -130,7 +130,7 @@ def asked(stage: Stage) -> int:
         (action, ["auto_scaling_group/main: scheduled action by-hand, made by others: left alone"]),
         (
             scaled,
-            ["service/web: scaled by others, between 1 and 9 tasks: left alone, and they may undo what `desired` says"],
+            ["service/web: scaled by others, between 1 and 9 tasks: left alone, and the count is theirs"],
         ),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 
 from controller.engine.reconciler import born_as
 from controller.engine.scope import Scope
-from tests.resources.stacks import SPECS, World, built, converge, stack_of
+from tests.resources.stacks import SPECS, World, begin, built, converge, stack_of
 
 DEMO = SPECS / "demo.yaml"
 SCALED = ("services.web.scaling={min: 2, max: 6, target_cpu: 60, target_requests: 1000}", "services.web.memory=256")
@@ -115,3 +115,80 @@ def measured(world: World) -> list[str]:
     policies = scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"]
     specs = [one["TargetTrackingScalingPolicyConfiguration"]["PredefinedMetricSpecification"] for one in policies]
     return [one["ResourceLabel"] for one in specs if "ResourceLabel" in one]
+
+
+PLACE: Any = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
+TARGETS, POLICIES = "applicationautoscaling:DescribeScalableTargets", "applicationautoscaling:DescribeScalingPolicies"
+
+
+def theirs() -> World:
+    """A service of two tasks that somebody else scales, between three and nine of them; they made it four."""
+    world = built(SPECS / "minimal.yaml")
+    scaling: Any = world.aws.applicationautoscaling
+    resource = {**PLACE, "ResourceId": "service/tiny/tiny-web"}
+    scaling.register_scalable_target(**resource, MinCapacity=3, MaxCapacity=9)
+    scaling.put_scaling_policy(
+        PolicyName="tiny-web-cpu",  # as ours would be called
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration={
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
+            "TargetValue": 50.0,
+        },
+        **resource,
+    )
+    world.aws.ecs.update_service(cluster="tiny", service="tiny-web", desiredCount=4)
+    return world
+
+
+def tasks(world: World) -> int:
+    ecs: Any = world.aws.ecs
+    return int(ecs.describe_services(cluster="tiny", services=["tiny-web"])["services"][0]["desiredCount"])
+
+
+def test_the_count_of_a_service_that_somebody_else_scales_is_theirs() -> None:
+    """Neither an apply nor another `desired` of the spec moves it; what they made is no orphan, and `--prune` leaves
+    it. Who scales is asked once in a pass, and policies only of what is ours."""
+    world = theirs()
+    before = world.aws.calls[TARGETS], world.aws.calls[POLICIES]
+
+    assert world.tick().plan.pending == ()
+    assert (world.aws.calls[TARGETS], world.aws.calls[POLICIES]) == (before[0] + 1, before[1])
+    world.stack = stack_of(SPECS / "minimal.yaml", "services.web.desired=1", "services.web.environment.APP_MSG=other")
+    assert [field for step in world.tick().plan.pending for field in step.changes if field.field == "desired"] == []
+
+    last = converge(world, scope=Scope(prune=True))
+
+    assert (last.plan.pending, last.plan.orphans, last.plan.notes) == ((), (), ())
+    assert (tasks(world), scaled(world)) == (4, {"service/tiny/tiny-web": (3, 9, [], ["tiny-web-cpu"])})
+
+    scaling: Any = world.aws.applicationautoscaling
+    scaling.deregister_scalable_target(**PLACE, ResourceId="service/tiny/tiny-web")
+    converge(world)
+    assert tasks(world) == 1
+
+
+def test_what_scaled_a_service_by_an_earlier_spec_owns_its_count_until_it_is_pruned() -> None:
+    minimal = SPECS / "minimal.yaml"
+    world = built(minimal, "services.web.scaling={min: 2, max: 4, target_cpu: 60}")
+    world.stack = stack_of(minimal, "services.web.desired=1")
+
+    last = converge(world)
+
+    assert last.plan.pending == ()
+    assert [str(key) for key in last.plan.orphans] == ["scalable_target/web", "service_scaling_policy/web-cpu"]
+    assert [note for note in last.plan.notes if "count" in note] == [
+        "service/web: its count stays 2: what an earlier spec scaled it by is there until apply --prune"
+    ]
+    assert tasks(world) == 2
+
+    last = converge(world, scope=Scope(prune=True))
+
+    assert (last.plan.pending, last.plan.notes, tasks(world), scaled(world)) == ((), (), 1, {})
+
+
+def test_where_there_is_no_service_nobody_is_asked_who_scales() -> None:
+    world = begin(SPECS / "minimal.yaml")
+
+    world.tick()
+
+    assert world.aws.calls[TARGETS] == 0

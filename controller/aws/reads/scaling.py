@@ -1,4 +1,4 @@
-"""What Application Auto Scaling tells of our services. Asked only where one scales, or is marked to have done so."""
+"""What Application Auto Scaling tells of our services, whoever scales them: one call for all of them."""
 
 from __future__ import annotations
 
@@ -18,18 +18,10 @@ class ScalingReads(EcsReads):
     """Application Auto Scaling."""
 
     def scalable_targets(self) -> list[Item]:
-        """Those of our services that shall scale or are marked to have done so: others may be somebody else's."""
+        """Those of all services there are: somebody else's say, too, that a count is not ours to set."""
 
         def ask() -> list[Item]:
-            if not self.wanted("scalable_target") and self.destroying:
-                return []  # a service takes its target along
-            services = [
-                item["serviceArn"].split(":service/")[-1]
-                for item in self.services()
-                if item["serviceName"] in self.wanted("scalable_target")
-                or f"{HAS_PREFIX}scalable_target" in tags.read(item.get("tags"))
-            ]
-            names, found = [f"service/{one}" for one in services], []
+            names, found = [f"service/{_ident(item)}" for item in self.services()], []
             call: Any = self.aws.applicationautoscaling.describe_scalable_targets
             for start in range(0, len(names), NAMES_MAX):
                 part = names[start : start + NAMES_MAX]
@@ -38,13 +30,30 @@ class ScalingReads(EcsReads):
 
         return self.once("scalable_targets", ask)
 
+    def our_scalable_targets(self) -> list[Item]:
+        """Those of services that shall scale or are marked to have done so: others are somebody else's."""
+        if not self.wanted("scalable_target") and self.destroying:
+            return []  # a service takes its target along
+        ours = {
+            f"service/{_ident(item)}"
+            for item in self.services()
+            if item["serviceName"] in self.wanted("scalable_target")
+            or f"{HAS_PREFIX}scalable_target" in tags.read(item.get("tags"))
+        }
+        return [one for one in self.scalable_targets() if one["ResourceId"] in ours] if ours else []
+
     def service_scaling_policies(self) -> list[Item]:
         """Every policy on those targets; asked for by name, those that a spec has no more would not be found."""
 
         def ask() -> list[Item]:
             call: Any = self.aws.applicationautoscaling.describe_scaling_policies
             one = partial(pages, call, "ScalingPolicies", ServiceNamespace="ecs")
-            calls = [partial(one, ResourceId=item["ResourceId"]) for item in self.scalable_targets()]
+            calls = [partial(one, ResourceId=item["ResourceId"]) for item in self.our_scalable_targets()]
             return [item for part in self.spread(calls) for item in part]
 
         return self.once("service_scaling_policies", ask)
+
+
+def _ident(service: Item) -> str:
+    """``cluster/service``."""
+    return str(service["serviceArn"].split(":service/")[-1])
