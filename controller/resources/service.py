@@ -119,7 +119,7 @@ class ServiceKind:
             Ref(Key("target_group", f"{service.name}-blue"), "arn") if routed else "",
             (service.port or 0) if routed else 0,
         )
-        default = SPREAD if fargate is None and not service.daemon else ()
+        default, asked = SPREAD if fargate is None and not service.daemon else (), service.placement.strategies
         return Service(
             cluster=Ref(Key("cluster", "main"), "name"),
             scheduling="DAEMON" if service.daemon else "REPLICA",
@@ -148,7 +148,7 @@ class ServiceKind:
             alarm_rollback=not service.by_codedeploy and bool(alarms.names) and alarms.rollback,
             grace=int(service.health.grace.total_seconds()) if routed else 0,
             zone_rebalancing="DISABLED",  # it would move tasks behind a roll's back (DESIGN.md 5, rule 9)
-            placement=tuple(_strategy(*one) for one in service.placement.strategies or default),
+            placement=default if asked is None else tuple(_strategy(*one) for one in asked),
             constraints=service.placement.constraints,
             execute_command=service.execute_command,
             after=tuple(after),

@@ -12,6 +12,7 @@ from controller.engine.observe import declare
 from controller.resources import RECONCILERS
 from controller.resources.role import Grant, Role
 from controller.resources.scaling_policy import Tracking
+from controller.resources.service import SPREAD
 from controller.spec.load import load
 from controller.spec.network import SERVICES
 
@@ -103,6 +104,23 @@ def test_what_a_shell_of_execute_command_talks_through() -> None:
     assert (role.trust, role.policies) == ("ecs-tasks.amazonaws.com", ())
     definition = able[Key("task_definition", "web")]
     assert definition.task_role == Ref(Key("role", "task-web"), "arn")
+
+
+@pytest.mark.parametrize(
+    ("said", "placed"),
+    [
+        pytest.param(
+            "{constraints: ['memberOf:attribute:ecs.os-type == linux']}", SPREAD, id="nothing said of strategies"
+        ),
+        pytest.param("{strategies: []}", (), id="none wanted"),
+        pytest.param("{strategies: [random]}", (("random", ""),), id="one"),
+    ],
+)
+def test_how_tasks_are_placed(said: str, placed: tuple[tuple[str, str], ...]) -> None:
+    """An empty list is one: ECS then places tasks as it likes."""
+    found = declared(f"services.web.placement={said}")
+
+    assert found[Key("service", "web")].placement == placed
 
 
 ENDPOINTS = {  # what the spec says, and the services that AWS has for it
