@@ -145,8 +145,14 @@ def port_in(container: Mapping[str, Any], mode: str) -> int:
     return ours[0] if len(ours) == len(mappings) == 1 else -len(mappings)
 
 
+def variables_in(container: Mapping[str, Any]) -> Tags:
+    """Those with a name that a spec can say (none has a slash); the others are among `others_in`. So are secrets."""
+    return tuple((one["name"], one["value"]) for one in container.get("environment", []) if "/" not in one["name"])
+
+
 def secrets_in(container: Mapping[str, Any]) -> Tags:
-    return tuple(sorted((one["name"], one["valueFrom"]) for one in container.get("secrets", [])))
+    found = [one for one in container.get("secrets", []) if "/" not in one["name"]]
+    return tuple(sorted((one["name"], one["valueFrom"]) for one in found))
 
 
 def conditions_in(container: Mapping[str, Any]) -> Tags:
@@ -218,6 +224,8 @@ def _strange(container: Mapping[str, Any], more: tuple[str, ...]) -> list[str]:
     words = [_word(name, container[name]) for name in (*OF_CONTAINERS, *more) if container.get(name)]
     if container.get("restartPolicy", {}).get("enabled"):
         words.append("restartPolicy")
+    for what in ("environment", "secrets"):
+        words += [f"{what} {one['name']}" for one in container.get(what, []) if "/" in one["name"]]
     for port in container.get("portMappings", []):
         words += [_word(name, port[name]) for name in ("name", "appProtocol", "containerPortRange") if port.get(name)]
     sink = container.get("logConfiguration", {})

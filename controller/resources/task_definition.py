@@ -164,9 +164,9 @@ def parse_definition(item: Mapping[str, Any], service: str) -> Observed[TaskDefi
         port=containers.port_in(one, mode),
         environment=tuple(
             sorted(
-                (variable["name"] if each is one else f"{each['name']}/{variable['name']}", variable["value"])
+                (name if each is one else f"{each['name']}/{name}", value)
                 for each in (one, *all_.values())
-                for variable in each.get("environment", [])
+                for name, value in containers.variables_in(each)
             )
         ),
         secrets=containers.secrets_in(one),

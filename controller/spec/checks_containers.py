@@ -31,6 +31,10 @@ def check_containers(service: Service, one: Check) -> None:
 
 def _variables(environment: Tags, secrets: Tags, one: Check, path: Path) -> None:
     secret = dict(secrets)
+    for where, pairs in (("environment", environment), ("secrets", secrets)):
+        for name, _ in pairs:
+            if "/" in name:  # a sidecar's variables are told apart by one (`TaskDefinition.environment`)
+                one.fail((*path, where, name), "expected a name without /", name.replace("/", "_"))
     for name, _ in environment:
         if name in secret:
             reads = ((*path, "environment", name),)

@@ -108,6 +108,7 @@ def test_what_no_spec_can_say_is_noted_and_goes_with_apply(found: World) -> None
     live: Any = ecs.describe_task_definition(taskDefinition=f"{PREFIX}-task")["taskDefinition"]
     (container,) = live["containerDefinitions"]
     more: Any = {"user": "1000", "ulimits": [{"name": "nofile", "softLimit": 9, "hardLimit": 9}]}
+    more["environment"] = [*container.get("environment", []), {"name": "LOG/LEVEL", "value": "debug"}]
     same: Any = {name: live[name] for name in ("family", "networkMode", "cpu", "memory", "executionRoleArn")}
     made = ecs.register_task_definition(**same, containerDefinitions=[{**container, **more}], pidMode="host")
     arn = made["taskDefinition"]["taskDefinitionArn"]
@@ -119,7 +120,8 @@ def test_what_no_spec_can_say_is_noted_and_goes_with_apply(found: World) -> None
     notes = draft(survey(found.aws, PREFIX)).notes
     taken(found)
 
-    assert "service main: apply takes pidMode=host, ulimits, user=1000 off its tasks: no spec can say it" in notes
+    off = "environment LOG/LEVEL, pidMode=host, ulimits, user=1000"
+    assert f"service main: apply takes {off} off its tasks: no spec can say it" in notes
     assert "pool main: apply takes EbsOptimized off its hosts: no spec can say it" in notes
     differences = differing(found)
     assert "others" in differences["task_definition/main"]

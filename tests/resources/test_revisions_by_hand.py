@@ -83,6 +83,15 @@ def test_a_setting_that_no_spec_can_say_is_planned_and_goes(world: World) -> Non
     corrected(world)
 
 
+def test_a_variable_that_no_spec_can_name_is_planned_as_such_and_goes(world: World) -> None:
+    """``proxy/A`` of our container is no variable A of a sidecar called proxy."""
+    _, answer = running(world)
+    deploy_by_hand(world, answer["tags"], environment=[{"name": "proxy/A", "value": "mine"}])
+
+    assert planned(world)["others"] == ("environment proxy/A",)
+    corrected(world)
+
+
 def test_a_revision_of_others_that_our_service_runs_is_followed_by_ours(world: World) -> None:
     """It carries no tag of ours: that is no reason to plan nothing at all."""
     deploy_by_hand(world, [], user="root")
@@ -119,6 +128,9 @@ def test_what_ecs_fills_in_is_no_setting_of_others() -> None:
                      ("mode",), id="an option of the log"),
         pytest.param({}, {"portMappings": [{"containerPort": 80, "appProtocol": "grpc"}]}, {}, ("appProtocol=grpc",),
                      id="what a port speaks"),
+        pytest.param({}, {"environment": [{"name": "proxy/A", "value": "s3cret"}, {"name": "A", "value": ""}]},
+                     {"secrets": [{"name": "A/B", "valueFrom": "arn"}]}, ("environment proxy/A", "proxy/secrets A/B"),
+                     id="variables that no spec can name"),
         pytest.param({}, {}, {"user": "1", "stopTimeout": 9}, ("proxy/stopTimeout=9", "proxy/user=1"),
                      id="a sidecar's"),
         pytest.param({}, {}, {"logConfiguration": {"options": {**LOG, "awslogs-group": "/other"}}},
