@@ -87,6 +87,8 @@ class Service:
     placement: tuple[tuple[str, str], ...] = spec()
     constraints: tuple[tuple[str, str], ...] = spec()
     execute_command: bool = spec(risk="new_deployment")
+    propagate_tags: str = spec(risk="cosmetic")  # whose tags its tasks get: SERVICE TASK_DEFINITION NONE
+    managed_tags: bool = spec(risk="cosmetic")  # those of ECS, too; both for tasks that start from then on (aws.md 4.3)
     after: tuple[str | Ref, ...] = spec(compare=False)  # a rule must use the target group, the cluster the provider
     name: str = spec(compare=False)
     tags: Tags = spec(subset=True, risk="cosmetic")
@@ -151,6 +153,8 @@ class ServiceKind:
             placement=default if asked is None else tuple(_strategy(*one) for one in asked),
             constraints=service.placement.constraints,
             execute_command=service.execute_command,
+            propagate_tags="SERVICE",  # bills tell costs apart by the tags of tasks
+            managed_tags=True,
             after=tuple(after),
             name=name,
             tags=tuple(sorted((*born_tags(stack, key), *_has(service)))),
@@ -191,9 +195,9 @@ class ServiceKind:
             "placementStrategy": _placement(desired.placement, "field"),
             "placementConstraints": _placement(desired.constraints, "expression"),
             "schedulingStrategy": desired.scheduling,
-            "enableECSManagedTags": True,
+            "enableECSManagedTags": desired.managed_tags,
             "enableExecuteCommand": desired.execute_command,
-            "propagateTags": "SERVICE",
+            "propagateTags": desired.propagate_tags,
             "clientToken": hashlib.sha256(token.encode()).hexdigest()[:36],
             "tags": tags.camel(desired.tags),
         }
@@ -383,6 +387,8 @@ def parse_service(item: Mapping[str, Any], beside: tuple[str, ...] = ()) -> Obse
             sorted((one["type"], one.get("expression", "")) for one in item.get("placementConstraints", []))
         ),
         execute_command=bool(item.get("enableExecuteCommand")),
+        propagate_tags=item.get("propagateTags", "NONE"),
+        managed_tags=bool(item.get("enableECSManagedTags")),
         after=(),
         name=item["serviceName"],
         tags=lasting_tags(live),
@@ -429,6 +435,8 @@ def _settings(desired: Service, beside: Iterable[str] = ()) -> tuple[tuple[set[s
         ({"placement"}, "placementStrategy", _placement(desired.placement, "field")),
         ({"constraints"}, "placementConstraints", _placement(desired.constraints, "expression")),
         ({"execute_command"}, "enableExecuteCommand", desired.execute_command),
+        ({"propagate_tags"}, "propagateTags", desired.propagate_tags),
+        ({"managed_tags"}, "enableECSManagedTags", desired.managed_tags),
     ]
     if desired.platform:
         found.append(({"platform"}, "platformVersion", desired.platform))

@@ -42,8 +42,8 @@ COMPARED: Mapping[str, str] = {  # kind -> fields, separated by blanks
     "security_group": "description rules tags untagged vpc",
     "service": (
         "alarm_rollback alarms capacity circuit_breaker cluster constraints controller desired execute_command "
-        "grace max_percent min_percent own_address placement platform port public_ip scheduling security_groups "
-        "subnets tags target_group task_definition zone_rebalancing"
+        "grace managed_tags max_percent min_percent own_address placement platform port propagate_tags public_ip "
+        "scheduling security_groups subnets tags target_group task_definition zone_rebalancing"
     ),
     "service_scaling_policy": (
         "load_balancer metric scalable_target scale_in_cooldown scale_out_cooldown scales_in target target_group"

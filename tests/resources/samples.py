@@ -491,6 +491,8 @@ SAMPLES: dict[str, dict[str, Any]] = {
             _on_hosts(world, desired), constraints=(("distinctInstance", ""), ("memberOf", "attribute:a == b"))
         ),
         "execute_command": False,
+        "propagate_tags": "TASK_DEFINITION",
+        "managed_tags": False,
         "tags": TAGS,
     },
     "subnet": {"vpc": "vpc-0", "cidr": "10.60.8.0/24", "tags": TAGS, "zone": "us-east-1a", "public_ip": False},

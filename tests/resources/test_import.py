@@ -95,7 +95,7 @@ def test_what_was_adopted_is_listed_with_exactly_what_differs_and_then_nothing_d
         "listener_rule/main": [],
         "role/execution-main": ["grants"],
         "security_group/hosts-main": ["rules"],  # dynamic ports, without which nothing reached its tasks
-        "service/main": ["capacity", "placement", "zone_rebalancing"],
+        "service/main": ["capacity", "managed_tags", "placement", "propagate_tags", "zone_rebalancing"],
     }
     converge(found, pause=timedelta(seconds=5))
     assert found.tick().plan.pending == ()
