@@ -1,5 +1,6 @@
 """ECS services on capacity providers: those of pools, or Fargate's. Only what differs is sent: an equal parameter may
-still deploy, and what the spec cannot say (registries, Service Connect) stays as others set it.
+still deploy, and what the spec cannot say (registries, Service Connect) stays as others set it, or goes over to a
+successor (`aws/attached.py`).
 
 What happens to a deployment is judged elsewhere (`rollout/verdict.py`), by its identity; this kind starts it.
 """
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from controller.aws import tags
+from controller.aws import attached, tags
 from controller.aws.forwarding import led_to, parse_forwards
 from controller.aws.reads import keyed, label_of
 from controller.aws.running import open_tasks
@@ -96,6 +97,8 @@ class Service:
     first: First | None = spec(compare=False, default=None)
     front: str = spec(compare=False, default="")  # the scheme of the load balancer that serves it
     beside: tuple[str, ...] = spec(compare=False, default=())  # groups behind one that it replaced, which stay
+    listens: tuple[tuple[str, int], ...] = spec(compare=False, default=())  # (container, port) of its tasks
+    attached: Tags = spec(compare=False, secret=True, default=())  # by others
 
 
 class ServiceKind:
@@ -161,6 +164,11 @@ class ServiceKind:
             birth=service.desired,
             first=first if service.by_codedeploy else None,
             front=stack.load_balancer.scheme if stack.load_balancer is not None else "",
+            listens=tuple(
+                (name, port)
+                for name, port in ((CONTAINER, service.port), *((one.name, one.port) for one in service.sidecars))
+                if port is not None
+            ),
         )
 
     def observe(self, reads: Reads, wanted: Mapping[Key, Service], owner: str) -> Mapping[Key, Observed[Service]]:
@@ -200,6 +208,7 @@ class ServiceKind:
             "propagateTags": desired.propagate_tags,
             "clientToken": hashlib.sha256(token.encode()).hexdigest()[:36],
             "tags": tags.camel(desired.tags),
+            **attached.request(desired.attached),
         }
         if desired.scheduling == "REPLICA":
             request["desiredCount"] = desired.birth if desired.desired is None else desired.desired
@@ -244,9 +253,12 @@ class ServiceKind:
                 "(apply --prune), or leave the scheme as it is"
             )
         fields = sorted({change.field for change in changes} & NEEDS_DEPLOYMENT)
-        if desired.controller != CONTROLLER or not fields:
-            return ""
-        return f"{', '.join(fields)}: of a service that CodeDeploy deploys ECS changes no such thing; {ANEW}"
+        if desired.controller == CONTROLLER and fields:
+            return f"{', '.join(fields)}: of a service that CodeDeploy deploys ECS changes no such thing; {ANEW}"
+        others = observed.as_desired.attached if any(change.replaces for change in changes) else ()
+        held = attached.held(others, desired.listens, addressed=desired.own_address)
+        fixed = ", ".join(change.field for change in changes if change.replaces)
+        return f"{held}, or leave {fixed} as it is" if held else ""
 
     def joint(
         self,
@@ -275,7 +287,8 @@ class ServiceKind:
         return {}, problems
 
     def inherit(self, aws: Aws, desired: Service, observed: Observed[Service]) -> Service:
-        """As many tasks as scaling has made of them by now."""
+        """As many tasks as scaling has made of them by now, and what others attached."""
+        desired = replace(desired, attached=observed.as_desired.attached)
         if desired.desired is not None or desired.scheduling == "DAEMON":
             return desired
         live = observed.as_desired
@@ -393,6 +406,7 @@ def parse_service(item: Mapping[str, Any], beside: tuple[str, ...] = ()) -> Obse
         name=item["serviceName"],
         tags=lasting_tags(live),
         beside=beside,
+        attached=attached.attached_in(item),
     )
     return Observed(as_desired, _outputs(item), live.get(OWNER_TAG), gone=item["status"] != "ACTIVE")
 

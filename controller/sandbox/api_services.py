@@ -13,7 +13,10 @@ from controller.sandbox.api_tasks import find_definition
 from controller.sandbox.world import ApiError, Deployment, Draft, Json, Service
 
 ECHOED = ("enableECSManagedTags", "enableExecuteCommand", "availabilityZoneRebalancing", "propagateTags",
-          "platformVersion", "serviceRegistries", "serviceConnectConfiguration")  # fmt: skip
+          "platformVersion", "serviceRegistries", "serviceConnectConfiguration", "volumeConfigurations",
+          "vpcLatticeConfigurations")  # fmt: skip
+OF_A_DEPLOYMENT = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")  # shown there
+DEPLOYING = ("platformVersion", "serviceRegistries", *OF_A_DEPLOYMENT)  # aws.md 4.3
 COUNTED_AS_PENDING = {"PROVISIONING", "PENDING", "ACTIVATING"}
 
 
@@ -41,6 +44,7 @@ def create_service(draft: Draft, params: Json) -> Json:
         compute.check_daemon(params)
     balancers = tuple(params.get("loadBalancers") or ())
     _check_balancers(draft, balancers, definition)
+    _check_registries(params.get("serviceRegistries") or (), definition)
     controller = (params.get("deploymentController") or {}).get("type", "ECS")
     _check_controller(controller, balancers, params)
     service = Service(
@@ -111,8 +115,9 @@ def update_service(draft: Draft, params: Json) -> Json:
         changed = replace(changed, balancers=tuple(params["loadBalancers"]))
     draft.services[service.cluster, service.name] = changed
     arn = definition["taskDefinitionArn"]
-    version = changed.extra.get("platformVersion") != service.extra.get("platformVersion")
-    moved = version or (changed.balancers, changed.network) != (service.balancers, service.network)
+    _check_registries(changed.extra.get("serviceRegistries") or (), definition)
+    other = any(changed.extra.get(key) != service.extra.get(key) for key in DEPLOYING)
+    moved = other or (changed.balancers, changed.network) != (service.balancers, service.network)
     if arn != service.task_definition or moved or params.get("forceNewDeployment"):
         changed = ecs.deploy(draft, changed, arn)
     return {"service": show_service(draft, changed)}
@@ -191,7 +196,7 @@ def show_service(draft: Draft, service: Service, *, tags: bool = True) -> Json:
             else {"taskSets": [_show_set(draft, service, d) for d in service.deployments]}
         ),
         "createdBy": f"arn:aws:iam::{draft.world.account}:root",
-        **service.extra,
+        **{key: value for key, value in service.extra.items() if key not in OF_A_DEPLOYMENT},
         **compute.network_shown(service.network),
         **_where(service),
     }
@@ -215,7 +220,8 @@ def show_deployment(draft: Draft, service: Service, one: Deployment) -> Json:
         "rolloutState": one.state,
         "rolloutStateReason": one.reason or f"ECS deployment {one.id} in progress.",
     }
-    return {**shown, **compute.network_shown(service.network), **_where(service)}
+    more = {key: service.extra[key] for key in OF_A_DEPLOYMENT if key in service.extra and one.status == "PRIMARY"}
+    return {**shown, **more, **compute.network_shown(service.network), **_where(service)}
 
 
 def _show_set(draft: Draft, service: Service, one: Deployment) -> Json:
@@ -340,7 +346,6 @@ def _service(draft: Draft, params: Json) -> Service:
 
 
 def _check_balancers(draft: Draft, balancers: Any, definition: Json) -> None:
-    names = {c["name"]: c for c in definition["containerDefinitions"]}
     for one in balancers:
         group = draft.catalog.target_group(one["targetGroupArn"])
         if not group.used:
@@ -348,14 +353,29 @@ def _check_balancers(draft: Draft, balancers: Any, definition: Json) -> None:
                 f"The target group with targetGroupArn {group.arn} does not have an associated load balancer."
             )
         compute.check_targets(group.arn, group.type, definition)
-        container = names.get(one["containerName"])
-        if container is None:
-            raise invalid(f"The container {one['containerName']} does not exist in the task definition.")
-        ports = {int(m["containerPort"]) for m in container.get("portMappings", [])}
-        if int(one["containerPort"]) not in ports:
+        _check_port(one, definition)
+
+
+def _check_registries(registries: Any, definition: Json) -> None:
+    """By which port tasks are registered: one of a container, but for addresses of their own (ecs ServiceRegistry)."""
+    for one in registries:
+        if one.get("containerName") and one.get("containerPort"):
+            _check_port(one, definition)
+        elif definition["networkMode"] != "awsvpc":
             raise invalid(
-                f"The container {one['containerName']} did not have a container port {one['containerPort']} defined."
+                "When specifying 'host' or 'bridge' for networkMode, values for 'containerName' and 'containerPort' "
+                "must be specified from the task definition."
             )
+
+
+def _check_port(one: Json, definition: Json) -> None:
+    container = {c["name"]: c for c in definition["containerDefinitions"]}.get(one["containerName"])
+    if container is None:
+        raise invalid(f"The container {one['containerName']} does not exist in the task definition.")
+    if int(one["containerPort"]) not in {int(m["containerPort"]) for m in container.get("portMappings", [])}:
+        raise invalid(
+            f"The container {one['containerName']} did not have a container port {one['containerPort']} defined."
+        )
 
 
 def _check_controller(controller: str, balancers: tuple[Any, ...], params: Json) -> None:

@@ -10,6 +10,7 @@ import pytest
 from .stack import Stack, refused
 
 BREAKER = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
+REGISTRY = {"registryArn": "arn:aws:servicediscovery:us-east-1:123456789012:service/srv-1"}
 STALLING = {"deploymentCircuitBreaker": {"enable": True, "rollback": False}}
 
 
@@ -92,6 +93,12 @@ def test_a_newer_deployment_takes_over_from_one_under_way(hosts: Stack) -> None:
     [
         pytest.param({"forceNewDeployment": True}, True, id="forceNewDeployment"),
         pytest.param({"loadBalancers": []}, True, id="loadBalancers"),
+        pytest.param(
+            {"serviceRegistries": [{**REGISTRY, "containerName": "web", "containerPort": 8080}]},
+            True,
+            id="serviceRegistries",
+        ),
+        pytest.param({"serviceConnectConfiguration": {"enabled": True}}, True, id="serviceConnectConfiguration"),
         pytest.param({"desiredCount": 3}, False, id="desiredCount"),
         pytest.param({"healthCheckGracePeriodSeconds": 7}, False, id="healthCheckGracePeriodSeconds"),
         pytest.param({"deploymentConfiguration": {"maximumPercent": 150}}, False, id="deploymentConfiguration"),

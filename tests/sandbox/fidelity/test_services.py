@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from .stack import Stack, refused
@@ -129,6 +131,23 @@ def test_everything_given_is_read_back(hosts: Stack) -> None:
     assert shown["loadBalancers"] == [hosts.behind(hosts.target_group)]
     assert shown["taskDefinition"].startswith("arn:aws:ecs:us-east-1:123456789012:task-definition/web:")
     assert not {"networkConfiguration", "launchType", "platformVersion"} & set(shown)
+
+
+def test_a_registry_is_told_the_port_of_a_container(hosts: Stack) -> None:
+    """Unless tasks have addresses of their own (ecs ServiceRegistry)."""
+    registry: Any = {"registryArn": "arn:aws:servicediscovery:us-east-1:123456789012:service/srv-1"}
+    by_port = {**registry, "containerName": "web", "containerPort": 8080}
+    hosts.service(1, serviceRegistries=[by_port])
+
+    assert hosts.shown()["serviceRegistries"] == [by_port]
+    for wrong in (
+        registry,
+        {**registry, "port": 8080},
+        {**by_port, "containerPort": 1},
+        {**by_port, "containerName": "x"},
+    ):
+        again: Any = {"cluster": "web", "service": "web", "serviceRegistries": [wrong]}
+        refused("InvalidParameterException", hosts.aws.ecs.update_service, **again)
 
 
 def test_what_was_not_given_reads_back_as_its_default(hosts: Stack) -> None:
