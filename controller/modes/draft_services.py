@@ -9,6 +9,7 @@ from controller.aws.forwarding import parse_forwards
 from controller.aws.survey import Item, Survey
 from controller.aws.task_sets import CONTROLLER, of_codedeploy
 from controller.modes.draft_model import Draft
+from controller.modes.draft_places import place_of
 from controller.resources.codedeploy_deployment_group import ON_ALARM, parse_deployment_group
 from controller.resources.listener_rule import parse_rule
 from controller.resources.service import parse_service
@@ -27,7 +28,10 @@ def service_of(
     raw = found.definitions[item["taskDefinition"]]
     task = parse_definition(raw, item["serviceName"]).as_desired
     into.names |= {f"service/{name}": item["serviceName"], f"task_definition/{name}": task.name}
-    said: dict[str, Any] = {**_place(item, name, pools, into), "image": _image(found, str(task.image))}
+    said: dict[str, Any] = {
+        **place_of(found, item, live, task, name, pools, into),
+        "image": _image(found, str(task.image)),
+    }
     said |= {"cpu": task.cpu or 256, "memory": task.memory or task.memory_reservation or 512}
     if task.memory_reservation and task.memory:
         said["memory_reservation"] = task.memory_reservation
@@ -105,46 +109,6 @@ def _deployed(group: Item | None, item: Item, name: str, said: dict[str, Any], i
     serving = into.names.get(f"target_group/{name}-blue", "")
     if serving in groups and len(groups) == 2:
         into.names[f"target_group/{name}-green"] = next(one for one in groups if one != serving)
-
-
-def _place(item: Item, name: str, pools: dict[str, str], into: Draft) -> dict[str, Any]:
-    """Where it runs: a pool, Fargate, or a strategy."""
-    strategy = item.get("capacityProviderStrategy", [])
-    serverless = item.get("launchType") == "FARGATE" or any(
-        s["capacityProvider"].startswith("FARGATE") for s in strategy
-    )
-    if serverless:
-        _own_groups(item, name, into)
-        if len(strategy) > 1:
-            return {"capacity": [_share(one, one["capacityProvider"]) for one in strategy]}
-        spot = [s["capacityProvider"] for s in strategy] == ["FARGATE_SPOT"]
-        return {"fargate": {"spot": True} if spot else {}}
-    if item.get("networkConfiguration"):
-        _own_groups(item, name, into)
-    if len(strategy) > 1:
-        return {
-            "capacity": [_share(s, pools[s["capacityProvider"]]) for s in strategy if s["capacityProvider"] in pools]
-        }
-    if strategy and strategy[0]["capacityProvider"] in pools:
-        return {"pool": pools[strategy[0]["capacityProvider"]]}
-    if not of_codedeploy(item):
-        into.notes.append(f"service {name} has the launch type EC2: apply moves it to the pool's capacity provider")
-    return {"pool": next(iter(pools.values()), "main")}
-
-
-def _share(one: Item, provider: str) -> dict[str, Any]:
-    return {"provider": provider, "base": one.get("base", 0), "weight": one.get("weight", 0)}
-
-
-def _own_groups(item: Item, name: str, into: Draft) -> None:
-    """Security groups of tasks with addresses of their own: the first is the service's, which databases may admit."""
-    first, *others = item.get("networkConfiguration", {}).get("awsvpcConfiguration", {}).get("securityGroups", []) or [
-        ""
-    ]
-    if first:
-        into.names[f"security_group/tasks-{name}"] = first
-    if others:
-        into.notes.append(f"service {name}: apply takes the security groups {', '.join(others)} off its tasks")
 
 
 def _image(found: Survey, image: str) -> Any:

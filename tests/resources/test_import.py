@@ -15,8 +15,6 @@ from controller.base.errors import Refused
 from controller.base.keys import Key
 from controller.engine.adopt import adopt, adoptions, held
 from controller.modes.draft import draft
-from controller.modes.draft_model import Draft
-from controller.modes.draft_services import _place
 from controller.modes.importing import written
 from controller.sandbox.simulated import Simulated
 from controller.spec.load import load
@@ -277,21 +275,3 @@ def test_a_cluster_with_nothing_in_it_says_what_is_missing(found: World) -> None
 
     with pytest.raises(Refused, match="bare has no services and no hosts"):
         draft(survey(found.aws, "bare"))
-
-
-def test_a_service_on_fargate_keeps_its_strategy_and_its_security_group() -> None:
-    strategy = [
-        {"capacityProvider": "FARGATE", "base": 1, "weight": 1},
-        {"capacityProvider": "FARGATE_SPOT", "weight": 3},
-    ]
-    placed = {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1", "sg-2"]}}
-    one = Draft()
-
-    said = _place({"capacityProviderStrategy": strategy, "networkConfiguration": placed}, "web", {}, one)
-
-    assert [(one["provider"], one["base"], one["weight"]) for one in said["capacity"]] == [
-        ("FARGATE", 1, 1),
-        ("FARGATE_SPOT", 0, 3),
-    ]
-    assert one.names == {"security_group/tasks-web": "sg-1"}
-    assert one.notes == ["service web: apply takes the security groups sg-2 off its tasks"]
