@@ -9,8 +9,15 @@ from controller.aws.survey import Item, Survey
 from controller.modes.draft_model import Draft
 from controller.resources.launch_template import LaunchTemplate, parse_template, profile_in
 from controller.resources.role import HOST_POLICIES
+from controller.spec.checks_hosts import BOTTLEROCKET
+from controller.spec.user_data import own_settings
 
-JOINS = re.compile(r"ECS_CLUSTER=|^#!|^\s*$|/etc/ecs/ecs\.config|^EOF$|^ECS_[A-Z_]+=")
+CONFIG = "/etc/ecs/ecs.config"
+SETTING = re.compile(r"\b(ECS_[A-Z0-9_]+)=")
+OURS = {"ECS_CLUSTER", "ECS_AWSVPC_BLOCK_IMDS", "ECS_CONTAINER_STOP_TIMEOUT", "ECS_ENABLE_SPOT_INSTANCE_DRAINING"}
+HEREDOC = re.compile(r"<<-?\s*['\"]?(\w+)")
+PLAIN = re.compile(r"\s*(?:sudo )?echo (?:'[^']*'|\"[^\"]*\"|[^'\"]*)\s*>>?\s*" + re.escape(CONFIG) + r"\s*")
+REPLACES = re.compile(r"(?<!>)>\s*" + re.escape(CONFIG))
 SSM = "resolve:ssm:"
 
 
@@ -20,7 +27,9 @@ def pool_of(found: Survey, group: Item, pool: str, into: Draft) -> dict[str, Any
     version = found.templates[name]
     template = parse_template(version, {}).as_desired
     into.names |= {f"auto_scaling_group/{pool}": name, f"launch_template/{pool}": template.name}
-    said: dict[str, Any] = {**_types(group, template), "image": _image(str(template.image))}
+    settings = own_settings(template.user_data)
+    said: dict[str, Any] = {**_types(group, template), **_os(template, settings)}
+    said["image"] = _image(str(template.image))
     said["size"] = {"min": group["MinSize"], "desired": group["DesiredCapacity"], "max": group["MaxSize"]}
     first, *others = [str(one) for one in _in_order(version)] or [""]
     if first:
@@ -28,8 +37,12 @@ def pool_of(found: Survey, group: Item, pool: str, into: Draft) -> dict[str, Any
     if others:
         said["security_groups"] = others
     _role(found, version, pool, said, into)
-    if own := _own_lines(template.user_data):
+    own, left = (settings, []) if settings is not None else _own_lines(template.user_data)
+    if own:
         said["user_data"] = own
+    into.notes += [
+        f"pool {pool}: not written of its user data, theseus tells the agent itself: {line}" for line in left
+    ]
     if template.http_tokens != "required" or template.hop_limit != 1:
         said["metadata"] = {"tokens": template.http_tokens, "hop_limit": template.hop_limit}
     if template.volumes:
@@ -74,6 +87,12 @@ def _types(group: Item, template: LaunchTemplate) -> dict[str, Any]:
     return said
 
 
+def _os(template: LaunchTemplate, settings: str | None) -> dict[str, str]:
+    """Told by what its hosts are told: Bottlerocket takes settings in TOML, and would not join by a shell script."""
+    named = str(template.image).startswith(f"{SSM}{BOTTLEROCKET}")
+    return {"os": "bottlerocket"} if settings is not None or named else {}
+
+
 def _image(image: str) -> dict[str, str]:
     return {"ssm": image.removeprefix(SSM)} if image.startswith(SSM) else {"id": image}
 
@@ -84,10 +103,30 @@ def _in_order(version: Item) -> list[str]:
     return list(data.get("SecurityGroupIds") or first.get("Groups", []))
 
 
-def _own_lines(text: str) -> str:
-    """What user data does beside joining the cluster, which the controller's own lines do."""
-    lines = [line for line in text.splitlines() if not JOINS.search(line)]
-    return "\n".join(lines) + "\n" if lines else ""
+def _own_lines(text: str) -> tuple[str, list[str]]:
+    """What a script does beside joining the cluster, which the controller's own lines do; and lines about the agent's
+    settings that cannot be told apart from that. A setting that is not ours is kept, in a line of its own."""
+    kept: list[str] = []
+    left: list[str] = []
+    end = ""  # of the document that becomes the agent's settings
+    for line in text.splitlines():
+        names = set(SETTING.findall(line))
+        if end and line.strip() == end:
+            end = ""
+        elif end and not names <= OURS and not {"$", "'"} & {*line}:
+            kept.append(f"echo '{line.strip()}' >> {CONFIG}")
+        elif end:
+            left += [] if names <= OURS else [line]
+        elif CONFIG in line and (document := HEREDOC.search(line)):
+            end = document[1]
+        elif names & OURS or line.startswith("#!"):
+            continue
+        elif CONFIG in line and not PLAIN.fullmatch(line):
+            left.append(line)
+        else:
+            kept.append(REPLACES.sub(f">> {CONFIG}", line))
+    own = "\n".join(kept).strip("\n")
+    return f"{own}\n" if own else "", left
 
 
 def _role(found: Survey, version: Item, pool: str, said: dict[str, Any], into: Draft) -> None:

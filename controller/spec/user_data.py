@@ -38,6 +38,23 @@ def user_data(stack: Stack, pool: Pool) -> str:
     return "\n".join(body) + "\n"
 
 
+def own_settings(text: str) -> str | None:
+    """What settings in TOML say beside ours, as a spec says it; None where they are none, a shell script for one."""
+    try:
+        given = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return None
+    settings = given.get("settings")
+    if not isinstance(settings, dict) or not isinstance(settings.get("ecs", {}), dict):
+        return None
+    ecs = {key: one for key, one in settings.get("ecs", {}).items() if key not in OURS}
+    rest = {**{key: one for key, one in settings.items() if key != "ecs"}, **({"ecs": ecs} if ecs else {})}
+    try:
+        return "\n".join(_tables({**given, "settings": rest}, ())) if rest else ""
+    except TypeError:
+        return text
+
+
 def why_not(text: str) -> str:
     """Why *text* cannot be merged into the settings of a Bottlerocket host; "" when it can."""
     if text.lstrip().startswith("#!"):
