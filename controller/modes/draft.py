@@ -15,7 +15,8 @@ from controller.aws.survey import Item, Survey
 from controller.base.errors import Refused
 from controller.modes.draft_hosts import pool_of
 from controller.modes.draft_model import Draft
-from controller.modes.draft_services import groups_of, service_of, spec_name
+from controller.modes.draft_services import service_of, spec_name
+from controller.modes.draft_traffic import groups_of
 from controller.resources.listener import Redirect, parse_default
 
 LONGEST_NAME = 16  # of a stack
