@@ -314,14 +314,17 @@ PRUNE: Calls = {  # what deletes of any kind change: a spec does not say what an
     ),
     "logs": "delete_log_group",
 }
-IMPORT: Calls = {  # what a stack of others is made of (`aws/survey.py`)
-    "autoscaling": "describe_auto_scaling_groups",
+IMPORT: Calls = {  # what a stack of others is made of (`aws/survey.py`, `aws/survey_parts.py`)
+    "applicationautoscaling": "describe_scalable_targets describe_scaling_policies describe_scheduled_actions",
+    "autoscaling": (
+        "describe_auto_scaling_groups describe_lifecycle_hooks describe_policies describe_scheduled_actions"
+    ),
     "codedeploy": "batch_get_deployment_groups list_applications list_deployment_groups",
     "ec2": (
         "describe_internet_gateways describe_launch_template_versions describe_network_interfaces "
         "describe_route_tables describe_security_groups describe_subnets describe_vpc_attribute describe_vpcs"
     ),
-    "ecr": "describe_repositories",
+    "ecr": "describe_repositories get_lifecycle_policy",
     "ecs": (
         "describe_capacity_providers describe_clusters describe_container_instances describe_services "
         "describe_task_definition describe_tasks list_clusters list_container_instances list_services list_tasks"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from controller.aws.client import Aws, pages
+from controller.aws.survey_parts import Parts, parts_of
 from controller.aws.task_sets import of_codedeploy
 from controller.aws.tasks import services_of
 from controller.base.errors import Gone, Refused
@@ -30,7 +31,6 @@ class Survey:
     cluster: Item
     services: list[Item] = field(default_factory=list)
     definitions: dict[str, Item] = field(default_factory=dict)
-    scaled: dict[str, Item] = field(default_factory=dict)  # by name: what Application Auto Scaling knows of a service
     deploys: dict[str, Item] = field(default_factory=dict)  # by service name: its deployment group at CodeDeploy
     providers: list[Item] = field(default_factory=list)
     groups: list[Item] = field(default_factory=list)
@@ -52,6 +52,7 @@ class Survey:
     policies: dict[str, list[str]] = field(default_factory=dict)  # role -> arns of managed policies attached to it
     repositories: list[Item] = field(default_factory=list)
     log_groups: list[Item] = field(default_factory=list)
+    parts: Parts = field(default_factory=Parts)
 
 
 def survey(aws: Aws, prefix: str) -> Survey:
@@ -64,6 +65,13 @@ def survey(aws: Aws, prefix: str) -> Survey:
     _network(aws, found)
     _roles(aws, found)
     _images_and_logs(aws, found)
+    found.parts = parts_of(
+        aws,
+        found.cluster["clusterName"],
+        [one["serviceName"] for one in found.services],
+        [one["AutoScalingGroupName"] for one in found.groups],
+        [one["repositoryName"] for one in found.repositories],
+    )
     return found
 
 
@@ -81,17 +89,11 @@ def _cluster(aws: Aws, prefix: str) -> Item:
         there = f"there are {', '.join(names)}" if names else f"there is none in {aws.region}"
         words = f"the clusters {', '.join(mine)} begin" if mine else "no cluster begins"
         raise Refused(f"{words} with {prefix}: give the prefix of exactly one ({there})")
-    return dict(aws.ecs.describe_clusters(clusters=mine, include=["SETTINGS", "TAGS"])["clusters"][0])
+    return dict(aws.ecs.describe_clusters(clusters=mine, include=["CONFIGURATIONS", "SETTINGS", "TAGS"])["clusters"][0])
 
 
 def _services(aws: Aws, found: Survey) -> None:
     found.services = [one for one in services_of(aws, found.cluster["clusterName"]) if one["status"] == "ACTIVE"]
-    cluster = found.cluster["clusterName"]
-    wanted: Any = [f"service/{cluster}/{one['serviceName']}" for one in found.services]
-    if wanted:
-        calls = aws.applicationautoscaling
-        targets = pages(calls.describe_scalable_targets, "ScalableTargets", ServiceNamespace="ecs", ResourceIds=wanted)
-        found.scaled = {one["ResourceId"].rsplit("/", 1)[-1]: one for one in targets}
     found.services.sort(key=lambda one: str(one["serviceName"]))
     if any(of_codedeploy(one) for one in found.services):
         _deploys(aws, found)

@@ -17,7 +17,9 @@ from controller.modes.draft_hosts import pool_of
 from controller.modes.draft_model import Draft
 from controller.modes.draft_services import service_of, spec_name
 from controller.modes.draft_traffic import groups_of
+from controller.resources.cluster import parse_cluster
 from controller.resources.listener import Redirect, parse_default
+from controller.resources.repository import parse_lifecycle
 
 LONGEST_NAME = 16  # of a stack
 
@@ -27,7 +29,7 @@ def draft(found: Survey) -> Draft:
     one.document = {"version": 1, "stack": _stack(found.prefix), "region": found.region, "account": found.account}
     one.document["network"] = _network(found, one)
     if found.repositories:
-        one.document["registry"] = dict(_repository(item, one) for item in found.repositories)
+        one.document["registry"] = dict(_repository(found, item, one) for item in found.repositories)
     listeners = _listeners(found)
     if found.balancer is not None:
         one.document["load_balancer"] = _balancer(found, one, listeners)
@@ -211,16 +213,29 @@ def _listener(found: Survey, item: Item, ports: dict[int, str], one: Draft) -> d
 def _cluster(found: Survey, one: Draft) -> dict[str, Any]:
     one.names["cluster/main"] = found.cluster["clusterName"]
     insights = next((s["value"] for s in found.cluster.get("settings", []) if s["name"] == "containerInsights"), "")
-    return {"container_insights": "enhanced" if insights == "enhanced" else insights == "enabled"}
+    said: dict[str, Any] = {"container_insights": "enhanced" if insights == "enhanced" else insights == "enabled"}
+    logging = parse_cluster(found.cluster).as_desired.exec_log
+    if logging == "NONE":
+        said["execute_command"] = {"logging": "none"}
+    elif logging != "DEFAULT":
+        one.notes.append(f"apply sets the log of execute-command to the task's own: no spec can say {logging}")
+    return said
 
 
-def _repository(item: Item, one: Draft) -> tuple[str, dict[str, Any]]:
+def _repository(found: Survey, item: Item, one: Draft) -> tuple[str, dict[str, Any]]:
     live = item["repositoryName"]
     name = spec_name(live)
     one.names[f"repository/{name}"] = live
     said: dict[str, Any] = {"scan_on_push": bool(item.get("imageScanningConfiguration", {}).get("scanOnPush"))}
     if item.get("imageTagMutability") == "IMMUTABLE":
         said["immutable"] = True
+    lifecycle = parse_lifecycle(found.parts.lifecycles.get(live))
+    if lifecycle.keep_images:
+        said["keep_images"] = lifecycle.keep_images
+    if lifecycle.expire_untagged:
+        said["expire_untagged"] = f"{lifecycle.expire_untagged}d"
+    if lifecycle.other_rules:
+        one.notes.append(f"apply takes the lifecycle policy off {live}: no spec can say its rules")
     encryption = item.get("encryptionConfiguration", {})
     if encryption.get("encryptionType") == "KMS":
         said["encryption"] = encryption.get("kmsKey") or "KMS"

@@ -5,9 +5,20 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from controller.aws.mixes import Mix
 from controller.aws.survey import Item, Survey
 from controller.modes.draft_model import Draft
-from controller.resources.launch_template import LaunchTemplate, parse_template, profile_in
+from controller.modes.draft_places import sides
+from controller.modes.draft_scaling import moved
+from controller.resources.auto_scaling_group import AutoScalingGroup, parse_group
+from controller.resources.launch_template import (
+    GP3_IOPS,
+    GP3_THROUGHPUT,
+    LaunchTemplate,
+    Volume,
+    parse_template,
+    profile_in,
+)
 from controller.resources.role import HOST_POLICIES
 from controller.spec.checks_hosts import BOTTLEROCKET
 from controller.spec.user_data import own_settings
@@ -43,20 +54,15 @@ def pool_of(found: Survey, group: Item, pool: str, into: Draft) -> dict[str, Any
     into.notes += [
         f"pool {pool}: not written of its user data, theseus tells the agent itself: {line}" for line in left
     ]
-    if template.http_tokens != "required" or template.hop_limit != 1:
+    if (template.http_tokens, template.hop_limit, template.metadata_tags) != ("required", 1, False):
         said["metadata"] = {"tokens": template.http_tokens, "hop_limit": template.hop_limit}
+        said["metadata"] |= {"tags": True} if template.metadata_tags else {}
     if template.volumes:
-        said["block_devices"] = [
-            {
-                "device": one.device,
-                "size": one.size,
-                "type": one.type,
-                **({"iops": one.iops} if one.iops and one.type != "gp3" else {}),
-                "encrypted": one.encrypted,
-                **({"kms_key": one.key} if one.key else {}),
-            }
+        said["block_devices"] = [_device(one) for one in template.volumes if one.size]
+        into.notes += [
+            f"pool {pool}: the size of {one.device} is not written, its template says none: apply takes it off"
             for one in template.volumes
-            if one.size
+            if not one.size
         ]
     if template.ssh_key:
         said["ssh_key"] = template.ssh_key
@@ -64,8 +70,42 @@ def pool_of(found: Survey, group: Item, pool: str, into: Draft) -> dict[str, Any
         said["monitoring"] = True
     if template.others:
         into.notes.append(f"pool {pool}: apply takes {', '.join(template.others)} off its hosts: no spec can say it")
+    live = parse_group(group).as_desired
+    if live.maintenance:
+        said["maintenance"] = dict(zip(("min_healthy", "max_healthy"), live.maintenance, strict=True))
+    if isinstance(live.mix, Mix) and live.mix.others:
+        into.notes.append(f"pool {pool}: apply takes {', '.join(live.mix.others)} off its group: no spec can say it")
     _provider(found, group, pool, said, into)
+    said |= moved(found, name, pool, into, managed="scaling" in said)
+    _tell_network(found, live, template, pool, into)
     return said
+
+
+def _device(one: Volume) -> dict[str, Any]:
+    """One volume; of what its type comes with nothing."""
+    usual = (GP3_IOPS, GP3_THROUGHPUT) if one.type == "gp3" else (None, None)
+    return {
+        "device": one.device,
+        "size": one.size,
+        "type": one.type,
+        **({"iops": one.iops} if one.iops != usual[0] else {}),
+        **({"throughput": one.throughput} if one.throughput != usual[1] else {}),
+        "encrypted": one.encrypted,
+        **({"kms_key": one.key} if one.key else {}),
+    }
+
+
+def _tell_network(found: Survey, live: AutoScalingGroup, template: LaunchTemplate, pool: str, into: Draft) -> None:
+    """Hosts stand in the private subnets where there are any, without public addresses; else in the public ones."""
+    there = sides(found, into)
+    side = "private" if there["private"] else "public"
+    if set(live.subnets) != {*there[side]}:
+        were = ", ".join(str(one) for one in live.subnets)
+        into.notes.append(
+            f"pool {pool}: apply starts its hosts in the {side} subnets {', '.join(there[side])}, not in {were}"
+        )
+    if not template.public_ip and side == "public":
+        into.notes.append(f"pool {pool}: apply gives its hosts the public addresses that their subnets give")
 
 
 def _types(group: Item, template: LaunchTemplate) -> dict[str, Any]:

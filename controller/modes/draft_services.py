@@ -9,6 +9,7 @@ from controller.aws.survey import Item, Survey
 from controller.aws.task_sets import CONTROLLER, of_codedeploy
 from controller.modes.draft_model import Draft
 from controller.modes.draft_places import place_of
+from controller.modes.draft_scaling import scaled
 from controller.modes.draft_tasks import as_ours, inside
 from controller.modes.draft_traffic import traffic
 from controller.resources.codedeploy_deployment_group import ON_ALARM, parse_deployment_group
@@ -54,11 +55,7 @@ def service_of(
     said |= _placement(live)
     if live.execute_command:
         said["execute_command"] = True
-    if scaled := found.scaled.get(item["serviceName"]):
-        low, high = scaled["MinCapacity"], scaled["MaxCapacity"]
-        into.notes.append(
-            f"service {name} is scaled by others from {low} to {high}: write `scaling`, or apply sets `desired`"
-        )
+    scaled(found, item, name, said, into)
     into.notes += [f"service {name}: its {what} stays as it is: no spec can say it" for what in _unsayable(item)]
     controller = item.get("deploymentController", {}).get("type", "ECS")
     if controller not in {"ECS", CONTROLLER}:

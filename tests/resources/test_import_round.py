@@ -5,11 +5,42 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from controller.aws.survey import survey
 from controller.base.keys import Key
 from controller.modes.draft import draft
 from controller.spec.types import Fargate
-from tests.resources.imports import BEHIND, TASK, again, differing, stack_in, strip
+from tests.resources.imports import BEHIND, TASK, again, declared, differing, stack_in, strip
+from tests.resources.stacks import RICH, SPECS, built
+
+
+@pytest.mark.parametrize(
+    ("path", "lacks", "differs"),
+    [
+        pytest.param(
+            RICH,
+            # no task runs an image of one repository; the group of the endpoints goes with the network; what an
+            # application may do stays with the role that others keep, which the spec gives by its arn
+            {"repository": 1, "role": 1, "security_group": 1},
+            {"capacity_provider/spare": ["managed_draining"]},  # off is only for who acknowledges it
+            id="rich",
+        ),
+        *(pytest.param(path, {}, {}, id=path.stem) for path in sorted(SPECS.glob("*.yaml"))),
+    ],
+)
+def test_what_import_writes_is_what_was_built(
+    path: Path, lacks: dict[str, int], differs: dict[str, list[str]], tmp_path: Path
+) -> None:
+    world = built(path)
+    asked = declared(world)
+    strip(world)
+
+    notes = again(world, tmp_path)
+
+    assert differing(world) == differs
+    assert asked - declared(world) == lacks, notes
+    assert declared(world) - asked == {}
 
 
 def test_tasks_on_fargate_stay_in_private_subnets_without_public_addresses(tmp_path: Path) -> None:

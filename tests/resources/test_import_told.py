@@ -2,12 +2,126 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from controller.aws.survey import survey
 from controller.modes.draft import draft
-from tests.resources.imports import OPEN, SMALL, TASK, again, differing, stack_in, strip
+from controller.modes.draft_services import _unsayable
+from tests.resources.imports import BEHIND, OPEN, SMALL, TASK, again, differing, stack_in, strip
+
+WHEN = "which stays as it is: delete it when the other is there"
+ALARM = ", and its alarm names that one"
+
+
+def test_hosts_keep_their_disks_and_what_others_call_their_own_is_told(tmp_path: Path) -> None:
+    """A policy of another name gets one of ours beside it; a hook would have nobody who answers it, and is left."""
+    disk = {"device": "/dev/xvda", "size": 30, "type": "gp3", "iops": 6000, "throughput": 500}
+    ours = {"cpu": {"target": 60, "metric": "cpu_utilization"}}
+    pool = {
+        **SMALL,
+        "block_devices": [disk],
+        "scaling_policies": ours,
+        "lifecycle_hooks": {"bye": {"on": "terminating"}},
+    }
+    world = stack_in(tmp_path, network=OPEN, hosts={"main": pool})
+    scaling = world.aws.autoscaling
+    group: Any = {"AutoScalingGroupName": "imp-main"}
+    steps: Any = [
+        {"MetricIntervalLowerBound": 20.0, "ScalingAdjustment": 2},
+        {"MetricIntervalLowerBound": 0.0, "MetricIntervalUpperBound": 20.0, "ScalingAdjustment": 1},
+    ]
+    stepped: Any = {"PolicyType": "StepScaling", "AdjustmentType": "ChangeInCapacity", "StepAdjustments": steps}
+    scaling.put_scaling_policy(**group, PolicyName="Team.Burst", EstimatedInstanceWarmup=60, **stepped)
+    exact: Any = {**stepped, "AdjustmentType": "ExactCapacity"}
+    scaling.put_scaling_policy(**group, PolicyName="exact", **exact)
+    scaling.put_scheduled_update_group_action(
+        **group, ScheduledActionName="night", Recurrence="0 20 * * *", TimeZone="Europe/Oslo", MinSize=0
+    )
+    launching: Any = "autoscaling:EC2_INSTANCE_LAUNCHING"
+    scaling.put_lifecycle_hook(**group, LifecycleHookName="warm", LifecycleTransition=launching, HeartbeatTimeout=60)
+    strip(world)
+
+    notes = again(world, tmp_path)
+
+    (live,) = world.stack.pools
+    assert {one.name: type(one).__name__ for one in live.scaling_policies} == {
+        "cpu": "TargetTracking", "team-burst": "StepScaling", "night": "Scheduled"
+    }  # fmt: skip
+    assert [one.name for one in live.lifecycle_hooks] == ["bye"]
+    assert [note for note in notes if note.startswith("pool main")] == [
+        f"pool main: apply makes a scaling policy imp-main-team-burst beside Team.Burst, {WHEN}{ALARM}",
+        "pool main: the scaling policy exact is not written, and stays as it is: no spec can say it",
+        f"pool main: apply makes a scheduled action imp-main-night beside night, {WHEN}",
+        "pool main: the lifecycle hook warm is not written, and stays as it is",
+    ]
+    assert differing(world) == {"scaling_policy/main-team-burst": ["create"], "scheduled_action/main-night": ["create"]}
+
+
+def test_where_ecs_moves_the_hosts_the_policies_of_others_are_left(tmp_path: Path) -> None:
+    """And ECS's own are not worth a word."""
+    pool = {**SMALL, "scaling": {"warmup": "60s"}}
+    world = stack_in(tmp_path, network=OPEN, hosts={"main": pool})
+    tracked: Any = {
+        "PredefinedMetricSpecification": {"PredefinedMetricType": "ASGAverageCPUUtilization"}, "TargetValue": 50.0
+    }  # fmt: skip
+    world.aws.autoscaling.put_scaling_policy(
+        AutoScalingGroupName="imp-main",
+        PolicyName="cpu",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingConfiguration=tracked,
+    )
+    strip(world)
+
+    notes = again(world, tmp_path)
+
+    assert notes == [
+        "pool main: the scaling policy cpu is not written, and stays as it is: ECS moves the size of the group"
+    ]
+    assert differing(world) == {}
+
+
+def test_scaling_of_others_names_is_kept_and_what_none_can_say_is_told(tmp_path: Path) -> None:
+    world = stack_in(
+        tmp_path,
+        network=OPEN,
+        services={"web": {**TASK, "fargate": {}}, "odd": {**TASK, "fargate": {}}},
+    )
+    scaling = world.aws.applicationautoscaling
+    for name, metric in (("web", "ECSServiceAverageMemoryUtilization"), ("odd", "ECSServiceAverageCPUUtilization")):
+        place: Any = {
+            "ServiceNamespace": "ecs",
+            "ResourceId": f"service/imp/imp-{name}",
+            "ScalableDimension": "ecs:service:DesiredCount",
+        }
+        scaling.register_scalable_target(**place, MinCapacity=1, MaxCapacity=3)
+        follows: Any = {
+            "TargetValue": 55.0,
+            "PredefinedMetricSpecification": {"PredefinedMetricType": metric},
+            "ScaleOutCooldown": 90,
+            "DisableScaleIn": name == "odd",
+        }
+        scaling.put_scaling_policy(
+            **place,
+            PolicyName=f"Theirs-{name}",
+            PolicyType="TargetTrackingScaling",
+            TargetTrackingScalingPolicyConfiguration=follows,
+        )
+    strip(world)
+
+    notes = again(world, tmp_path)
+
+    odd, web = world.stack.services
+    assert odd.scaling is None
+    assert web.scaling is not None
+    assert web.scaling.targets == (("memory", 55.0),)
+    assert ("service_scaling_policy/web-memory", "Theirs-web") in world.stack.names
+    assert notes == [
+        "service odd: the scaling policy Theirs-odd is not written, and stays as it is",
+        "service odd is scaled by others from 1 to 3: write `scaling`, or apply sets `desired`",
+    ]
+    assert differing(world) == {}
 
 
 def test_containers_of_others_are_written_whatever_they_are_called(tmp_path: Path) -> None:
@@ -47,6 +161,37 @@ def test_containers_of_others_are_written_whatever_they_are_called(tmp_path: Pat
     ]
 
 
+def test_rules_for_images_and_a_log_of_sessions_that_no_spec_can_say_are_told(tmp_path: Path) -> None:
+    image = {"repository": "shop", "tag": "v1"}
+    world = stack_in(
+        tmp_path,
+        network=OPEN,
+        registry={"shop": {"keep_images": 30, "expire_untagged": "14d"}},
+        services={"web": {**TASK, "image": image, "fargate": {}}},
+    )
+    assert draft(survey(world.aws, "imp")).document["registry"]["shop"] == {
+        "scan_on_push": True, "keep_images": 30, "expire_untagged": "14d"
+    }  # fmt: skip
+    rule = {"rulePriority": 1, "action": {"type": "expire"}}
+    rule["selection"] = {
+        "tagStatus": "tagged",
+        "tagPrefixList": ["v"],
+        "countType": "imageCountMoreThan",
+        "countNumber": 3,
+    }
+    world.aws.ecr.put_lifecycle_policy(repositoryName="imp/shop", lifecyclePolicyText=json.dumps({"rules": [rule]}))
+    logging: Any = {"logging": "OVERRIDE", "logConfiguration": {"cloudWatchLogGroupName": "/sessions"}}
+    world.aws.ecs.update_cluster(cluster="imp", configuration={"executeCommandConfiguration": logging})
+    world.restart()
+
+    notes = draft(survey(world.aws, "imp")).notes
+
+    assert notes == [
+        "apply takes the lifecycle policy off imp/shop: no spec can say its rules",
+        "apply sets the log of execute-command to the task's own: no spec can say OVERRIDE",
+    ]
+
+
 def test_how_a_service_is_served_and_deployed_is_written(tmp_path: Path) -> None:
     """What it is asked by is told: a spec knows no other port than that of its targets."""
     route = {"listener": "http", "path": "/*", "priority": 1}
@@ -81,3 +226,40 @@ def test_how_a_service_is_served_and_deployed_is_written(tmp_path: Path) -> None
         assert after.deployment == before.deployment
     assert notes == ["service web: apply has its targets asked at their own port by HTTP, not at 9000 by HTTP"]
     assert differing(world) == {"target_group/web-blue": ["health"]}
+
+
+def test_hosts_that_would_move_to_the_subnets_of_tasks_are_told(tmp_path: Path) -> None:
+    """A spec has its hosts in the private subnets where it has any."""
+    route = {"listener": "http", "path": "/*", "priority": 1}
+    world = stack_in(
+        tmp_path,
+        network={**BEHIND, "nat": "single"},
+        load_balancer={"listeners": {"http": {"port": 80}}},
+        hosts={"main": SMALL},
+        services={"web": {**TASK, "fargate": {"subnets": "private"}, "port": 80, "route": route}},
+    )
+    (balancer,) = world.aws.elbv2.describe_load_balancers()["LoadBalancers"]
+    public = sorted(zone["SubnetId"] for zone in balancer["AvailabilityZones"])
+    world.aws.autoscaling.update_auto_scaling_group(
+        AutoScalingGroupName="imp-main", VPCZoneIdentifier=",".join(public), NewInstancesProtectedFromScaleIn=False
+    )
+    world.restart()
+
+    one = draft(survey(world.aws, "imp"))
+
+    private = ", ".join(one.document["network"]["private_subnets"])
+    words = f"pool main: apply starts its hosts in the private subnets {private}, not in {', '.join(public)}"
+    assert words in one.notes
+
+
+def test_what_stays_with_a_service_is_told() -> None:
+    """ECS is never sent these."""
+    connected = {"serviceConnectConfiguration": {"enabled": True}}
+    item = {
+        "deploymentConfiguration": {"strategy": "BLUE_GREEN"},
+        "serviceRegistries": [{"registryArn": "arn:registry"}],
+        "deployments": [connected],
+    }
+
+    assert _unsayable(item) == ["strategy BLUE_GREEN", "serviceRegistries", "serviceConnectConfiguration"]
+    assert _unsayable({"deployments": [{}]}) == []
