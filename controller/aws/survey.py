@@ -51,6 +51,7 @@ class Survey:
     roles: dict[str, str] = field(default_factory=dict)  # instance profile -> its role
     policies: dict[str, list[str]] = field(default_factory=dict)  # role -> arns of managed policies attached to it
     repositories: list[Item] = field(default_factory=list)
+    idle: list[str] = field(default_factory=list)  # repositories of the prefix whose images no service runs
     log_groups: list[Item] = field(default_factory=list)
     parts: Parts = field(default_factory=Parts)
 
@@ -251,6 +252,8 @@ def _images_and_logs(aws: Aws, found: Survey) -> None:
     images = {str(one.get("image", "")).partition("/")[2].partition(":")[0] for one in containers}
     listed = pages(aws.ecr.describe_repositories, "repositories", "nextToken")
     found.repositories = [one for one in listed if one["repositoryName"] in images]
+    others = {one["repositoryName"] for one in listed} - images
+    found.idle = sorted(name for name in others if begins(name, found.prefix))
     options = [one.get("logConfiguration", {}).get("options", {}) for one in containers]
     for name in sorted({one["awslogs-group"] for one in options if "awslogs-group" in one}):
         answer = aws.logs.describe_log_groups(logGroupNamePrefix=name, limit=1)["logGroups"]

@@ -30,6 +30,7 @@ def draft(found: Survey) -> Draft:
     one.document["network"] = _network(found, one)
     if found.repositories:
         one.document["registry"] = dict(_repository(found, item, one) for item in found.repositories)
+    one.notes += [f"no service runs images of the repository {name}: it is left out" for name in found.idle]
     listeners = _listeners(found)
     if found.balancer is not None:
         one.document["load_balancer"] = _balancer(found, one, listeners)

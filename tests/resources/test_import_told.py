@@ -166,7 +166,7 @@ def test_rules_for_images_and_a_log_of_sessions_that_no_spec_can_say_are_told(tm
     world = stack_in(
         tmp_path,
         network=OPEN,
-        registry={"shop": {"keep_images": 30, "expire_untagged": "14d"}},
+        registry={"shop": {"keep_images": 30, "expire_untagged": "14d"}, "idle": {}},
         services={"web": {**TASK, "image": image, "fargate": {}}},
     )
     assert draft(survey(world.aws, "imp")).document["registry"]["shop"] == {
@@ -188,6 +188,7 @@ def test_rules_for_images_and_a_log_of_sessions_that_no_spec_can_say_are_told(tm
 
     assert notes == [
         "apply takes the lifecycle policy off imp/shop: no spec can say its rules",
+        "no service runs images of the repository imp/idle: it is left out",
         "apply sets the log of execute-command to the task's own: no spec can say OVERRIDE",
     ]
 
