@@ -173,9 +173,11 @@ class ServiceKind:
 
     def observe(self, reads: Reads, wanted: Mapping[Key, Service], owner: str) -> Mapping[Key, Observed[Service]]:
         named = ((item["serviceName"], tags.read(item.get("tags")), item) for item in reads.services())
-        found = {}
-        theirs = {one["ResourceId"] for one in reads.scalable_targets()} if wanted else set()
-        for key, item in keyed(self.kind, wanted, named).items():
+        items, found = keyed(self.kind, wanted, named), {}
+        counts = ((wanted[key].desired, item["desiredCount"]) for key, item in items.items() if key in wanted)
+        differs = any(said not in {None, live} for said, live in counts)
+        theirs = {one["ResourceId"] for one in reads.scalable_targets()} if differs else set()
+        for key, item in items.items():
             if item["status"] == "INACTIVE" and not any(_open(task, item["serviceName"]) for task in reads.tasks()):
                 continue  # INACTIVE alone does not mean its tasks have stopped (aws.md 5.3)
             one = parse_service(item, _elsewhere(item, wanted.get(key), reads))

@@ -147,7 +147,7 @@ def tasks(world: World) -> int:
 
 def test_the_count_of_a_service_that_somebody_else_scales_is_theirs() -> None:
     """Neither an apply nor another `desired` of the spec moves it; what they made is no orphan, and `--prune` leaves
-    it. Who scales is asked once in a pass, and policies only of what is ours."""
+    it. Who scales is asked once in a pass that sees another count, and policies only of what is ours."""
     world = theirs()
     before = world.aws.calls[TARGETS], world.aws.calls[POLICIES]
 
@@ -186,9 +186,9 @@ def test_what_scaled_a_service_by_an_earlier_spec_owns_its_count_until_it_is_pru
     assert (last.plan.pending, last.plan.notes, tasks(world), scaled(world)) == ((), (), 1, {})
 
 
-def test_where_there_is_no_service_nobody_is_asked_who_scales() -> None:
+def test_where_no_count_differs_nobody_is_asked_who_scales() -> None:
     world = begin(SPECS / "minimal.yaml")
 
-    world.tick()
+    converge(world)
 
     assert world.aws.calls[TARGETS] == 0

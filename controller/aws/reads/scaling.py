@@ -1,4 +1,5 @@
-"""What Application Auto Scaling tells of our services, whoever scales them: one call for all of them."""
+"""What Application Auto Scaling tells of our services. Asked only where one scales, is marked to have done so, or has
+another count than the spec says: somebody else may scale it."""
 
 from __future__ import annotations
 
