@@ -1,11 +1,14 @@
 """Which capacity providers a cluster may use. The call replaces the whole list, so those of others are sent along.
 
+Every service of ours says itself where its tasks go. The default strategy is for tasks that others start: one that they
+set is theirs, and told.
+
 When the stack is destroyed this is where its hosts leave: detaching first empties the groups behind our providers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -57,11 +60,10 @@ class ClusterCapacityProvidersKind:
         for key, desired in wanted.items():
             born = {ref.key for ref in refs(desired.providers)}
             live = ((one["name"], tags.read(one.get("tags"))) for one in reads.capacity_providers())
-            ours = {
-                name for name, own in live if own.get(OWNER_TAG) == owner and key_of(own, "capacity_provider") in born
-            }
+            named = {name: key_of(own, "capacity_provider") for name, own in live if own.get(OWNER_TAG) == owner}
+            ours = {name for name, mine in named.items() if mine in born}
             for item in reads.clusters():
-                one = parse_attachments(item, {*desired.names, *ours})
+                one = parse_attachments(item, {*desired.names, *ours}, named)
                 if one.as_desired.providers:
                     found[key] = one
         return found
@@ -85,12 +87,25 @@ class ClusterCapacityProvidersKind:
         detach(aws, cluster, [str(one) for one in observed.as_desired.providers], observed.owner)
 
 
-def parse_attachments(item: Mapping[str, Any], names: Collection[str]) -> Observed[ClusterCapacityProviders]:
+def parse_attachments(
+    item: Mapping[str, Any], names: Collection[str], left: Collection[str] = ()
+) -> Observed[ClusterCapacityProviders]:
+    """*left*: providers that an earlier spec may have left; no strategy of others names those alone."""
     attached = tuple(name for name in item.get("capacityProviders", []) if name in names)
     owner = next((tag["value"] for tag in item.get("tags", []) if tag["key"] == OWNER_TAG), None)
     busy = "attachments are being updated" if item.get("attachmentsStatus") == "UPDATE_IN_PROGRESS" else ""
     as_desired = ClusterCapacityProviders(item["clusterName"], attached, tuple(sorted(names)))
-    return Observed(as_desired, {"id": _id(item["clusterName"])}, owner, busy=busy)
+    notes = _strategy_of_others(item.get("defaultCapacityProviderStrategy", []), {*names, *left})
+    return Observed(as_desired, {"id": _id(item["clusterName"])}, owner, busy=busy, notes=notes)
+
+
+def _strategy_of_others(strategy: Sequence[Mapping[str, Any]], names: Collection[str]) -> tuple[str, ...]:
+    """A note of one that is not as we set it: a single provider of ours, whose weight means nothing then."""
+    shares = [(one["capacityProvider"], int(one.get("weight", 0)), int(one.get("base", 0))) for one in strategy]
+    if not shares or (len(shares) == 1 and shares[0][0] in names and shares[0][2] == 0):
+        return ()
+    words = ", ".join(f"{name} (weight {weight}, base {base})" for name, weight, base in shares)
+    return (f"default capacity provider strategy of others kept: {words}",)
 
 
 def _id(cluster: str) -> str:

@@ -6,12 +6,14 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
 from controller.base.keys import OWNER_TAG, SUSPENDED_TAG, Key
 from controller.resources import vpc_endpoint
+from controller.resources.cluster_capacity_providers import parse_attachments
 from controller.resources.role import INLINE
 from tests.resources.samples import ALL_ALLOWED
 from tests.resources.stacks import RICH, World, built, converge
@@ -217,6 +219,33 @@ def test_processes_that_others_suspended_are_told_and_stay_so_and_ours_are_not_t
     assert plan.pending == ()
     scaling.resume_processes(**place)
     scaling.delete_tags(Tags=[{**tag, "Value": "AZRebalance"}])
+
+
+def test_a_default_strategy_that_others_set_is_told_and_kept(world: World) -> None:
+    """No service of ours goes by it."""
+    before, ecs = world.tick().plan.notes, world.aws.ecs
+    (live,) = ecs.describe_clusters(clusters=["rich"])["clusters"]
+    put: Any = partial(ecs.put_cluster_capacity_providers, cluster="rich", capacityProviders=live["capacityProviders"])
+    theirs: Any = [{"capacityProvider": live["capacityProviders"][0], "weight": 2, "base": 3}]
+    put(defaultCapacityProviderStrategy=theirs)
+
+    plan = converge(world).plan
+
+    told = f"{live['capacityProviders'][0]} (weight 2, base 3)"
+    assert {*plan.notes} - {*before} == {
+        f"cluster_capacity_providers/main: default capacity provider strategy of others kept: {told}"
+    }
+    assert plan.pending == ()
+    assert ecs.describe_clusters(clusters=["rich"])["clusters"][0]["defaultCapacityProviderStrategy"] == theirs
+    put(defaultCapacityProviderStrategy=live["defaultCapacityProviderStrategy"])
+
+
+def test_a_default_strategy_that_names_a_pool_of_before_is_ours() -> None:
+    strategy = [{"capacityProvider": "shop-old", "weight": 1, "base": 0}]
+    item = {"clusterName": "shop", "capacityProviders": ["shop-new"], "defaultCapacityProviderStrategy": strategy}
+
+    assert parse_attachments(item, ["shop-new"], ["shop-old"]).notes == ()
+    assert parse_attachments(item, ["shop-new"]).notes != ()
 
 
 EVERYTHING = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
