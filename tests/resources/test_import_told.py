@@ -119,7 +119,7 @@ def test_scaling_of_others_names_is_kept_and_what_none_can_say_is_told(tmp_path:
     assert ("service_scaling_policy/web-memory", "Theirs-web") in world.stack.names
     assert notes == [
         "service odd: the scaling policy Theirs-odd is not written, and stays as it is",
-        "service odd is scaled by others from 1 to 3: write `scaling`, or apply sets `desired`",
+        "service odd is scaled by others from 1 to 3: write `scaling` to take that over, or the count stays theirs",
     ]
     assert differing(world) == {}
 
