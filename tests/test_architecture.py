@@ -130,12 +130,12 @@ def stranger(imports: Imports) -> list[str]:
 
 
 def blind(imports: Imports) -> list[str]:
-    """Kinds do not know each other; only the list of them does."""
+    """Kinds do not know each other; only the list of them does. A kind knows the shape of its own resources."""
     return [
         f"{a} -> {b.module}"
         for a, bs in imports.items()
         for b in sorted(bs, key=str)
-        if top(a) == "resources" != a and top(b.module) == "resources"
+        if top(a) == "resources" != a and top(b.module) == "resources" and b.module != f"{a}_shape"
     ]
 
 
@@ -298,6 +298,9 @@ def made(module: str, source: str) -> dict[str, set[Import]]:
         pytest.param(blind, "resources.subnet", "from controller.resources import vpc",
                      ["resources.subnet -> resources.vpc"], id="a kind knows a kind"),
         pytest.param(blind, "resources", "from controller.resources import vpc", [], id="the list of kinds may"),
+        pytest.param(blind, "resources.service", "from controller.resources import service_shape", [], id="its own shape"),
+        pytest.param(blind, "resources.subnet", "from controller.resources import service_shape",
+                     ["resources.subnet -> resources.service_shape"], id="the shape of another"),
         pytest.param(sdk, "modes.apply", "import botocore.session", ["modes.apply -> botocore"], id="SDK in a mode"),
         pytest.param(sdk, "rollout.decide", "import boto3", ["rollout.decide -> boto3"], id="SDK beside the fleet"),
         pytest.param(sdk, "rollout.fleet", "import boto3", [], id="SDK in the fleet"),

@@ -7,7 +7,7 @@ from typing import Any
 from controller.aws.survey import Item, Survey
 from controller.aws.task_sets import of_codedeploy
 from controller.modes.draft_model import Draft
-from controller.resources.service import Service
+from controller.resources.service_shape import Service
 from controller.resources.task_definition import TaskDefinition
 
 

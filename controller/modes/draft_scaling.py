@@ -135,7 +135,8 @@ def scaled(found: Survey, item: Item, name: str, said: dict[str, Any], into: Dra
     ]
     if not follows:
         into.notes.append(
-            f"service {name} is scaled by others from {low} to {high}: write `scaling` to take that over, or the count stays theirs"
+            f"service {name} is scaled by others from {low} to {high}: write `scaling` to take that over, or the count "
+            "stays theirs"
         )
         return
     slow_in, slow_out = max(cooldowns)

@@ -13,7 +13,8 @@ from controller.modes.draft_scaling import scaled
 from controller.modes.draft_tasks import as_ours, inside
 from controller.modes.draft_traffic import traffic
 from controller.resources.codedeploy_deployment_group import ON_ALARM, parse_deployment_group
-from controller.resources.service import SPREAD, Service, parse_service
+from controller.resources.service import SPREAD
+from controller.resources.service_shape import Service, parse_service
 from controller.resources.task_definition import parse_definition
 
 

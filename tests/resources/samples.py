@@ -29,7 +29,7 @@ from controller.resources.role import Grant
 from controller.resources.scalable_target import DIMENSION
 from controller.resources.scaling_policy import Tracking
 from controller.resources.security_group import EVERYTHING_OUT, Rule
-from controller.resources.service import Share
+from controller.resources.service_shape import Share
 from controller.resources.target_group import HealthCheck
 from controller.spec.types import TLS_POLICY
 from tests.resources.stacks import World, certify

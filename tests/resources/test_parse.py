@@ -26,7 +26,7 @@ from controller.resources import (
 )
 from controller.resources.listener_rule import Balancing, Stickiness
 from controller.resources.repository import Lifecycle
-from controller.resources.service import Share
+from controller.resources.service_shape import Share
 
 ALB = "arn:aws:elasticloadbalancing:us-east-1:1:"
 
