@@ -175,7 +175,7 @@ BY_KIND: Mapping[str, Calls] = {
     },
     "scalable_target": {
         "applicationautoscaling": "deregister_scalable_target describe_scalable_targets register_scalable_target",
-        "ecs": "describe_services",
+        "ecs": "describe_services untag_resource",
         "resourcegroupstaggingapi": "get_resources",
     },
     "scaling_policy": {
@@ -306,7 +306,7 @@ PRUNE: Calls = {  # what deletes of any kind change: a spec does not say what an
     "ecr": "delete_repository",
     "ecs": (
         "delete_capacity_provider delete_cluster delete_service deregister_container_instance "
-        "deregister_task_definition put_cluster_capacity_providers update_container_instances_state"
+        "deregister_task_definition put_cluster_capacity_providers untag_resource update_container_instances_state"
     ),
     "elbv2": "delete_listener delete_load_balancer delete_rule delete_target_group modify_rule",
     "iam": (

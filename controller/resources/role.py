@@ -42,6 +42,8 @@ HOST_POLICIES = (
     f"{AWS_POLICY}service-role/AmazonEC2ContainerServiceforEC2Role",
 )
 
+ATTACHED_MAX = 10  # managed policies of a role (IAM quotas)
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -370,9 +372,12 @@ def _set_policies(aws: Aws, have: set[str], desired: Role) -> None:
     if new and not desired.exclusive:
         kept = ((POLICIES_TAG, _shorts({*have, *desired.policies})),)
         aws.iam.tag_role(RoleName=desired.name, Tags=tags.pascal(kept))
+    full = max(0, len(have) + len(new) - ATTACHED_MAX)  # so many have to go before others can come
+    for arn in surplus[:full]:
+        aws.iam.detach_role_policy(RoleName=desired.name, PolicyArn=arn)
     for arn in new:
         aws.iam.attach_role_policy(RoleName=desired.name, PolicyArn=arn)
-    for arn in surplus:
+    for arn in surplus[full:]:
         aws.iam.detach_role_policy(RoleName=desired.name, PolicyArn=arn)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from controller.aws import tags
-from controller.base.keys import OWNER_TAG, Key, Ref, key_of
+from controller.base.keys import HAS_PREFIX, OWNER_TAG, Key, Ref, key_of
 from controller.engine.reconciler import Change, Observed, spec
 from controller.spec.names import live_name
 
@@ -93,7 +93,8 @@ class ScalableTargetKind:
     def delete(self, aws: Aws, observed: Observed[ScalableTarget]) -> None:
         aws.applicationautoscaling.deregister_scalable_target(
             ServiceNamespace="ecs", ResourceId=observed.outputs["id"], ScalableDimension=DIMENSION
-        )
+        )  # whose target comes there next is no business of ours
+        aws.ecs.untag_resource(resourceArn=observed.outputs["service"], tagKeys=[f"{HAS_PREFIX}{self.kind}"])
 
 
 def parse_target(item: Mapping[str, Any], service: Mapping[str, Any]) -> Observed[ScalableTarget]:
@@ -104,7 +105,7 @@ def parse_target(item: Mapping[str, Any], service: Mapping[str, Any]) -> Observe
     _, cluster, name = item["ResourceId"].split("/")
     as_desired = ScalableTarget(least, most, ", ".join(off), within, cluster, name, name)
     owner = tags.read(service.get("tags")).get(OWNER_TAG)
-    return Observed(as_desired, {"id": item["ResourceId"]}, owner)
+    return Observed(as_desired, {"id": item["ResourceId"], "service": service["serviceArn"]}, owner)
 
 
 KIND = ScalableTargetKind()

@@ -48,6 +48,10 @@ if TYPE_CHECKING:
     from controller.spec.types import Fargate, Stack
     from controller.spec.types import Service as Spec
 
+SCALED = (
+    "others scale it, and what they registered does not go over to the service that takes its place: let them "
+    "deregister that (aws application-autoscaling deregister-scalable-target), or write `scaling`"
+)
 SPREAD = (("spread", "attribute:ecs.availability-zone"), ("spread", "instanceId"))
 
 
@@ -136,6 +140,8 @@ class ServiceKind:
                 notes = _stays(one, wanted[key].desired)
                 one = replace(one, as_desired=replace(one.as_desired, desired=wanted[key].desired), notes=notes)
             more = _led(item, owner, reads)
+            if _scaled(item) in theirs and f"{HAS_PREFIX}scalable_target" not in dict(one.as_desired.tags):
+                more["scaled"] = "by others"
             if key not in wanted:
                 more["heirs"] = " ".join(map(str, sorted(wanted)))
             found[key] = replace(one, outputs={**one.outputs, **more})
@@ -207,9 +213,11 @@ class ServiceKind:
         fields = sorted({change.field for change in changes} & NEEDS_DEPLOYMENT)
         if desired.controller == CONTROLLER and fields:
             return f"{', '.join(fields)}: of a service that CodeDeploy deploys ECS changes no such thing; {ANEW}"
-        others = observed.as_desired.attached if any(change.replaces for change in changes) else ()
-        held = attached.held(others, desired.listens, addressed=desired.own_address)
         fixed = ", ".join(change.field for change in changes if change.replaces)
+        others = observed.as_desired.attached if fixed else ()
+        held = attached.held(others, desired.listens, addressed=desired.own_address)
+        if fixed and observed.outputs.get("scaled"):
+            held = held or SCALED
         return f"{held}, or leave {fixed} as it is" if held else ""
 
     def joint(

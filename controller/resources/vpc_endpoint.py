@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 PLACES = {"Interface": "Subnet", "Gateway": "RouteTable"}  # as in SubnetIds
 LIVING = ("pending", "available")
 EVERYTHING = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+OPEN = {"PolicyDocument": json.dumps({"Version": "2012-10-17", "Statement": [EVERYTHING]})}
 ONE_A_ZONE = "DuplicateSubnetsInSameZone"
 LOOK_AGAIN = timedelta(seconds=5)
 TRIES_MAX = 3  # tokens, as for NAT gateways
@@ -115,7 +116,7 @@ class VpcEndpointKind:
         if "private_dns" in fields:
             request["PrivateDnsEnabled"] = desired.private_dns
         if "others" in fields:
-            request["ResetPolicy"] = True
+            request |= OPEN if have.type == "Interface" else {"ResetPolicy": True}  # which those of gateways take only
         if request := {name: value for name, value in request.items() if value != []}:
             try:
                 aws.ec2.modify_vpc_endpoint(VpcEndpointId=ident, **request)

@@ -275,6 +275,8 @@ def _endpoints(current: Callable[[], Backing]) -> None:
         if self._get_param("PrivateDnsEnabled") is not None:
             endpoint.private_dns_enabled = bool(self._get_bool_param("PrivateDnsEnabled"))
         if self._get_bool_param("ResetPolicy"):
+            if endpoint.vpc_endpoint_type == "Interface":
+                raise ApiError("InvalidParameter", "ResetPolicy is for gateway endpoints")
             endpoint.policy_document = json.dumps(endpoint.DEFAULT_POLICY)
         return modify(self)
 

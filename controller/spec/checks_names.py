@@ -46,7 +46,7 @@ def _tags(stack: Stack, one: Check) -> None:
             one.fail(path, "tags beginning with aws:, theseus: or AmazonECSManaged are not yours to set")
         elif not key or len(key) > 128:
             one.fail(path, f"expected a tag name of 1 to 128 characters, got {len(key)}")
-        elif key == "Name":
+        elif key.lower() == "name":
             one.fail(path, "Name is the name of each resource", "leave it out, or use another tag")
         elif (twin := same.setdefault(key.lower(), key)) != key:
             one.fail(path, f"{twin} is the same tag for IAM, which refuses both on a role", "leave one of them out")

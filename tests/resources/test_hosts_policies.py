@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from controller.base.keys import POLICIES_TAG, Key
@@ -9,6 +12,9 @@ from tests.resources.stacks import SPECS, Killed, World, built, converge, mortal
 
 ROLE = Key("role", "hosts-main")
 POLICY = "arn:aws:iam::aws:policy/"
+ANY = json.dumps(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
+)
 THEIRS, FIRST, SECOND = "CloudWatchAgentServerPolicy", "AmazonS3ReadOnlyAccess", "AmazonSQSFullAccess"
 
 
@@ -70,3 +76,25 @@ def test_whenever_the_controller_dies_none_of_ours_is_taken_for_one_of_others(ca
     last = converge(world)
 
     assert (last.plan.notes, attached(world)) == ((), set())
+
+
+def test_a_role_never_has_more_policies_than_iam_lets_it_have() -> None:
+    """Ten: those that leave make room for those that come."""
+    names = [f"Policy{number}" for number in range(9)]
+    world = built(SPECS / "minimal.yaml")
+    iam: Any = world.aws.iam
+    arns = [iam.create_policy(PolicyName=one, PolicyDocument=ANY)["Policy"]["Arn"] for one in names]
+    for asked in (arns[:8], arns[1:]):
+        world.stack = stack_of(SPECS / "minimal.yaml", f"hosts.main.policies=[{', '.join(asked)}]")
+        converge(world)
+    counts: list[int] = []
+
+    def count() -> None:
+        counts.append(len(iam.list_attached_role_policies(RoleName="tiny-hosts-main")["AttachedPolicies"]))
+
+    world.aws.guard = count
+    world.stack = stack_of(SPECS / "minimal.yaml", f"hosts.main.policies=[{', '.join(arns[:8])}]")
+    converge(world)
+
+    assert max(counts) == 10
+    assert world.tick().plan.pending == ()

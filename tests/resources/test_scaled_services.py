@@ -192,3 +192,29 @@ def test_where_no_count_differs_nobody_is_asked_who_scales() -> None:
     converge(world)
 
     assert world.aws.calls[TARGETS] == 0
+
+
+def test_a_service_that_others_scale_is_not_replaced_by_one_that_nobody_does() -> None:
+    """It would begin with fewer tasks than they have made of it, and have to bear all requests."""
+    world = theirs()
+    world.stack = stack_of(SPECS / "minimal.yaml", "services.web.network_mode=awsvpc")
+    leave = Scope(replace=frozenset(map(str, world.desired())))
+
+    problems = [one for one in world.tick(scope=leave).plan.problems if one.startswith("service/web")]
+
+    assert len(problems) == 1
+    assert "others scale it, and what they registered does not go over" in problems[0]
+
+
+def test_a_target_of_others_is_no_orphan_where_ours_was_pruned() -> None:
+    minimal = SPECS / "minimal.yaml"
+    world = built(minimal, "services.web.scaling={min: 2, max: 4, target_cpu: 60}")
+    world.stack = stack_of(minimal)
+    converge(world, scope=Scope(prune=True))
+    scaling: Any = world.aws.applicationautoscaling
+    scaling.register_scalable_target(**PLACE, ResourceId="service/tiny/tiny-web", MinCapacity=3, MaxCapacity=9)
+
+    last = converge(world, scope=Scope(prune=True))
+
+    assert (last.plan.pending, last.plan.orphans) == ((), ())
+    assert scaled(world) == {"service/tiny/tiny-web": (3, 9, [], [])}
