@@ -139,7 +139,7 @@ class ServiceKind:
                 # somebody else moves it: what it is now says nothing about the service
                 notes = _stays(one, wanted[key].desired)
                 one = replace(one, as_desired=replace(one.as_desired, desired=wanted[key].desired), notes=notes)
-            more = _led(item, owner, reads)
+            more = _led(item, owner, reads) if key not in wanted or wanted[key].target_group == "" else {}
             if _scaled(item) in theirs and f"{HAS_PREFIX}scalable_target" not in dict(one.as_desired.tags):
                 more["scaled"] = "by others"
             if key not in wanted:
