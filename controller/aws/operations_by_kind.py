@@ -333,7 +333,7 @@ IMPORT: Calls = {  # what a stack of others is made of (`aws/survey.py`, `aws/su
         "describe_listener_certificates describe_listeners describe_load_balancer_attributes describe_load_balancers "
         "describe_rules describe_target_group_attributes describe_target_groups"
     ),
-    "iam": "get_instance_profile list_attached_role_policies",
+    "iam": "get_instance_profile list_attached_role_policies list_role_policies",
     "logs": "describe_log_groups",
     "sts": "get_caller_identity",
 }

@@ -50,6 +50,8 @@ class Survey:
     security_groups: dict[str, Item] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)  # instance profile -> its role
     policies: dict[str, list[str]] = field(default_factory=dict)  # role -> arns of managed policies attached to it
+    inline: dict[str, list[str]] = field(default_factory=dict)  # execution role -> names of its inline policies
+    users: dict[str, list[str]] = field(default_factory=dict)  # execution role -> services of other clusters with it
     repositories: list[Item] = field(default_factory=list)
     idle: list[str] = field(default_factory=list)  # repositories of the prefix whose images no service runs
     log_groups: list[Item] = field(default_factory=list)
@@ -65,6 +67,7 @@ def survey(aws: Aws, prefix: str) -> Survey:
     _balancer(aws, found)
     _network(aws, found)
     _roles(aws, found)
+    _execution_roles(aws, found)
     _images_and_logs(aws, found)
     found.parts = parts_of(
         aws,
@@ -83,14 +86,19 @@ def begins(name: str, prefix: str) -> bool:
 
 
 def _cluster(aws: Aws, prefix: str) -> Item:
-    arns: list[Any] = pages(aws.ecs.list_clusters, "clusterArns", "nextToken")
-    names = sorted(arn.rsplit("/", 1)[-1] for arn in arns)
+    names = sorted(_clusters(aws))
     mine = [name for name in names if name == prefix] or [name for name in names if begins(name, prefix)]
     if len(mine) != 1:
         there = f"there are {', '.join(names)}" if names else f"there is none in {aws.region}"
         words = f"the clusters {', '.join(mine)} begin" if mine else "no cluster begins"
         raise Refused(f"{words} with {prefix}: give the prefix of exactly one ({there})")
     return dict(aws.ecs.describe_clusters(clusters=mine, include=["CONFIGURATIONS", "SETTINGS", "TAGS"])["clusters"][0])
+
+
+def _clusters(aws: Aws) -> set[str]:
+    """The names of all there are."""
+    arns: list[Any] = pages(aws.ecs.list_clusters, "clusterArns", "nextToken")
+    return {arn.rsplit("/", 1)[-1] for arn in arns}
 
 
 def _services(aws: Aws, found: Survey) -> None:
@@ -242,9 +250,35 @@ def _roles(aws: Aws, found: Survey) -> None:
             continue
         for role in roles:
             found.roles[name] = role["RoleName"]
-            asked = {"RoleName": role["RoleName"]}
-            attached = pages(aws.iam.list_attached_role_policies, "AttachedPolicies", "Marker", **asked)
-            found.policies[role["RoleName"]] = sorted(one["PolicyArn"] for one in attached)
+            found.policies[role["RoleName"]] = _attached(aws, role["RoleName"])
+
+
+def _attached(aws: Aws, role: str) -> list[str]:
+    attached = pages(aws.iam.list_attached_role_policies, "AttachedPolicies", "Marker", RoleName=role)
+    return sorted(one["PolicyArn"] for one in attached)
+
+
+def _execution_roles(aws: Aws, found: Survey) -> None:
+    """What they allow, and who else has his tasks started with them: a role of the account is not one stack's."""
+    arns = {arn for one in found.definitions.values() if (arn := str(one.get("executionRoleArn") or ""))}
+    for role in sorted(arn.rsplit("/", 1)[-1] for arn in arns):
+        try:
+            found.policies[role] = _attached(aws, role)
+            names = pages(aws.iam.list_role_policies, "PolicyNames", "Marker", RoleName=role)
+        except Gone:
+            continue
+        found.inline[role] = sorted(str(name) for name in names)
+    if not any(begins(arn.rsplit("/", 1)[-1], found.prefix) for arn in arns):
+        return
+    known: dict[str, set[str]] = {}  # the roles of a task definition
+    for cluster in sorted(_clusters(aws) - {found.cluster["clusterName"]}):
+        for service in services_of(aws, cluster):
+            arn = str(service.get("taskDefinition") or "")
+            if arn and arn not in known:
+                one = aws.ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+                known[arn] = {str(one.get("executionRoleArn")), str(one.get("taskRoleArn"))}
+            for role in sorted(known.get(arn, set()) & arns):
+                found.users.setdefault(role.rsplit("/", 1)[-1], []).append(f"{cluster}/{service['serviceName']}")
 
 
 def _images_and_logs(aws: Aws, found: Survey) -> None:

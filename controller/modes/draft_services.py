@@ -9,6 +9,7 @@ from controller.aws.survey import Item, Survey
 from controller.aws.task_sets import CONTROLLER, of_codedeploy
 from controller.modes.draft_model import Draft
 from controller.modes.draft_places import place_of
+from controller.modes.draft_roles import executed
 from controller.modes.draft_scaling import scaled
 from controller.modes.draft_tasks import as_ours, inside
 from controller.modes.draft_traffic import traffic
@@ -46,7 +47,7 @@ def service_of(
     if task.task_role:
         said["task_role"] = str(task.task_role)
     if task.execution_role:
-        into.names[f"role/execution-{name}"] = str(task.execution_role).rsplit("/", 1)[-1]
+        executed(found, str(task.execution_role).rsplit("/", 1)[-1], name, into)
     _log(found, name, str(task.log_group), said, into)
     traffic(found, item, name, listeners, said, into)
     if of_codedeploy(item):
