@@ -15,7 +15,7 @@ MOST = 2  # services of others that a note names
 
 
 def executed(found: Survey, role: str, name: str, into: Draft) -> None:
-    """The execution *role* of the service *name*: named where it is the stack's alone, and then nothing is taken off."""
+    """The execution *role* of the service *name*: named where it is the stack's alone. Nothing is taken off."""
     address = f"role/execution-{name}"
     theirs = [one for one in found.inline.get(role, []) if one != INLINE]
     first = next((one for one, live in sorted(into.names.items()) if one.startswith("role/") and live == role), "")

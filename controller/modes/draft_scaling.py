@@ -37,15 +37,15 @@ def moved(found: Survey, group: str, pool: str, into: Draft, *, managed: bool) -
             continue
         if managed or policy is None:
             why = "ECS moves the size of the group" if managed else "no spec can say it"
-            into.notes.append(f"pool {pool}: the {what} {live} is not written, and stays as it is: {why}")
+            into.notes.append(f"pool {pool}: the {what} {live} is not written, and {_stays(live, pool, into)}: {why}")
             continue
         name, ours = _part_name(found, live, pool, policies, into)
         policies[name] = policy
         if not ours:
             alarm = ", and its alarm names that one" if "steps" in policy else ""
             into.notes.append(
-                f"pool {pool}: apply makes a {what} {into.document['stack']}-{pool}-{name} beside {live}, which stays "
-                f"as it is: delete it when the other is there{alarm}"
+                f"pool {pool}: apply makes a {what} {into.document['stack']}-{pool}-{name} beside {live}, which "
+                f"{_stays(live, pool, into)}: delete it when the other is there{alarm}"
             )
     if policies:
         said["scaling_policies"] = policies
@@ -56,12 +56,22 @@ def moved(found: Survey, group: str, pool: str, into: Draft, *, managed: bool) -
             continue
         name, ours = _part_name(found, live, pool, hooks, into)
         if not ours:  # a second one beside it would be answered by nobody
-            into.notes.append(f"pool {pool}: the lifecycle hook {live} is not written, and stays as it is")
+            into.notes.append(f"pool {pool}: the lifecycle hook {live} is not written, and {_stays(live, pool, into)}")
             continue
         hooks[name] = {"on": hook.on.lower(), "heartbeat": f"{hook.heartbeat}s", "default": hook.default.lower()}
     if hooks:
         said["lifecycle_hooks"] = hooks
     return said
+
+
+def _stays(live: str, pool: str, into: Draft) -> str:
+    """What becomes of that which no spec says: of a name like ours it is taken for what left the spec."""
+    ours = f"{into.document['stack']}-{pool}-"
+    return _orphaned(ours) if live.startswith(ours) else "stays as it is"
+
+
+def _orphaned(ours: str) -> str:
+    return f"stays until `apply --prune` deletes it, as its name begins with {ours}"
 
 
 def _part_name(found: Survey, live: str, pool: str, taken: dict[str, Any], into: Draft) -> tuple[str, bool]:
@@ -124,7 +134,10 @@ def scaled(found: Survey, item: Item, name: str, said: dict[str, Any], into: Dra
         sayable = policy["PolicyType"] == TRACKING and figure and f"target_{figure}" not in follows and one.scales_in
         most = PERCENT if figure != "requests" else 1_000_000
         if not sayable or not 1 <= one.target <= most or (figure == "requests" and "route" not in said):
-            into.notes.append(f"service {name}: the scaling policy {one.name} is not written, and stays as it is")
+            ours = f"{into.document['stack']}-"
+            told = one.name.startswith(ours) and one.name.rpartition("-")[2] in METRICS
+            stays = _orphaned(ours) if told and policy["PolicyType"] == TRACKING else "stays as it is"
+            into.notes.append(f"service {name}: the scaling policy {one.name} is not written, and {stays}")
             continue
         follows[f"target_{figure}"] = number(one.target)
         into.names[f"service_scaling_policy/{name}-{figure}"] = one.name

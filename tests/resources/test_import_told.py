@@ -264,3 +264,38 @@ def test_what_stays_with_a_service_is_told() -> None:
 
     assert _unsayable(item) == ["strategy BLUE_GREEN", "serviceRegistries", "serviceConnectConfiguration"]
     assert _unsayable({"deployments": [{}]}) == []
+
+
+def test_what_is_not_written_and_is_called_as_ours_are_is_told_to_go_with_prune(tmp_path: Path) -> None:
+    """It has no tags: by its name it is a part of the stack that the spec has no more."""
+    pool = {**SMALL, "scaling_policies": {"cpu": {"target": 60, "metric": "cpu_utilization"}}}
+    scaling = {"min": 1, "max": 3, "target_cpu": 50, "target_memory": 60}
+    world = stack_in(
+        tmp_path, network=OPEN, hosts={"main": pool}, services={"web": {**TASK, "pool": "main", "scaling": scaling}}
+    )
+    ecs, asg = world.aws.applicationautoscaling, world.aws.autoscaling
+    (cpu,) = [
+        one
+        for one in ecs.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"]
+        if one["PolicyName"] == "imp-web-cpu"
+    ]
+    same: Any = {
+        name: cpu[name] for name in ("PolicyName", "ServiceNamespace", "ResourceId", "ScalableDimension", "PolicyType")
+    }
+    never: Any = {**cpu["TargetTrackingScalingPolicyConfiguration"], "DisableScaleIn": True}
+    ecs.put_scaling_policy(**same, TargetTrackingScalingPolicyConfiguration=never)
+    exact: Any = {"PolicyType": "StepScaling", "AdjustmentType": "ExactCapacity"}
+    exact["StepAdjustments"] = [{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 1}]
+    asg.put_scaling_policy(AutoScalingGroupName="imp-main", PolicyName="imp-main-exact", **exact)
+    strip(world)
+
+    notes = again(world, tmp_path)
+
+    until = "is not written, and stays until `apply --prune` deletes it, as its name begins with"
+    assert notes == [
+        f"pool main: the scaling policy imp-main-exact {until} imp-main-: no spec can say it",
+        f"service web: the scaling policy imp-web-cpu {until} imp-",
+    ]
+    assert {str(key) for key in world.tick().plan.orphans} == {
+        "scaling_policy/main-exact", "service_scaling_policy/web-cpu"
+    }  # fmt: skip
