@@ -11,7 +11,7 @@ from controller.modes.draft_model import Draft
 from controller.modes.draft_places import place_of
 from controller.modes.draft_roles import executed
 from controller.modes.draft_scaling import scaled
-from controller.modes.draft_tasks import as_ours, inside
+from controller.modes.draft_tasks import amounts, as_ours, inside
 from controller.modes.draft_traffic import traffic
 from controller.resources.codedeploy_deployment_group import ON_ALARM, parse_deployment_group
 from controller.resources.service import SPREAD
@@ -31,9 +31,7 @@ def service_of(
         **place_of(found, item, live, task, name, pools, into),
         "image": _image(found, str(task.image)),
     }
-    said |= {"cpu": task.cpu or 256, "memory": task.memory or task.memory_reservation or 512}
-    if task.memory_reservation and task.memory:
-        said["memory_reservation"] = task.memory_reservation
+    said |= amounts(task, name, into)
     if live.scheduling == "DAEMON":
         said["daemon"] = True
     else:

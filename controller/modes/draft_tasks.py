@@ -14,6 +14,7 @@ from controller.spec.names import CONTAINER
 
 WORDS = {condition: word for word, condition in CONDITIONS.items()}
 SMALLEST = 6  # MiB of a container
+CPU, MEMORY = 256, 512  # of a task that says nothing
 
 
 def as_ours(raw: Item, service: Item, name: str, into: Draft) -> Item:
@@ -38,6 +39,24 @@ def as_ours(raw: Item, service: Item, name: str, into: Draft) -> Item:
         for one in containers
     ]
     return {**raw, "containerDefinitions": renamed}
+
+
+def amounts(task: TaskDefinition, name: str, into: Draft) -> dict[str, int]:
+    """How much of a host a task takes. A spec has a limit for each: where there was none, it is told."""
+    soft = task.memory_reservation
+    if not task.cpu:
+        into.notes.append(f"service {name}: its tasks ask for no cpu: apply gives them {CPU} units")
+    if not task.memory:
+        had = f"{soft} MiB set aside and no limit" if soft else "no limit"
+        into.notes.append(
+            f"service {name}: its tasks have {had} of memory: apply kills what takes more than "
+            f"{2 * soft or MEMORY} MiB, write a `memory` that is enough"
+        )
+    said = {"cpu": task.cpu or CPU, "memory": task.memory or 2 * soft or MEMORY}
+    if soft and task.runs_on == "FARGATE":
+        into.notes.append(f"service {name}: apply takes memoryReservation={soft} off its tasks: there are no hosts")
+        return said
+    return said | ({"memory_reservation": soft} if soft else {})
 
 
 def inside(task: TaskDefinition, name: str, into: Draft) -> dict[str, Any]:

@@ -299,3 +299,47 @@ def test_what_is_not_written_and_is_called_as_ours_are_is_told_to_go_with_prune(
     assert {str(key) for key in world.tick().plan.orphans} == {
         "scaling_policy/main-exact", "service_scaling_policy/web-cpu"
     }  # fmt: skip
+
+
+def test_tasks_without_limits_get_some_and_it_is_told(tmp_path: Path) -> None:
+    """Twice what is set aside: a limit of just that would kill what lived with a soft one."""
+    world = stack_in(tmp_path, network=OPEN, hosts={"main": SMALL}, services={"web": {**TASK, "pool": "main"}})
+    ecs = world.aws.ecs
+    live: Any = ecs.describe_task_definition(taskDefinition="imp-web")["taskDefinition"]
+    (own,) = live["containerDefinitions"]
+    soft: Any = {name: value for name, value in own.items() if name not in {"cpu", "memory"}}
+    made = ecs.register_task_definition(
+        **{name: live[name] for name in ("family", "networkMode", "executionRoleArn", "requiresCompatibilities")},
+        containerDefinitions=[{**soft, "memoryReservation": 128}],
+    )["taskDefinition"]["taskDefinitionArn"]
+    ecs.update_service(cluster="imp", service="imp-web", taskDefinition=made)
+    strip(world)
+
+    notes = again(world, tmp_path)
+
+    (web,) = world.stack.services
+    assert (web.cpu, web.memory, web.memory_reservation) == (256, 256, 128)
+    kills = "apply kills what takes more than 256 MiB, write a `memory` that is enough"
+    assert notes == [
+        "service web: its tasks ask for no cpu: apply gives them 256 units",
+        f"service web: its tasks have 128 MiB set aside and no limit of memory: {kills}",
+    ]
+
+
+def test_what_is_set_aside_on_fargate_is_not_written_and_told(tmp_path: Path) -> None:
+    """A spec would not load with it."""
+    world = stack_in(tmp_path, network=OPEN, services={"web": {**TASK, "fargate": {}}})
+    ecs = world.aws.ecs
+    live: Any = ecs.describe_task_definition(taskDefinition="imp-web")["taskDefinition"]
+    (own,) = live["containerDefinitions"]
+    kept = ("family", "networkMode", "cpu", "memory", "executionRoleArn", "requiresCompatibilities", "runtimePlatform")
+    made = ecs.register_task_definition(
+        **{name: live[name] for name in kept}, containerDefinitions=[{**own, "memoryReservation": 128}]
+    )["taskDefinition"]["taskDefinitionArn"]
+    ecs.update_service(cluster="imp", service="imp-web", taskDefinition=made)
+    strip(world)
+
+    assert again(world, tmp_path) == [
+        "service web: apply takes memoryReservation=128 off its tasks: there are no hosts"
+    ]
+    assert differing(world)["task_definition/web"] == ["memory_reservation"]
