@@ -16,7 +16,7 @@ from controller.base.errors import Refused
 from controller.modes.draft_hosts import pool_of
 from controller.modes.draft_model import Draft
 from controller.modes.draft_services import service_of, spec_name
-from controller.modes.draft_traffic import groups_of
+from controller.modes.draft_traffic import allowed, groups_of
 from controller.resources.cluster import parse_cluster
 from controller.resources.listener import Redirect, parse_default
 from controller.resources.repository import parse_lifecycle
@@ -165,13 +165,7 @@ def _balancer(found: Survey, one: Draft, names: dict[str, str]) -> dict[str, Any
     one.notes += [f"security group {ident} of the load balancer is taken off by apply" for ident in groups[1:]]
     ports = {int(item["Port"]): names[item["ListenerArn"]] for item in found.listeners}
     permissions = found.security_groups.get(groups[0], {}).get("IpPermissions", []) if groups else []
-    blocks = {
-        block["CidrIp"]
-        for item in permissions
-        for block in item.get("IpRanges", [])
-        if item["IpProtocol"] == "-1" or any(int(item["FromPort"]) <= port <= int(item["ToPort"]) for port in ports)
-    }
-    said: dict[str, Any] = {"allow": sorted(blocks)}
+    said: dict[str, Any] = {"allow": allowed(permissions, ports, one)}
     said["listeners"] = {names[item["ListenerArn"]]: _listener(found, item, ports, one) for item in found.listeners}
     attributes = found.attributes[found.balancer["LoadBalancerArn"]]
     if (idle := attributes.get("idle_timeout.timeout_seconds", "60")) != "60":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from controller.aws.balancing import OWN_COOKIE, parse_balancing
@@ -11,6 +12,8 @@ from controller.modes.draft_model import Draft
 from controller.resources.listener_rule import parse_rule
 from controller.resources.target_group import parse_group
 
+PEERS = (("Ipv6Ranges", "CidrIpv6"), ("PrefixListIds", "PrefixListId"), ("UserIdGroupPairs", "GroupId"))
+NOBODY = "127.0.0.1/32"  # comes from no network
 LAST = 50000  # the priority of the rule that takes the place of a listener's default action
 
 
@@ -92,6 +95,37 @@ def _routes(found: Survey, group: str, listeners: dict[str, str], into: Draft) -
         one |= {"path": list(rule.paths)} if rule.paths else {}
         said.append(one | ({"host": list(rule.hosts)} if rule.hosts else {}))
     return said
+
+
+def allowed(permissions: Iterable[Item], ports: Iterable[int], into: Draft) -> list[str]:
+    """The address blocks that may connect, of the inward rules of the load balancer's security group. Left out they
+    would be all there are: where no block may, one is written that nobody has."""
+    live: set[tuple[int, str]] = set()
+    others: list[str] = []
+    wanted = sorted(ports)
+    for item in permissions:
+        low, high = (0, 65535) if item["IpProtocol"] == "-1" else (int(item["FromPort"]), int(item["ToPort"]))
+        reached = [port for port in wanted if low <= port <= high]
+        live |= {(port, block["CidrIp"]) for port in reached for block in item.get("IpRanges", [])}
+        others += [
+            f"{one[name]} (ports {low}-{high})" for peers, name in PEERS for one in item.get(peers, []) if reached
+        ]
+    if others:
+        into.notes.append(
+            f"the load balancer lets in {', '.join(others)}: `allow` cannot say it, it stays as rules of others"
+        )
+    blocks = sorted({block for _, block in live})
+    if not blocks:
+        into.notes.append(
+            f"the load balancer lets in no IPv4 block: `allow` needs one, and has {NOBODY}, which is nobody"
+        )
+    into.notes += [
+        f"apply lets {block} in at port {port} of the load balancer, too: `allow` is of all its ports"
+        for block in blocks
+        for port in wanted
+        if (port, block) not in live
+    ]
+    return blocks or [NOBODY]
 
 
 def groups_of(item: Item) -> list[str]:

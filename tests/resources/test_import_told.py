@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from controller.aws.survey import survey
+from controller.base.keys import Key
 from controller.modes.draft import draft
+from controller.modes.draft_model import Draft
 from controller.modes.draft_services import _unsayable
+from controller.modes.draft_traffic import allowed
 from tests.resources.imports import BEHIND, OPEN, SMALL, TASK, again, differing, stack_in, strip
+from tests.resources.stacks import converge
 
 WHEN = "which stays as it is: delete it when the other is there"
 ALARM = ", and its alarm names that one"
@@ -299,6 +303,48 @@ def test_what_is_not_written_and_is_called_as_ours_are_is_told_to_go_with_prune(
     assert {str(key) for key in world.tick().plan.orphans} == {
         "scaling_policy/main-exact", "service_scaling_policy/web-cpu"
     }  # fmt: skip
+
+
+def test_who_may_connect_is_not_opened_where_no_spec_can_say_who(tmp_path: Path) -> None:
+    """Left out, `allow` would be everybody; what it cannot say stays."""
+    world = stack_in(tmp_path, network=OPEN, load_balancer={"listeners": {"http": {"port": 80}}}, hosts={"main": SMALL})
+    ec2 = world.aws.ec2
+    group = world.see("security_group")[Key("security_group", "load-balancer")].outputs["id"]
+
+    def inward() -> list[Any]:
+        asked: Any = [{"Name": "group-id", "Values": [group]}]
+        rules = ec2.describe_security_group_rules(Filters=asked)["SecurityGroupRules"]
+        return [one for one in rules if not one["IsEgress"]]
+
+    ec2.revoke_security_group_ingress(
+        GroupId=group, SecurityGroupRuleIds=[one["SecurityGroupRuleId"] for one in inward()]
+    )
+    six: Any = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "Ipv6Ranges": [{"CidrIpv6": "2001:db8::/32"}]}
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[six])
+    strip(world)
+
+    notes = again(world, tmp_path)
+
+    assert world.stack.load_balancer is not None
+    assert world.stack.load_balancer.allow == ("127.0.0.1/32",)
+    assert notes == [
+        "the load balancer lets in 2001:db8::/32 (ports 80-80): `allow` cannot say it, it stays as rules of others",
+        "the load balancer lets in no IPv4 block: `allow` needs one, and has 127.0.0.1/32, which is nobody",
+    ]
+    converge(world)
+    assert sorted(one.get("CidrIpv4") or one["CidrIpv6"] for one in inward()) == ["127.0.0.1/32", "2001:db8::/32"]
+
+
+def test_blocks_of_one_port_that_apply_opens_at_another_are_told() -> None:
+    one = Draft()
+    ranges = {80: ["10.0.0.0/8"], 443: ["0.0.0.0/0", "10.0.0.0/8"], 22: ["192.0.2.0/24"]}
+    live: Any = [
+        {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": block} for block in blocks]}
+        for port, blocks in ranges.items()
+    ]
+
+    assert allowed(live, [80, 443], one) == ["0.0.0.0/0", "10.0.0.0/8"]
+    assert one.notes == ["apply lets 0.0.0.0/0 in at port 80 of the load balancer, too: `allow` is of all its ports"]
 
 
 def test_tasks_without_limits_get_some_and_it_is_told(tmp_path: Path) -> None:
