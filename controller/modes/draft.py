@@ -19,6 +19,7 @@ from controller.modes.draft_services import service_of, spec_name
 from controller.modes.draft_traffic import allowed, groups_of
 from controller.resources.cluster import parse_cluster
 from controller.resources.listener import Redirect, parse_default
+from controller.resources.load_balancer import parse_balancer
 from controller.resources.repository import parse_lifecycle
 
 LONGEST_NAME = 16  # of a stack
@@ -168,6 +169,8 @@ def _balancer(found: Survey, one: Draft, names: dict[str, str]) -> dict[str, Any
     said: dict[str, Any] = {"allow": allowed(permissions, ports, one)}
     said["listeners"] = {names[item["ListenerArn"]]: _listener(found, item, ports, one) for item in found.listeners}
     attributes = found.attributes[found.balancer["LoadBalancerArn"]]
+    if others := parse_balancer(found.balancer, attributes, {}).as_desired.others:
+        one.notes.append(f"apply takes {', '.join(others)} off the load balancer: no spec can say it")
     if (idle := attributes.get("idle_timeout.timeout_seconds", "60")) != "60":
         said["idle_timeout"] = f"{idle}s"
     if found.balancer.get("Scheme") == "internal":

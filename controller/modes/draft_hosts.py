@@ -73,8 +73,8 @@ def pool_of(found: Survey, group: Item, pool: str, into: Draft) -> dict[str, Any
     live = parse_group(group).as_desired
     if live.maintenance:
         said["maintenance"] = dict(zip(("min_healthy", "max_healthy"), live.maintenance, strict=True))
-    if isinstance(live.mix, Mix) and live.mix.others:
-        into.notes.append(f"pool {pool}: apply takes {', '.join(live.mix.others)} off its group: no spec can say it")
+    if set_ := (*(live.mix.others if isinstance(live.mix, Mix) else ()), *live.others):
+        into.notes.append(f"pool {pool}: apply takes {', '.join(set_)} off its group: no spec can say it")
     _provider(found, group, pool, said, into)
     said |= moved(found, name, pool, into, managed="scaling" in said)
     _tell_network(found, live, template, pool, into)

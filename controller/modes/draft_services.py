@@ -12,7 +12,7 @@ from controller.modes.draft_places import place_of
 from controller.modes.draft_roles import executed
 from controller.modes.draft_scaling import scaled
 from controller.modes.draft_tasks import amounts, as_ours, inside
-from controller.modes.draft_traffic import traffic
+from controller.modes.draft_traffic import tell_settings, traffic
 from controller.resources.codedeploy_deployment_group import ON_ALARM, parse_deployment_group
 from controller.resources.service import SPREAD
 from controller.resources.service_shape import Service, parse_service
@@ -52,6 +52,7 @@ def service_of(
         _deployed(found.deploys.get(item["serviceName"]), item, name, said, into)
     else:
         said["deployment"] = _rolling(live, name, into)
+    tell_settings(found, name, into)
     said |= _placement(live)
     if live.execute_command:
         said["execute_command"] = True

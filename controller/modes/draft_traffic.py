@@ -11,6 +11,7 @@ from controller.aws.survey import Item, Survey
 from controller.modes.draft_model import Draft
 from controller.resources.listener_rule import parse_rule
 from controller.resources.target_group import parse_group
+from controller.spec.names import COLOURS
 
 PEERS = (("Ipv6Ranges", "CidrIpv6"), ("PrefixListIds", "PrefixListId"), ("UserIdGroupPairs", "GroupId"))
 NOBODY = "127.0.0.1/32"  # comes from no network
@@ -54,6 +55,22 @@ def traffic(found: Survey, item: Item, name: str, listeners: dict[str, str], sai
         into.notes.append(f"service {name}: no listener leads to {serving['TargetGroupName']}; give it a route")
     else:
         said["route"] = route
+
+
+def tell_settings(found: Survey, name: str, into: Draft) -> None:
+    """What others set in the target groups that the draft names for the service *name*."""
+    mine = [live for address, live in sorted(into.names.items()) if address in _groups_named(name)]
+    for one in found.target_groups:
+        live = parse_group(one, found.attributes[one["TargetGroupArn"]], {}).as_desired
+        if live.name in mine and live.others:
+            into.notes.append(
+                f"service {name}: apply takes {', '.join(live.others)} off its target group {live.name}: no spec can "
+                "say it"
+            )
+
+
+def _groups_named(name: str) -> list[str]:
+    return [f"target_group/{name}-{colour}" for colour in COLOURS]
 
 
 def _share(attributes: dict[str, str]) -> dict[str, Any]:

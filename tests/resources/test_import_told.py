@@ -305,6 +305,40 @@ def test_what_is_not_written_and_is_called_as_ours_are_is_told_to_go_with_prune(
     }  # fmt: skip
 
 
+def test_settings_of_others_that_apply_puts_back_are_told(tmp_path: Path) -> None:
+    route = {"listener": "http", "path": "/*", "priority": 1}
+    world = stack_in(
+        tmp_path,
+        network=OPEN,
+        load_balancer={"listeners": {"http": {"port": 80}}},
+        hosts={"main": SMALL},
+        services={"web": {**TASK, "pool": "main", "port": 80, "route": route}},
+    )
+    elb = world.aws.elbv2
+    world.aws.autoscaling.update_auto_scaling_group(
+        AutoScalingGroupName="imp-main", HealthCheckType="ELB", MaxInstanceLifetime=604800
+    )
+    (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
+    kept: Any = [{"Key": "client_keep_alive.seconds", "Value": "7200"}]
+    elb.modify_load_balancer_attributes(LoadBalancerArn=balancer["LoadBalancerArn"], Attributes=kept)
+    (group,) = elb.describe_target_groups(Names=["imp-web-green"])["TargetGroups"]
+    apart: Any = [{"Key": "load_balancing.cross_zone.enabled", "Value": "false"}]
+    elb.modify_target_group_attributes(TargetGroupArn=group["TargetGroupArn"], Attributes=apart)
+    strip(world)
+
+    notes = again(world, tmp_path)
+
+    say = "no spec can say it"
+    assert notes == [
+        "apply takes client_keep_alive.seconds=7200 off the load balancer: no spec can say it",
+        "pool main: apply takes HealthCheckType=ELB, MaxInstanceLifetime=604800 off its group: no spec can say it",
+        f"service web: apply takes load_balancing.cross_zone.enabled=false off its target group imp-web-green: {say}",
+    ]
+    assert differing(world) == {
+        "auto_scaling_group/main": ["others"], "load_balancer/main": ["others"], "target_group/web-green": ["others"]
+    }  # fmt: skip
+
+
 def test_who_may_connect_is_not_opened_where_no_spec_can_say_who(tmp_path: Path) -> None:
     """Left out, `allow` would be everybody; what it cannot say stays."""
     world = stack_in(tmp_path, network=OPEN, load_balancer={"listeners": {"http": {"port": 80}}}, hosts={"main": SMALL})
