@@ -30,7 +30,7 @@ IDENT = re.compile(r"arn:|[a-z]+-[0-9a-f]{8,}$")  # no name: every answer holds 
 REMOVALS = ("delete_", "deregister_", "release_")
 LATELY = timedelta(seconds=30)  # AWS shows most of it within five seconds
 SPREAD = timedelta(seconds=5)  # until every node of a load balancer knows where a rule leads by now
-LONGEST = SPREAD + timedelta(hours=1)  # and until what one sent before is answered: no deregistration delay is longer
+LONGEST = timedelta(hours=2)  # and until what one sent before is answered: a deregistration delay is an hour at most
 State = Literal["ACTIVE", "DRAINING", "leaving"]
 
 

@@ -98,7 +98,7 @@ def _perform(step: Step, kind: Any, aws: Aws, outputs: Mapping[Key, Mapping[str,
         asked = step.heir is not None and isinstance(kind, Serving)
         if asked and (why := kind.still_serves(aws, step.observed, step.heir)):
             raise NotYet(f"{step.key}: {'replaced' if step.heir else 'not in the spec any more'}, {why}")
-        if step.heir is not None and isinstance(kind, Parting) and (why := kind.part(aws, step.observed)):
+        if step.heir is not None and isinstance(kind, Parting) and (why := kind.part(aws, step.observed, step.heir)):
             raise NotYet(f"{step.key}: {why}")
         _delete(kind, aws, step)
         return {}

@@ -208,8 +208,8 @@ class Serving(Protocol):
 class Parting(Protocol):
     """A kind whose resources are taken out of use before they are deleted. Nobody asks where the stack is destroyed."""
 
-    def part(self, aws: Aws, observed: Observed[Any]) -> str:
-        """Take it out of use; what it still waits for, "" when it may be deleted."""
+    def part(self, aws: Aws, observed: Observed[Any], heir: str) -> str:
+        """Take it out of use; what it still waits for, "" when it may be deleted. *heir* as in `Serving`."""
         ...
 
 

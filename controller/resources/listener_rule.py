@@ -264,7 +264,8 @@ class ListenerRuleKind:
             ref = one.listener
             at = observed[ref.key].outputs.get(ref.output) if isinstance(ref, Ref) and ref.key in observed else ref
             holder, have = stay.get((at, one.priority), (key, mine))
-            if have is not mine:
+            anew = isinstance(ref, Ref) and ref.key in going  # in a listener that comes nobody has a place yet
+            if have is not mine and not anew:
                 problems.append(_held(key, one, holder, there=str(holder) in routed))
         return {key: replace(one, moving=told, leaving=leaving) for key, (one, _) in wanted.items()}, problems
 
@@ -281,11 +282,13 @@ class ListenerRuleKind:
             return _registered(aws, cluster, observed)
         return _alone(aws, cluster, observed)
 
-    def part(self, aws: Aws, observed: Observed[ListenerRule]) -> str:
-        """Closed first, it leads nobody to its groups, and they keep their deregistration delay."""
+    def part(self, aws: Aws, observed: Observed[ListenerRule], heir: str) -> str:
+        """Closed first, it leads nobody to its groups, and they keep their deregistration delay. Of several rules of a
+        service that goes each is closed; one that was replaced leaves the groups to the one in its place."""
         arn, rule = observed.outputs["arn"], observed.as_desired
         closed = CLOSED in rule.hosts
-        why = in_flight(aws, arn, [str(one.group) for one in rule.forwards], closed=closed)
+        kin = () if heir else tuple(one for one in rule.tags if one[0] in {OWNER_TAG, NAME_TAG})
+        why = in_flight(aws, arn, [str(one.group) for one in rule.forwards], kin, closed=closed)
         if why and not closed:
             aws.lately.turn(_led(rule))
             aws.elbv2.modify_rule(RuleArn=arn, Conditions=_conditions(replace(rule, paths=(), hosts=(CLOSED,))))

@@ -228,14 +228,13 @@ class ServiceKind:
     ) -> tuple[Mapping[Key, Service], list[str]]:
         """None gives up its targets, or goes, while a rule that stays leads requests to them."""
         rules = {key: one for key, one in observed.items() if key.kind == "listener_rule" and key not in going}
-        bare = {key: have for key, (one, have) in wanted.items() if have is not None and one.target_group == ""}
+        live = {key: have or (observed.get(key) if key in going else None) for key, (_, have) in wanted.items()}
+        bare = {key: have for key, have in live.items() if have is not None and wanted[key][0].target_group == ""}
         gone = {key: observed[key] for key, heir in going.items() if key.kind == self.kind and heir == ""}
         problems = []
         for key, have in {**bare, **gone}.items():
             groups = {*have.outputs["groups"].split()}
-            led = [
-                str(rule) for rule, live in rules.items() if groups & {str(to.group) for to in live.as_desired.forwards}
-            ]
+            led = [str(rule) for rule, at in rules.items() if groups & {str(to.group) for to in at.as_desired.forwards}]
             what = f"{key}: it {'has no route any more' if key in bare else 'goes'}, and"
             if led:
                 problems.append(

@@ -63,7 +63,7 @@ def observe(reads: Reads, stack: Stack, pool: Pool, now: datetime) -> Fleet | No
     if any(one.own_address and pool.name in one.pools for one in stack.services):
         hosts = with_interfaces(hosts, reads)
     hosts = judged(hosts, roll, policy_of(stack, pool.name), now)
-    elastic = _elastic(pool, group, reads)
+    elastic = _elastic(pool, group, roll, reads)
     fleet = Fleet(
         pool=pool.name,
         group=name,
@@ -139,10 +139,10 @@ def _deployed(reads: Reads, item: Item, wanted: str | None) -> tuple[list[Item],
     )
 
 
-def _elastic(pool: Pool, group: Item, reads: Reads) -> bool:
-    """Whether somebody else owns the number of hosts: the spec says so, or it is another one than the spec's where a
-    scaling policy is live that the spec does not know."""
-    moved = int(group["DesiredCapacity"]) != pool.size.desired
+def _elastic(pool: Pool, group: Item, roll: RollCrumb | None, reads: Reads) -> bool:
+    """Whether somebody else owns the number of hosts: the spec says so, or it may be another one than the spec's where
+    a scaling policy is live that the spec does not know; all through a roll, whose surge would be taken for theirs."""
+    moved = int(group["DesiredCapacity"]) != pool.size.desired or roll is not None
     return pool.elastic or (moved and bool(reads.scaling_policies(group["AutoScalingGroupName"])))
 
 

@@ -105,3 +105,15 @@ def test_what_aws_shows_is_not_what_a_successor_would_be(lately: Lately) -> None
     lately.seen("vpc-00000001")
 
     assert lately.answer("create_vpc", request()) is None
+
+
+def test_the_longest_delay_of_deregistration_ends(lately: Lately) -> None:
+    """What is forgotten before its time is taken to be since now, again and again."""
+    hour = timedelta(hours=1, seconds=5)
+    lately.turn(["a"])
+    lately.begin(NOW)
+
+    lately.begin(NOW + hour - timedelta(seconds=1))
+    assert lately.turning(["a"], hour, unknown=True)
+    lately.begin(NOW + hour)
+    assert not lately.turning(["a"], hour, unknown=True)

@@ -47,7 +47,7 @@ def test_it_is_taken_over_with_its_deployments_and_where_its_tasks_run_is_left(t
     assert seen.plan.problems == ()
     changes = {str(s.key): [c.field for c in s.changes] for s in seen.plan.pending}
     assert changes["codedeploy_deployment_group/main"] == ["rollback"]
-    assert changes["service/main"] == ["zone_rebalancing", "placement"]
+    assert changes["service/main"] == ["zone_rebalancing", "placement", "propagate_tags", "managed_tags"]
     assert "codedeploy_application/main" not in changes
     converge(world, pause=timedelta(seconds=30))  # its targets drain for five minutes
     assert world.tick().plan.pending == ()

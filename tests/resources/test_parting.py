@@ -136,3 +136,22 @@ def test_destroying_closes_nothing_first() -> None:
     converge(world, "destroy")
 
     assert world.aws.calls["elbv2:ModifyRule"] == before
+
+
+def test_two_rules_of_one_service_that_goes_are_closed_both(tmp_path: Path) -> None:
+    """A move to another listener was interrupted: neither counts on the other, which is deleted beside it."""
+    two = "load_balancer.listeners={http: {port: 80}, admin: {port: 81}}"
+    world = built(DUO, two)
+    world.stack = stack_of(DUO, two, "services.api.route={listener: admin, path: /api, priority: 9}")
+    world.tick(act=True, scope=Scope(replace=frozenset({"listener_rule/api"})))
+    world.stack = stack_of(alone(tmp_path), two)
+    elb: Any = world.aws.elbv2
+
+    world.tick(act=True, scope=Scope(prune=True))
+
+    (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
+    listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    found = [one for at in listeners for one in elb.describe_rules(ListenerArn=at["ListenerArn"])["Rules"]]
+    assert sum(CLOSED in str(one["Conditions"]) for one in found) == 2
+    assert converge(world, scope=Scope(prune=True)).quiet
+    assert (world.sim.balancers.cut, rules(world)) == (set(), {"web": False})
