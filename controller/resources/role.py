@@ -152,7 +152,7 @@ class RoleKind:
                     document = json.dumps(_trust_document(desired.trust))
                     aws.iam.update_assume_role_policy(RoleName=desired.name, PolicyDocument=document)
                 case "policies":
-                    _set_policies(aws, set(observed.as_desired.policies), desired)
+                    _set_policies(aws, observed.as_desired, desired)
                 case "grants":
                     whole = replace(desired, grants=_joined(desired.grants, observed.as_desired.kept))
                     if not whole.grants:
@@ -365,13 +365,14 @@ def _short(arn: str) -> str:
     return hashlib.sha256(arn.encode()).hexdigest()[:8]
 
 
-def _set_policies(aws: Aws, have: set[str], desired: Role) -> None:
+def _set_policies(aws: Aws, live: Role, desired: Role) -> None:
     """Attach what is missing and detach what is too much. What is attached is remembered before, beside what is still
     to be detached: whenever the process dies, no policy of ours is taken for one of others. The tags come last."""
+    have = set(live.policies)
     new, surplus = sorted(set(desired.policies) - have), sorted(have - set(desired.policies))
-    if new and not desired.exclusive:
-        kept = ((POLICIES_TAG, _shorts({*have, *desired.policies})),)
-        aws.iam.tag_role(RoleName=desired.name, Tags=tags.pascal(kept))
+    kept = (POLICIES_TAG, _shorts({*have, *desired.policies}))
+    if new and not desired.exclusive and kept not in live.tags:
+        aws.iam.tag_role(RoleName=desired.name, Tags=tags.pascal((kept,)))
     full = max(0, len(have) + len(new) - ATTACHED_MAX)  # so many have to go before others can come
     for arn in surplus[:full]:
         aws.iam.detach_role_policy(RoleName=desired.name, PolicyArn=arn)

@@ -228,8 +228,7 @@ class ServiceKind:
     ) -> tuple[Mapping[Key, Service], list[str]]:
         """None gives up its targets, or goes, while a rule that stays leads requests to them."""
         rules = {key: one for key, one in observed.items() if key.kind == "listener_rule" and key not in going}
-        live = {key: have or (observed.get(key) if key in going else None) for key, (_, have) in wanted.items()}
-        bare = {key: have for key, have in live.items() if have is not None and wanted[key][0].target_group == ""}
+        bare = {key: have for key, (one, have) in wanted.items() if have is not None and one.target_group == ""}
         gone = {key: observed[key] for key, heir in going.items() if key.kind == self.kind and heir == ""}
         problems = []
         for key, have in {**bare, **gone}.items():
